@@ -1,0 +1,194 @@
+use std::error::Error;
+use std::ops::Range;
+use std::str::FromStr;
+
+use crate::definition::node::{Key, Node, Value};
+use crate::definition::problem::Problem;
+use crate::definition::source::Source;
+use crate::nearest;
+
+/// So many errors are told at once; more help nobody.
+const MOST_PROBLEMS: usize = 20;
+
+/// Collects problems while a tree is read; a part that is wrong is `None`.
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a Source,
+    pub(super) errors: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+}
+
+/// A table of which every key is to be known.
+pub(super) struct Fields<'a> {
+    pub(super) entries: &'a [(Key, Node)],
+    pub(super) span: Range<usize>,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
+        let found = self.entries.iter().find(|(own, _)| own.text == key);
+        found.map(|(_, node)| node).filter(|node| node.value != Value::Null)
+    }
+}
+
+/// Writes an error with its causes.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn error(&mut self, problem: Problem) {
+        if self.errors.len() < MOST_PROBLEMS {
+            self.errors.push(problem);
+        }
+    }
+
+    pub(super) fn wrong(&mut self, node: &Node, message: impl Into<String>) {
+        self.error(Problem::error(message, node.span.clone(), ""));
+    }
+
+    fn expected<T>(&mut self, node: &Node, what: &str) -> Option<T> {
+        let label = format!("expected {what}, found {}", node.value.kind());
+        self.error(Problem::error(format!("expected {what}"), node.span.clone(), label));
+        None
+    }
+
+    /// Opens a table and tells of every key that is neither `known` nor `planned`.
+    pub(super) fn table(
+        &mut self,
+        node: &'a Node,
+        what: &str,
+        known: &[&str],
+        planned: &[&str],
+    ) -> Option<Fields<'a>> {
+        let Value::Table(entries) = &node.value else {
+            return self.expected(node, &format!("{what} as a table"));
+        };
+        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
+            self.unknown_key(key, what, known, planned);
+        }
+        Some(Fields { entries, span: node.span.clone() })
+    }
+
+    fn unknown_key(&mut self, key: &Key, what: &str, known: &[&str], planned: &[&str]) {
+        let shown = key.text.escape_debug();
+        if planned.contains(&key.text.as_str()) {
+            let message = format!("`{shown}` is not supported by this version yet");
+            return self.error(Problem::error(message, key.span.clone(), ""));
+        }
+        let problem = Problem::error(format!("unknown key `{shown}` in {what}"), key.span.clone(), "");
+        self.error(match (key.text.as_str(), nearest(&key.text, known.iter().copied())) {
+            ("startup_requirements", _) => problem.help("it is called `system_load_constraints`"),
+            (_, Some(near)) => problem.help(format!("did you mean `{near}`?")),
+            (_, None) => problem.help(format!("known keys: {}", known.join(", "))),
+        });
+    }
+
+    pub(super) fn missing(&mut self, fields: &Fields<'_>, key: &str, what: &str) {
+        let message = format!("{what} needs a `{key}`");
+        self.error(Problem::error(message, fields.span.clone(), ""));
+    }
+
+    /// Returns the items of a list, or the one value that stands in place of a list.
+    pub(super) fn one_or_many(node: &'a Node) -> &'a [Node] {
+        match &node.value {
+            Value::List(items) => items,
+            _ => std::slice::from_ref(node),
+        }
+    }
+
+    pub(super) fn string(&mut self, node: &'a Node) -> Option<&'a str> {
+        match &node.value {
+            Value::String { text, .. } => Some(text),
+            Value::Number(_) | Value::Bool(_) => {
+                let label = format!("expected a string, found {}", node.value.kind());
+                self.error(
+                    Problem::error("expected a string", node.span.clone(), label).help("put it in quotes"),
+                );
+                None
+            }
+            _ => self.expected(node, "a string"),
+        }
+    }
+
+    /// Reads a string, or a number in its own spelling.
+    pub(super) fn amount(&mut self, node: &'a Node) -> Option<&'a str> {
+        match &node.value {
+            Value::String { text, .. } | Value::Number(text) => Some(text),
+            _ => self.expected(node, "a string or a number"),
+        }
+    }
+
+    pub(super) fn boolean(&mut self, node: &Node) -> Option<bool> {
+        match &node.value {
+            Value::Bool(truth) => Some(*truth),
+            Value::String { text, plain: true } => match text.to_ascii_lowercase().as_str() {
+                "yes" | "on" => Some(true),
+                "no" | "off" => Some(false),
+                _ => self.expected(node, "true or false"),
+            },
+            _ => self.expected(node, "true or false"),
+        }
+    }
+
+    pub(super) fn number<T: FromStr>(&mut self, node: &'a Node, what: &str) -> Option<T> {
+        let Value::Number(text) = &node.value else { return self.expected(node, what) };
+        match text.parse() {
+            Ok(number) => Some(number),
+            Err(_) => {
+                self.error(Problem::error(format!("`{text}` is not {what}"), node.span.clone(), ""));
+                None
+            }
+        }
+    }
+
+    /// Parses a text into a value of the model.
+    pub(super) fn parse<T>(&mut self, node: &Node, text: &str) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: Error,
+    {
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.wrong(node, chain(&error));
+                None
+            }
+        }
+    }
+
+    pub(super) fn parsed<T>(&mut self, node: &'a Node) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: Error,
+    {
+        let text = self.string(node)?;
+        self.parse(node, text)
+    }
+
+    /// Reads one of a few words, with the nearest where it is none of them.
+    pub(super) fn word<T>(&mut self, node: &'a Node, words: &[&str]) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: Error,
+    {
+        let text = self.string(node)?;
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let problem = Problem::error(chain(&error), node.span.clone(), "");
+                self.error(match nearest(text, words.iter().copied()) {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => problem,
+                });
+                None
+            }
+        }
+    }
+}

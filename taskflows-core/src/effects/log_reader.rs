@@ -1,0 +1,85 @@
+use std::ops::ControlFlow;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::ServiceName;
+
+/// Reads what services wrote: the journal, Loki, a remote server, memory.
+#[async_trait]
+pub trait LogReader: Send + Sync {
+    /// Returns the entries that `query` selects, oldest first.
+    ///
+    /// # Errors
+    /// When the log cannot be opened or read.
+    async fn read(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError>;
+
+    /// Hands over the entries that [`LogReader::read`] would return, and then each new one as it is
+    /// written, until `each` breaks.
+    ///
+    /// # Errors
+    /// When the log cannot be opened or read.
+    async fn follow(
+        &self,
+        query: &LogQuery,
+        each: &mut (dyn FnMut(LogEntry) -> ControlFlow<()> + Send),
+    ) -> Result<(), LogError>;
+}
+
+/// Which entries are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// Of these services, merged in the order of time.
+    pub services: Vec<ServiceName>,
+    /// At most this many, the newest.
+    pub lines: Option<usize>,
+    /// Not before this.
+    pub since: Option<Timestamp>,
+    /// Not after this.
+    pub until: Option<Timestamp>,
+}
+
+/// One entry of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// When it was received.
+    pub time: Timestamp,
+    /// The service it belongs to.
+    pub service: ServiceName,
+    /// Who wrote it.
+    pub origin: LogOrigin,
+    /// Its syslog priority: 0 emergency to 7 debug.
+    pub priority: u8,
+    /// The text; what is not UTF-8 is replaced by U+FFFD.
+    pub message: String,
+}
+
+/// Who wrote an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogOrigin {
+    /// A process of the service.
+    Process,
+    /// systemd, about the service.
+    Manager,
+}
+
+/// Why a log could not be read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// The reader's program or server could not be asked.
+    #[error("could not {operation}")]
+    Unavailable {
+        /// What was tried.
+        operation: String,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It answered with an error.
+    #[error("could not read the log: {reason}")]
+    Failed {
+        /// What it said.
+        reason: String,
+    },
+}

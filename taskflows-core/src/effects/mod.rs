@@ -1,0 +1,14 @@
+//! The effects taskflows has on the world, as traits: what core's rules call and adapters fulfil.
+//!
+//! Each has a fake that keeps state and a contract that fake and adapter both pass, in `testing` behind
+//! the feature `test-util`.
+
+mod log_reader;
+mod service_error;
+mod service_manager;
+
+pub use log_reader::{LogEntry, LogError, LogOrigin, LogQuery, LogReader};
+pub use service_error::{JobResult, ServiceError};
+pub use service_manager::{
+    Action, Depth, Details, Effect, Listing, Next, Performed, ServiceManager, State, Target,
+};

@@ -1,0 +1,235 @@
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::ServiceError;
+use crate::{NamePattern, Plan, Run, RunEnd, Service, ServiceName, UnitFiles};
+
+/// Installs services on a host and controls them there: systemd on this one, a remote server, a fake.
+#[async_trait]
+pub trait ServiceManager: Send + Sync {
+    /// Returns what [`ServiceManager::install`] would change, and changes nothing.
+    ///
+    /// # Errors
+    /// When a unit of that name is not ours, or the installed units cannot be read.
+    async fn plan(&self, services: &[Service]) -> Result<Plan, ServiceError>;
+
+    /// Installs `services`, all or none, and returns what was changed once it is in force.
+    ///
+    /// Services that are installed as they should be are not touched. Timers of new services are
+    /// enabled and started; what was disabled stays so.
+    ///
+    /// # Errors
+    /// As [`ServiceManager::plan`], and when anything on the way fails; then all is as it was before.
+    async fn install(&self, services: &[Service]) -> Result<Plan, ServiceError>;
+
+    /// Stops and removes services, all or none.
+    ///
+    /// # Errors
+    /// When one of the names is not installed or not ours, or when anything on the way fails.
+    async fn remove(&self, names: &[ServiceName]) -> Result<Plan, ServiceError>;
+
+    /// Performs `action` on each of `names` at once and returns one result each, in the same order,
+    /// when systemd has reported every job finished.
+    ///
+    /// # Errors
+    /// Only when nothing could be tried at all; what failed for one service is in its [`Performed`].
+    async fn perform(
+        &self,
+        names: &[ServiceName],
+        action: Action,
+        target: Target,
+    ) -> Result<Vec<Performed>, ServiceError>;
+
+    /// Returns the names of the installed services that `pattern` selects, sorted. The manager is not
+    /// asked.
+    ///
+    /// # Errors
+    /// When the unit directory cannot be read.
+    async fn names(&self, pattern: &NamePattern) -> Result<Vec<ServiceName>, ServiceError>;
+
+    /// Tells whether an earlier change was cut off in the middle, which the next change will finish.
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+
+    /// Returns the installed services that `pattern` selects, sorted by name.
+    ///
+    /// # Errors
+    /// When the unit directory or the manager cannot be read. An empty list is not an error.
+    async fn list(&self, pattern: &NamePattern) -> Result<Vec<Listing>, ServiceError>;
+
+    /// Returns what the manager says of each of `names` now, in the same order.
+    ///
+    /// # Errors
+    /// When one of the names is not installed, or the manager cannot be asked.
+    async fn details(&self, names: &[ServiceName], depth: Depth) -> Result<Vec<Details>, ServiceError>;
+
+    /// Returns the unit files of `name` as they stand on disk.
+    ///
+    /// # Errors
+    /// When the name is not installed or not ours.
+    async fn files(&self, name: &ServiceName) -> Result<UnitFiles, ServiceError>;
+}
+
+/// How much [`ServiceManager::details`] asks the manager, which answers one property at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// What a table of many services shows: the next elapse, and process and memory of what runs.
+    Table,
+    /// Everything.
+    Full,
+}
+
+/// What to do with a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start it, and see whether it fails at once.
+    Start,
+    /// Start it and wait for the end of the run.
+    StartAndWait,
+    /// Stop it.
+    Stop,
+    /// Refresh it by its restart command while it runs, else stop and start it.
+    Restart,
+    /// Let it start by itself from now on and after a reboot.
+    Enable,
+    /// Let it start by itself no longer.
+    Disable,
+}
+
+/// Which units of a service an [`Action`] is for. Enabling and disabling are always for all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// The service itself.
+    #[default]
+    Service,
+    /// Its timers.
+    Timers,
+}
+
+/// What became of an [`Action`] on one service.
+#[derive(Debug)]
+pub struct Performed {
+    /// The service.
+    pub name: ServiceName,
+    /// What happened.
+    pub result: Result<Effect, ServiceError>,
+}
+
+/// What an [`Action`] that did not fail brought about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// It runs.
+    Started,
+    /// It ran and ended well.
+    Finished(Run),
+    /// A condition of its definition was not met, so it did not start.
+    Skipped,
+    /// It was running already.
+    AlreadyRunning,
+    /// It was stopped, or its timers were.
+    Stopped,
+    /// It was not running.
+    AlreadyStopped,
+    /// It was stopped and started.
+    Restarted,
+    /// Its timers run.
+    TimersStarted,
+    /// It starts by itself from now on.
+    Enabled,
+    /// It starts by itself no longer.
+    Disabled,
+    /// There was nothing to change.
+    Unchanged,
+}
+
+/// How a service stands, in words for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Its start has begun.
+    Starting,
+    /// It runs.
+    Running,
+    /// Its stop has begun.
+    Stopping,
+    /// It does not run, and nothing will start it.
+    Stopped,
+    /// Its last run failed.
+    Failed,
+    /// It does not run; a timer will start it.
+    Waiting,
+}
+
+impl State {
+    /// Returns the word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Waiting => "waiting",
+        }
+    }
+}
+
+/// When a service starts next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// At this instant.
+    At(Timestamp),
+    /// A period after the end of the run that is under way.
+    AfterThisRun,
+    /// Its timer runs and will not elapse again.
+    Never,
+    /// It has no start schedule.
+    Unscheduled,
+    /// Its timer does not run.
+    Off,
+    /// It cannot be told from here.
+    Unknown,
+}
+
+/// One line of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The service.
+    pub name: ServiceName,
+    /// Its description.
+    pub description: String,
+    /// How it stands.
+    pub state: State,
+    /// Whether it starts by itself after a reboot.
+    pub enabled: bool,
+    /// Its last run, or the one under way; `None` where none is known.
+    pub last: Option<Run>,
+    /// When it starts next.
+    pub next: Next,
+    /// The file it was defined in.
+    pub source: Option<String>,
+}
+
+/// What the manager says of one service now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Details {
+    /// What a list says, with `next` as the manager has it.
+    pub listing: Listing,
+    /// systemd's two states of the service unit: `active`, `running`.
+    pub unit_state: (String, String),
+    /// The main process, while there is one.
+    pub main_pid: Option<u32>,
+    /// Memory in use, in bytes, where it is accounted for.
+    pub memory: Option<u64>,
+    /// Processor time used, in nanoseconds, where it is accounted for.
+    pub cpu_nanos: Option<u64>,
+    /// How often systemd has restarted it by its restart policy.
+    pub restarts: u32,
+    /// When its timer last elapsed.
+    pub last_trigger: Option<Timestamp>,
+    /// Whether unit files changed since the manager read them.
+    pub needs_reload: bool,
+    /// How its last run ended badly, if it did.
+    pub failure: Option<RunEnd>,
+}

@@ -1,0 +1,133 @@
+use std::fmt;
+
+/// Microseconds of a second, the unit of the last field.
+pub(super) const SECOND: u32 = 1_000_000;
+
+/// One element of a field's list: `5`, `5..10`, `5/2`, `5..10/2`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Component {
+    pub(super) start: u32,
+    /// The last value, where there is one.
+    pub(super) stop: Option<u32>,
+    /// The step; zero where there is none.
+    pub(super) repeat: u32,
+}
+
+/// A field's list; empty means every value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Chain(pub(super) Vec<Component>);
+
+impl Component {
+    pub(super) fn single(start: u32) -> Self {
+        Self { start, stop: None, repeat: 0 }
+    }
+
+    /// Returns the least value of this element that is not below `value`.
+    fn at_or_after(&self, value: u32) -> Option<u32> {
+        if self.start >= value {
+            return Some(self.start);
+        }
+        if self.repeat == 0 {
+            return None;
+        }
+        let steps = (value - self.start).div_ceil(self.repeat);
+        let found = self.start.checked_add(steps.checked_mul(self.repeat)?)?;
+        self.stop.is_none_or(|stop| found <= stop).then_some(found)
+    }
+
+    /// Makes a range end at its last step, and one of a single value that value.
+    fn tidy(&mut self) {
+        if let Some(stop) = self.stop.filter(|&stop| stop > self.start && self.repeat > 0) {
+            self.stop = Some(stop - (stop - self.start) % self.repeat);
+        }
+        let unreachable = self.stop.is_some_and(|stop| stop > self.start && self.start + self.repeat > stop);
+        if unreachable || self.stop == Some(self.start) {
+            (self.stop, self.repeat) = (None, 0);
+        }
+    }
+
+    /// Tells whether every value lies in `from..=to` and the step is taken at least once.
+    fn fits(&self, from: u32, to: u32, from_end: bool) -> bool {
+        // A month is sure to have 28 days only.
+        let to = if from_end { to - 3 } else { to };
+        if !(from..=to).contains(&self.start) || self.repeat > to - from {
+            return false;
+        }
+        match self.stop {
+            Some(stop) => (from..=to).contains(&stop) && self.start + self.repeat <= stop,
+            None if from_end => self.start >= from + self.repeat,
+            None => self.start + self.repeat <= to,
+        }
+    }
+}
+
+impl Chain {
+    pub(super) fn single(value: u32) -> Self {
+        Self(vec![Component::single(value)])
+    }
+
+    pub(super) fn is_any(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts the list in the order and form in which systemd prints it.
+    pub(super) fn normalize(&mut self) {
+        self.0.iter_mut().for_each(Component::tidy);
+        self.0.sort_unstable();
+        self.0.dedup();
+    }
+
+    pub(super) fn fits(&self, from: u32, to: u32, from_end: bool) -> bool {
+        self.0.iter().all(|component| component.fits(from, to, from_end))
+    }
+
+    /// Returns the least value that is not below `value`; any value where the list is empty.
+    pub(super) fn at_or_after(&self, value: u32) -> Option<u32> {
+        if self.is_any() {
+            return Some(value);
+        }
+        self.0.iter().filter_map(|component| component.at_or_after(value)).min()
+    }
+
+    /// Returns the list for days counted from the end of a month of `days` days.
+    pub(super) fn from_end(&self, days: u32) -> Self {
+        let turn = |component: &Component| {
+            let turned = |day: u32| (days + 1).saturating_sub(day);
+            let (start, stop) = match component.stop {
+                Some(stop) => (turned(stop), Some(turned(component.start))),
+                None => (turned(component.start), None),
+            };
+            Component { start, stop, repeat: component.repeat }
+        };
+        Self(self.0.iter().map(turn).collect())
+    }
+
+    /// Writes the list with numbers of `width` digits; `unit` is what a whole number counts.
+    pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, width: usize, unit: u32) -> fmt::Result {
+        let every_second = [Component { start: 0, stop: None, repeat: SECOND }];
+        if self.is_any() || (unit == SECOND && self.0 == every_second) {
+            return f.write_str("*");
+        }
+        for (index, component) in self.0.iter().enumerate() {
+            f.write_str(if index > 0 { "," } else { "" })?;
+            number(f, component.start, width, unit)?;
+            if let Some(stop) = component.stop {
+                f.write_str("..")?;
+                number(f, stop, width, unit)?;
+            }
+            if component.repeat > 0 && !(component.stop.is_some() && component.repeat == unit) {
+                f.write_str("/")?;
+                number(f, component.repeat, 0, unit)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn number(f: &mut fmt::Formatter<'_>, value: u32, width: usize, unit: u32) -> fmt::Result {
+    write!(f, "{:0width$}", value / unit)?;
+    match value % unit {
+        0 => Ok(()),
+        fraction => write!(f, ".{fraction:06}"),
+    }
+}

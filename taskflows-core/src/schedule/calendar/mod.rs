@@ -1,0 +1,11 @@
+//! Calendar expressions, as systemd.time(7) defines them under "Calendar Events".
+
+mod component;
+mod elapse;
+mod parse;
+mod spec;
+mod zones;
+
+pub use parse::ParseCalendarError;
+pub use spec::CalendarSpec;
+pub use zones::{UnknownZoneError, Zones};

@@ -1,0 +1,84 @@
+//! A service: what runs, when, and under which conditions.
+
+mod builder;
+mod command;
+mod constraint;
+mod directives;
+mod restart;
+
+use std::collections::BTreeMap;
+
+pub use builder::{BuildServiceError, ServiceBuilder};
+pub use command::{CommandError, CommandLine, shell_syntax};
+pub use constraint::{Comparison, ConstraintError, LoadConstraint, Pressure, PressureSpan, Requirement};
+pub use directives::{DirectiveError, Directives, Section};
+pub use restart::{RestartCondition, RestartPolicy};
+
+use crate::schedule::Schedule;
+use crate::{Line, ServiceName, TimeSpan, UnitPath, VariableName, VariableValue};
+
+/// What runs, when, and under which conditions; installed as systemd units.
+///
+/// Every field is of a type that cannot hold what a unit file could misread, so a `Service` can always
+/// be rendered.
+///
+/// ```
+/// use taskflows_core::{Calendar, Service};
+///
+/// let backup = Service::builder("daily-backup")
+///     .start_command("docker start backup-service")
+///     .start_schedule("Mon-Sun 14:00 America/New_York".parse::<Calendar>()?)
+///     .build()?;
+/// assert_eq!(backup.name.as_str(), "daily-backup");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Service {
+    /// Its name, unique on a host.
+    pub name: ServiceName,
+    /// One line about it (`Description=`).
+    pub description: Option<Line>,
+    /// What it runs (`ExecStart=`).
+    pub start_command: CommandLine,
+    /// What stops it, instead of a signal (`ExecStop=`).
+    pub stop_command: Option<CommandLine>,
+    /// What refreshes it while it runs, instead of a stop and a start (`ExecReload=`).
+    pub restart_command: Option<CommandLine>,
+    /// When it starts.
+    pub start_schedule: Vec<Schedule>,
+    /// When it stops.
+    pub stop_schedule: Vec<Schedule>,
+    /// When it restarts.
+    pub restart_schedule: Vec<Schedule>,
+    /// Environment variables.
+    pub env: BTreeMap<VariableName, VariableValue>,
+    /// Files of environment variables, read at each start; later ones win.
+    pub env_file: Vec<UnitPath>,
+    /// The directory it runs in.
+    pub working_directory: Option<UnitPath>,
+    /// How long a run may take before it is ended (`RuntimeMaxSec=`).
+    pub timeout: Option<TimeSpan>,
+    /// What follows its end.
+    pub restart_policy: RestartPolicy,
+    /// Also start it at boot (or login).
+    pub enabled: bool,
+    /// States of the machine without which it does not start.
+    pub system_load_constraints: Vec<LoadConstraint>,
+    /// Directives passed through to the unit files.
+    pub systemd: Directives,
+    /// The file it was defined in, where there is one.
+    pub source: Option<Line>,
+}
+
+impl Service {
+    /// Begins a service called `name`.
+    pub fn builder(name: impl Into<String>) -> ServiceBuilder {
+        ServiceBuilder::new(name.into())
+    }
+
+    /// Tells whether it has a timer of any kind.
+    pub fn is_scheduled(&self) -> bool {
+        !(self.start_schedule.is_empty() && self.stop_schedule.is_empty() && self.restart_schedule.is_empty())
+    }
+}

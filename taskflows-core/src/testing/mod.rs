@@ -1,0 +1,1 @@
+//! Fakes that keep state, and the contracts that fakes and real adapters both pass.
