@@ -1,0 +1,10 @@
+//! The directory of unit files: read without a lock, changed by one transaction at a time.
+
+mod files;
+mod lock;
+mod scan;
+mod transaction;
+
+pub(crate) use files::{Text, file_error, read_unit};
+pub(crate) use scan::{Installed, UnitDirectory};
+pub(crate) use transaction::{Changes, Recovery, Transaction, is_interrupted};

@@ -1,0 +1,186 @@
+use std::ops::ControlFlow;
+
+use async_trait::async_trait;
+use taskflows_core::effects::{LogEntry, LogError, LogOrigin, LogQuery, LogReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::entry::Entry;
+use super::source::{JournalSource, matches};
+use crate::{Scope, UnitName};
+
+const FIELDS: [&str; 8] = [
+    "MESSAGE",
+    "PRIORITY",
+    "_SYSTEMD_USER_UNIT",
+    "USER_UNIT",
+    "_SYSTEMD_UNIT",
+    "UNIT",
+    "SYSLOG_IDENTIFIER",
+    "_TRANSPORT",
+];
+
+/// Reads what services wrote to the journal, through `journalctl -o json`.
+///
+/// A query for services alone starts one `journalctl`; to follow keeps one running, which survives a
+/// rotation of the journal.
+#[derive(Clone, Debug)]
+pub struct JournalReader {
+    scope: Scope,
+    source: JournalSource,
+}
+
+impl JournalReader {
+    /// Reads the entries of the services of `scope` from `source`.
+    pub fn new(scope: Scope, source: JournalSource) -> Self {
+        Self { scope, source }
+    }
+
+    fn command(&self, query: &LogQuery) -> Command {
+        let mut command = self.source.command(&FIELDS);
+        if let Some(lines) = query.lines {
+            command.arg(format!("--lines={lines}"));
+        }
+        if let Some(since) = query.since {
+            command.arg(format!("--since=@{}", seconds(since)));
+        }
+        if let Some(until) = query.until {
+            command.arg(format!("--until=@{}", seconds(until)));
+        }
+        command.args(matches(self.scope, &query.services));
+        command
+    }
+
+    async fn stream(
+        &self,
+        mut command: Command,
+        query: &LogQuery,
+        each: &mut (dyn FnMut(LogEntry) -> ControlFlow<()> + Send),
+    ) -> Result<(), LogError> {
+        let mut child = command.spawn().map_err(|source| LogError::Unavailable {
+            operation: format!("start `{}`", self.source.program.display()),
+            source: Box::new(source),
+        })?;
+        let Some(output) = child.stdout.take() else { return Ok(()) };
+        let mut lines = BufReader::new(output);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let length =
+                lines.read_until(b'\n', &mut line).await.map_err(|source| LogError::Unavailable {
+                    operation: "read the output of journalctl".into(),
+                    source: Box::new(source),
+                })?;
+            if length == 0 {
+                return finish(child).await;
+            }
+            let entry =
+                Entry::read(&String::from_utf8_lossy(&line)).and_then(|entry| log_entry(&entry, query));
+            if entry.is_some_and(|entry| each(entry).is_break()) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn seconds(time: jiff::Timestamp) -> String {
+    format!("{}.{:06}", time.as_second(), time.subsec_microsecond().max(0))
+}
+
+/// Waits for the end of a call and takes its message where it failed.
+async fn finish(mut child: Child) -> Result<(), LogError> {
+    let mut message = String::new();
+    if let Some(mut stderr) = child.stderr.take() {
+        // Without its words the exit code alone says that it failed.
+        let _ = stderr.read_to_string(&mut message).await;
+    }
+    match child.wait().await {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) if message.trim().is_empty() => {
+            Err(LogError::Failed { reason: format!("journalctl ended with {status}") })
+        }
+        Ok(_) => Err(LogError::Failed { reason: message.trim().replace('\n', "; ") }),
+        Err(source) => {
+            Err(LogError::Unavailable { operation: "wait for journalctl".into(), source: Box::new(source) })
+        }
+    }
+}
+
+fn log_entry(entry: &Entry, query: &LogQuery) -> Option<LogEntry> {
+    let unit = |field: &str| UnitName::parse(&entry.text(field)?).map(|unit| unit.service);
+    let manager = unit("USER_UNIT").or_else(|| unit("UNIT"));
+    let process = unit("_SYSTEMD_USER_UNIT").or_else(|| unit("_SYSTEMD_UNIT"));
+    let identifier = || entry.text("SYSLOG_IDENTIFIER")?.strip_prefix("taskflows-")?.parse().ok();
+    let origin = if manager.is_some() { LogOrigin::Manager } else { LogOrigin::Process };
+    let service = manager.or(process).or_else(identifier)?;
+    if !query.services.contains(&service) {
+        return None;
+    }
+    Some(LogEntry {
+        time: entry.time()?,
+        service,
+        origin,
+        priority: entry.text("PRIORITY").and_then(|priority| priority.parse().ok()).unwrap_or(6),
+        message: entry.text("MESSAGE").unwrap_or_default(),
+    })
+}
+
+#[async_trait]
+impl LogReader for JournalReader {
+    async fn read(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError> {
+        let mut entries = Vec::new();
+        let mut keep = |entry| {
+            entries.push(entry);
+            ControlFlow::Continue(())
+        };
+        self.stream(self.command(query), query, &mut keep).await?;
+        Ok(entries)
+    }
+
+    async fn follow(
+        &self,
+        query: &LogQuery,
+        each: &mut (dyn FnMut(LogEntry) -> ControlFlow<()> + Send),
+    ) -> Result<(), LogError> {
+        let mut command = self.command(query);
+        command.arg("--follow");
+        if query.lines.is_none() {
+            // journalctl shows ten lines when it follows and is not told how many.
+            command.arg("--no-tail");
+        }
+        self.stream(command, query, each).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Option<LogEntry> {
+        let query = LogQuery { services: vec!["web".parse().unwrap()], ..LogQuery::default() };
+        log_entry(&Entry::read(json).unwrap(), &query)
+    }
+
+    #[test]
+    fn entries_of_the_process_and_of_the_manager_are_told_apart() {
+        let time = r#""__REALTIME_TIMESTAMP":"1700000000000001","MESSAGE":"x""#;
+        let process =
+            read(&format!(r#"{{{time},"_SYSTEMD_USER_UNIT":"taskflows-web.service","PRIORITY":"3"}}"#));
+        let process = process.unwrap();
+        assert_eq!((process.origin, process.priority), (LogOrigin::Process, 3));
+        assert_eq!(process.time.as_microsecond(), 1_700_000_000_000_001);
+        let manager = read(&format!(
+            r#"{{{time},"USER_UNIT":"taskflows-web.service","_SYSTEMD_USER_UNIT":"init.scope"}}"#
+        ));
+        assert_eq!(manager.unwrap().origin, LogOrigin::Manager);
+        let orphan = read(&format!(r#"{{{time},"SYSLOG_IDENTIFIER":"taskflows-web"}}"#)).unwrap();
+        assert_eq!((orphan.origin, orphan.service.as_str()), (LogOrigin::Process, "web"));
+    }
+
+    #[test]
+    fn entries_of_other_services_and_without_a_time_are_passed_over() {
+        let time = r#""__REALTIME_TIMESTAMP":"1700000000000001""#;
+        assert_eq!(read(&format!(r#"{{{time},"_SYSTEMD_USER_UNIT":"taskflows-other.service"}}"#)), None);
+        assert_eq!(read(r#"{"_SYSTEMD_USER_UNIT":"taskflows-web.service"}"#), None);
+    }
+}

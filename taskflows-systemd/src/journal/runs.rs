@@ -1,0 +1,267 @@
+//! The last run of each service, from what the manager wrote to the journal.
+//!
+//! The journal alone knows of runs without a question to the manager for each service. So that a list
+//! does not read all of it each time, the last runs are kept in a file with the cursor up to which they
+//! are known; the file can be deleted, it is filled again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use taskflows_core::{ExitKind, Outcome, Run, RunEnd, ServiceName};
+use tokio::time::timeout;
+
+use super::entry::Entry;
+use super::source::JournalSource;
+use crate::Scope;
+use crate::unit::{Role, UnitName};
+
+/// systemd's catalogue of messages about units, sd-messages.h.
+mod message {
+    pub(super) const STARTING: &str = "7d4958e842da4a758f6c1cdc7b36dcc5";
+    pub(super) const STARTED: &str = "39f53479d3a045ac8e11786248231fbf";
+    pub(super) const PROCESS_EXIT: &str = "98e322203f7a4ed290d09fe03c09fe15";
+    pub(super) const SUCCESS: &str = "7ad2d189f7e94e70a38c781354912448";
+    pub(super) const FAILURE: &str = "d9b373ed55a64feb8242e02dbe79a49c";
+    pub(super) const SKIPPED: &str = "0e4284a0caca4bfc81c0bb6786972673";
+    pub(super) const ALL: [&str; 6] = [STARTING, STARTED, PROCESS_EXIT, SUCCESS, FAILURE, SKIPPED];
+}
+
+const FIELDS: [&str; 7] =
+    ["MESSAGE_ID", "USER_UNIT", "UNIT", "UNIT_RESULT", "EXIT_CODE", "EXIT_STATUS", "USER_INVOCATION_ID"];
+
+/// So many of the newest entries are read at most; older ones cannot be the last of a busy service, and
+/// those of a quiet one were read by an earlier list.
+const MOST: usize = 20_000;
+
+/// The wait for the journal; a list goes on without it.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// Finds the last run of each service.
+#[derive(Clone, Debug)]
+pub(crate) struct LastRuns {
+    scope: Scope,
+    source: JournalSource,
+    cache: PathBuf,
+}
+
+/// The last runs that are known, and up to where in the journal.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Known {
+    cursor: Option<String>,
+    runs: BTreeMap<String, Seen>,
+}
+
+/// What is known of the last run of a service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Seen {
+    started: Option<Timestamp>,
+    ended: Option<Timestamp>,
+    /// `ok`, `skipped`, or systemd's result.
+    result: Option<String>,
+    exit: Option<(String, i32)>,
+}
+
+impl LastRuns {
+    pub(crate) fn new(scope: Scope, source: JournalSource, state_directory: &std::path::Path) -> Self {
+        let cache = state_directory.join(format!("last-runs-{scope}.json"));
+        Self { scope, source, cache }
+    }
+
+    /// Returns what is known of the last runs; nothing new where the journal cannot be read.
+    pub(crate) async fn read(&self) -> (Known, bool) {
+        let text = fs::read_to_string(&self.cache).unwrap_or_default();
+        let mut known: Known = serde_json::from_str(&text).unwrap_or_default();
+        let before = known.clone();
+        if timeout(LIMIT, self.catch_up(&mut known)).await.is_err() {
+            known = before.clone();
+        }
+        let changed = known != before;
+        (known, changed)
+    }
+
+    /// Keeps what is known. That only saves time: without it the next list reads the journal again.
+    pub(crate) fn keep(&self, known: &Known) {
+        let _ = self.store(known);
+    }
+
+    fn store(&self, known: &Known) -> std::io::Result<()> {
+        let Some(directory) = self.cache.parent() else { return Ok(()) };
+        fs::create_dir_all(directory)?;
+        let temporary = self.cache.with_extension(format!("{}.tmp", std::process::id()));
+        let mut file = fs::File::create(&temporary)?;
+        file.write_all(serde_json::to_string(known)?.as_bytes())?;
+        fs::rename(&temporary, &self.cache)
+    }
+
+    async fn catch_up(&self, known: &mut Known) {
+        let mut command = self.source.command(&FIELDS);
+        command.arg(format!("--lines={MOST}"));
+        if let Some(cursor) = &known.cursor {
+            command.arg(format!("--after-cursor={cursor}"));
+        }
+        command.args(message::ALL.map(|id| format!("MESSAGE_ID={id}")));
+        if self.scope == Scope::User {
+            command.arg(format!("_UID={}", rustix::process::getuid().as_raw()));
+        }
+        let Ok(output) = command.output().await else { return };
+        if !output.status.success() {
+            // A cursor of a journal that is gone; the runs stay known, the next list begins anew.
+            known.cursor = None;
+            return;
+        }
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            if let Some(entry) = Entry::read(line) {
+                known.note(self.scope, &entry);
+            }
+        }
+    }
+}
+
+impl Known {
+    /// Returns the last run of a service. systemd before 254 writes the end of a good run to no journal, so
+    /// a run that is not known to have ended still stands as running.
+    pub(crate) fn run(&self, name: &ServiceName) -> Option<Run> {
+        self.runs.get(name.as_str()).cloned().map(Seen::run)
+    }
+
+    /// Notes when a run that ended well was over.
+    pub(crate) fn end_well(&mut self, name: &ServiceName, time: Timestamp) {
+        if let Some(seen) = self.runs.get_mut(name.as_str()) {
+            if seen.started.is_none_or(|started| started <= time) {
+                seen.end(time, "success".into());
+            }
+        }
+    }
+
+    fn note(&mut self, scope: Scope, entry: &Entry) {
+        if let Some(cursor) = entry.text("__CURSOR") {
+            self.cursor = Some(cursor);
+        }
+        let field = if scope == Scope::User { "USER_UNIT" } else { "UNIT" };
+        let unit = entry.text(field).and_then(|unit| UnitName::parse(&unit));
+        let Some(unit) = unit.filter(|unit| unit.role == Role::Main && !unit.timer) else { return };
+        let (Some(time), Some(id)) = (entry.time(), entry.text("MESSAGE_ID")) else { return };
+        let seen = self.runs.entry(unit.service.to_string()).or_default();
+        match id.as_str() {
+            message::STARTING => *seen = Seen { started: Some(time), ..Seen::default() },
+            message::STARTED if seen.started.is_none() || seen.ended.is_some() => {
+                *seen = Seen { started: Some(time), ..Seen::default() };
+            }
+            message::PROCESS_EXIT => seen.exit = entry.text("EXIT_CODE").zip(number(entry, "EXIT_STATUS")),
+            message::SUCCESS => seen.end(time, "success".into()),
+            message::FAILURE => seen.end(time, entry.text("UNIT_RESULT").unwrap_or_else(|| "failed".into())),
+            message::SKIPPED => {
+                *seen = Seen {
+                    started: Some(time),
+                    ended: Some(time),
+                    result: Some("skipped".into()),
+                    exit: None,
+                };
+            }
+            _ => {}
+        }
+    }
+}
+
+fn number(entry: &Entry, field: &str) -> Option<i32> {
+    entry.text(field)?.parse().ok()
+}
+
+impl Seen {
+    fn end(&mut self, time: Timestamp, result: String) {
+        self.ended = Some(time);
+        self.result = Some(result);
+    }
+
+    fn run(self) -> Run {
+        let exit = self.exit.map(|(code, status)| match code.as_str() {
+            "exited" => ExitKind::Exited(status),
+            _ => ExitKind::Killed(status),
+        });
+        let outcome = match self.result.as_deref() {
+            None => Outcome::Running,
+            Some("success") => Outcome::Succeeded,
+            Some("skipped") => Outcome::Skipped,
+            Some(result) => Outcome::Failed(RunEnd { result: result.to_owned(), exit }),
+        };
+        Run { started: self.started, ended: self.ended, outcome }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(second: i64, id: &str, more: &str) -> Entry {
+        let time = second * 1_000_000;
+        Entry::read(&format!(
+            r#"{{"__CURSOR":"c{second}","__REALTIME_TIMESTAMP":"{time}","MESSAGE_ID":"{id}","USER_UNIT":"taskflows-a.service"{more}}}"#
+        ))
+        .unwrap()
+    }
+
+    fn last(entries: &[Entry]) -> Run {
+        let mut known = Known::default();
+        entries.iter().for_each(|entry| known.note(Scope::User, entry));
+        known.run(&"a".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_run_is_put_together_from_its_messages() {
+        let run = last(&[
+            entry(10, message::STARTING, ""),
+            entry(11, message::STARTED, ""),
+            entry(15, message::PROCESS_EXIT, r#","EXIT_CODE":"exited","EXIT_STATUS":"3""#),
+            entry(15, message::FAILURE, r#","UNIT_RESULT":"exit-code""#),
+        ]);
+        assert_eq!(run.started.unwrap().as_second(), 10);
+        assert_eq!(run.ended.unwrap().as_second(), 15);
+        let end = RunEnd { result: "exit-code".into(), exit: Some(ExitKind::Exited(3)) };
+        assert_eq!(run.outcome, Outcome::Failed(end));
+    }
+
+    #[test]
+    fn a_new_start_forgets_the_last_end() {
+        let run = last(&[
+            entry(10, message::STARTED, ""),
+            entry(11, message::SUCCESS, ""),
+            entry(20, message::STARTED, ""),
+        ]);
+        assert_eq!((run.ended, run.outcome), (None, Outcome::Running));
+        let run = last(&[entry(10, message::STARTED, ""), entry(11, message::SKIPPED, "")]);
+        assert_eq!(run.outcome, Outcome::Skipped);
+    }
+
+    #[test]
+    fn the_manager_tells_the_end_of_a_good_run() {
+        let name = "a".parse().unwrap();
+        let mut known = Known::default();
+        known.note(Scope::User, &entry(10, message::STARTED, ""));
+        known.end_well(&name, Timestamp::from_second(5).unwrap());
+        assert_eq!(known.run(&name).unwrap().outcome, Outcome::Running, "that was an earlier run");
+        known.end_well(&name, Timestamp::from_second(15).unwrap());
+        assert_eq!(known.run(&name).unwrap().outcome, Outcome::Succeeded);
+    }
+
+    #[test]
+    fn what_is_known_reads_back() {
+        let mut known = Known::default();
+        known.note(Scope::User, &entry(10, message::STARTED, ""));
+        let text = serde_json::to_string(&known).unwrap();
+        assert_eq!(serde_json::from_str::<Known>(&text).unwrap(), known);
+        assert_eq!(known.cursor.as_deref(), Some("c10"));
+    }
+
+    #[test]
+    fn helpers_and_timers_are_no_runs() {
+        let mut known = Known::default();
+        let json = r#"{"__REALTIME_TIMESTAMP":"1","MESSAGE_ID":"39f53479d3a045ac8e11786248231fbf","USER_UNIT":"taskflows-a.timer"}"#;
+        known.note(Scope::User, &Entry::read(json).unwrap());
+        assert!(known.runs.is_empty());
+    }
+}

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod bus;
+mod directory;
+mod journal;
+mod manager;
+mod scope;
+mod unit;
+
+pub use bus::Limits;
+pub use journal::{JournalReader, JournalSource};
+pub use manager::{SystemdServiceManager, SystemdSettings};
+pub use scope::Scope;
+pub use unit::{Mark, RenderContext, Role, UnitName, render, same_meaning};

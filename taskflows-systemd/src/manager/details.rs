@@ -1,0 +1,144 @@
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use taskflows_core::effects::{Depth, Details, Next, ServiceError};
+use taskflows_core::{NamePattern, Outcome, ServiceName};
+
+use super::list::Overview;
+use super::{SystemdServiceManager, not_found};
+use crate::bus::{Bus, Value, realtime};
+use crate::directory::Installed;
+use crate::unit::{TimerLines, UnitName};
+
+/// systemd's word for "not set" in a number of 64 bits.
+const UNSET: u64 = u64::MAX;
+
+impl SystemdServiceManager {
+    pub(super) async fn details_of(
+        &self,
+        names: &[ServiceName],
+        depth: Depth,
+    ) -> Result<Vec<Details>, ServiceError> {
+        let pattern = match names {
+            [name] => NamePattern::from(name),
+            _ => NamePattern::any(),
+        };
+        let overview = self.overview(&pattern).await?;
+        let bus = self.bus().await?;
+        let wanted = names.iter().map(|name| {
+            let found = overview.services.binary_search_by(|service| service.name.cmp(name));
+            found.map(|index| &overview.services[index]).map_err(|_| not_found(name))
+        });
+        let wanted: Vec<&Installed> = wanted.collect::<Result<_, _>>()?;
+        let asks = wanted.into_iter().map(|service| self.details_one(&bus, &overview, service, depth));
+        join_all(asks).await.into_iter().collect()
+    }
+
+    async fn details_one(
+        &self,
+        bus: &Bus,
+        overview: &Overview,
+        service: &Installed,
+        depth: Depth,
+    ) -> Result<Details, ServiceError> {
+        let mut listing = overview.listing(service, Self::now(), &self.settings.zones);
+        let unit = overview.service(service);
+        let unit_state = unit.map_or_else(
+            || ("inactive".to_owned(), "dead".to_owned()),
+            |unit| (unit.active_state.clone(), unit.sub_state.clone()),
+        );
+        let name = UnitName::service(&service.name).to_string();
+        let ask = Ask { bus, unit: &name, loaded: unit.is_some() };
+        let runs = !matches!(unit_state.0.as_str(), "inactive" | "failed");
+        let timer = UnitName::timer(&service.name);
+        if let (Some(found), Some(_)) = (service.units.get(&timer), overview.timer(service)) {
+            let lines = TimerLines::read(&found.text.text);
+            if let Some(next) = next_elapse(bus, &timer.to_string(), &lines).await? {
+                listing.next = next;
+            }
+        }
+        let failure = match listing.last.as_ref().map(|run| &run.outcome) {
+            Some(Outcome::Failed(end)) => Some(end.clone()),
+            _ => None,
+        };
+        let full = depth == Depth::Full;
+        Ok(Details {
+            main_pid: ask.number(runs, "Service", "MainPID").await?.and_then(|pid| u32::try_from(pid).ok()),
+            memory: ask.number(runs, "Service", "MemoryCurrent").await?,
+            cpu_nanos: ask.number(runs && full, "Service", "CPUUsageNSec").await?,
+            restarts: ask
+                .number(full, "Service", "NRestarts")
+                .await?
+                .and_then(|n| u32::try_from(n).ok())
+                .unwrap_or(0),
+            last_trigger: last_trigger(bus, &timer, overview.timer(service).is_some() && full).await?,
+            needs_reload: ask.flag(full, "Unit", "NeedDaemonReload").await?,
+            listing,
+            unit_state,
+            failure,
+        })
+    }
+}
+
+/// Asks the manager for properties of one unit, where it is loaded.
+struct Ask<'a> {
+    bus: &'a Bus,
+    unit: &'a str,
+    loaded: bool,
+}
+
+impl Ask<'_> {
+    async fn value(&self, wanted: bool, interface: &str, name: &str) -> Result<Option<Value>, ServiceError> {
+        if !(wanted && self.loaded) {
+            return Ok(None);
+        }
+        self.bus.property(self.unit, interface, name).await.map(Some)
+    }
+
+    /// Returns a number that is set and not zero.
+    async fn number(&self, wanted: bool, interface: &str, name: &str) -> Result<Option<u64>, ServiceError> {
+        let value = self.value(wanted, interface, name).await?;
+        Ok(value.and_then(|value| number(&value)).filter(|&number| number != UNSET && number != 0))
+    }
+
+    async fn flag(&self, wanted: bool, interface: &str, name: &str) -> Result<bool, ServiceError> {
+        let value = self.value(wanted, interface, name).await?;
+        Ok(value.is_some_and(|value| bool::try_from(value).unwrap_or(false)))
+    }
+}
+
+fn number(value: &Value) -> Option<u64> {
+    value.downcast_ref::<u64>().ok().or_else(|| value.downcast_ref::<u32>().ok().map(u64::from))
+}
+
+/// Returns when a timer elapses next as the manager has it; `None` where it has no answer yet.
+async fn next_elapse(bus: &Bus, timer: &str, lines: &TimerLines) -> Result<Option<Next>, ServiceError> {
+    let mut times = Vec::new();
+    if !lines.calendars.is_empty() {
+        let value = bus.property(timer, "Timer", "NextElapseUSecRealtime").await?;
+        times.extend(number(&value).and_then(realtime));
+    }
+    if lines.has_periods() {
+        let value = bus.property(timer, "Timer", "NextElapseUSecMonotonic").await?;
+        times.extend(number(&value).and_then(monotonic));
+    }
+    Ok(times.into_iter().min().map(Next::At))
+}
+
+async fn last_trigger(bus: &Bus, timer: &UnitName, wanted: bool) -> Result<Option<Timestamp>, ServiceError> {
+    if !wanted {
+        return Ok(None);
+    }
+    let value = bus.property(&timer.to_string(), "Timer", "LastTriggerUSec").await?;
+    Ok(number(&value).and_then(realtime))
+}
+
+/// Reads microseconds of the monotonic clock.
+fn monotonic(micros: u64) -> Option<Timestamp> {
+    if micros == 0 || micros == UNSET {
+        return None;
+    }
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let ahead = SignedDuration::from_micros(i64::try_from(micros).ok()?)
+        - SignedDuration::new(now.tv_sec, now.tv_nsec as i32);
+    SystemdServiceManager::now().checked_add(ahead).ok()
+}

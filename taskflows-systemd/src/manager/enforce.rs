@@ -1,0 +1,189 @@
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use taskflows_core::effects::{JobResult, ServiceError};
+
+use super::{PATTERNS, SystemdServiceManager};
+use crate::bus::{Bus, Unit, Watch};
+use crate::directory::{Changes, Recovery, Transaction};
+
+/// How often the manager is asked whether the timers that it was told to start run.
+const POLL: Duration = Duration::from_millis(20);
+
+impl SystemdServiceManager {
+    /// Finishes what an earlier process left unfinished.
+    pub(super) async fn recover(&self, transaction: &Transaction, bus: &Bus) -> Result<(), ServiceError> {
+        match transaction.leftover()? {
+            None => Ok(()),
+            Some(Recovery::Undo(changes)) => self.take_back(transaction, bus, &changes).await,
+            Some(Recovery::Redo(changes)) => match self.enforce(transaction, bus, &changes).await {
+                Ok(()) => transaction.finish(),
+                // What was decided then is refused now; the definitions are tried again by this command.
+                Err(error) if !error.is_unreachable() && !error.is_timed_out() => {
+                    self.take_back(transaction, bus, &changes).await
+                }
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// Makes a change as a whole: on disk and in the manager, or not at all.
+    pub(super) async fn carry_out(
+        &self,
+        transaction: &Transaction,
+        bus: &Bus,
+        changes: &Changes,
+    ) -> Result<(), ServiceError> {
+        transaction.decide(changes)?;
+        match self.enforce(transaction, bus, changes).await {
+            Ok(()) => transaction.finish(),
+            Err(error) => {
+                // Where even this fails, the transaction stays and the next command takes it back.
+                let _ = self.take_back(transaction, bus, changes).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn enforce(
+        &self,
+        transaction: &Transaction,
+        bus: &Bus,
+        changes: &Changes,
+    ) -> Result<(), ServiceError> {
+        stop_all(bus, &changes.stops).await?;
+        stop_all(bus, &changes.resets).await?;
+        // A stamp that stays would make a timer of the same name catch up on runs it never had to make.
+        let stopped_timers =
+            changes.resets.iter().chain(&changes.stops).filter(|name| name.ends_with(".timer"));
+        let cleaned = join_all(stopped_timers.map(|timer| bus.clean_state(timer))).await;
+        lost(cleaned)?;
+        transaction.apply(changes)?;
+        if changes.touches_files() {
+            bus.reload().await?;
+        }
+        let starts: Vec<String> = changes.starts.iter().chain(&changes.resets).cloned().collect();
+        start_all(bus, &starts).await?;
+        verify(bus, changes, &starts).await?;
+        forget_failures(bus, &changes.deletes).await
+    }
+
+    /// Makes disk and manager what they were before the change.
+    async fn take_back(
+        &self,
+        transaction: &Transaction,
+        bus: &Bus,
+        changes: &Changes,
+    ) -> Result<(), ServiceError> {
+        transaction.undo(changes)?;
+        let bus = if bus.is_closed() { self.bus().await? } else { bus.clone() };
+        stop_all(&bus, &changes.starts).await?;
+        bus.reload().await?;
+        let restarts: Vec<String> = changes
+            .stops
+            .iter()
+            .chain(&changes.resets)
+            .filter(|name| name.ends_with(".timer"))
+            .cloned()
+            .collect();
+        lost(bus.queue_all("StartUnit", &restarts).await)?;
+        forget_failures(&bus, &changes.starts).await?;
+        transaction.finish()
+    }
+}
+
+/// Passes on that the manager is gone; what it refused has been looked at elsewhere or does not matter.
+fn lost<T>(results: Vec<Result<T, ServiceError>>) -> Result<(), ServiceError> {
+    let gone = |error: &ServiceError| error.is_unreachable() || error.is_timed_out();
+    results.into_iter().filter_map(Result::err).find(gone).map_or(Ok(()), Err)
+}
+
+/// Stops units and waits until they are; a unit that is not loaded is stopped.
+pub(super) async fn stop_all(bus: &Bus, units: &[String]) -> Result<(), ServiceError> {
+    if units.is_empty() {
+        return Ok(());
+    }
+    let watch = Watch::begin(bus).await?;
+    for (unit, queued) in units.iter().zip(bus.queue_all("StopUnit", units).await) {
+        let operation = format!("stop {unit}");
+        match queued {
+            Err(ServiceError::Refused { .. }) => {}
+            Err(error) => return Err(error),
+            Ok(job) => match watch.job(bus, &operation, &job).await? {
+                JobResult::Done => {}
+                result => return Err(ServiceError::Job { operation, result }),
+            },
+        }
+    }
+    Ok(())
+}
+
+/// Starts timers and waits until no job is left for any of them.
+pub(super) async fn start_all(bus: &Bus, units: &[String]) -> Result<(), ServiceError> {
+    if units.is_empty() {
+        return Ok(());
+    }
+    for queued in bus.queue_all("StartUnit", units).await {
+        queued?;
+    }
+    let began = Instant::now();
+    while has_jobs(&bus.units(&PATTERNS).await?, units) {
+        let limit = bus.job_limit();
+        if began.elapsed() > limit {
+            return Err(ServiceError::TimedOut { operation: "start the timers".into(), limit });
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
+}
+
+fn has_jobs(units: &[Unit], ours: &[String]) -> bool {
+    units.iter().any(|unit| unit.has_job && ours.contains(&unit.name))
+}
+
+/// Sees that the manager accepted every unit that was written and runs every timer that was started.
+async fn verify(bus: &Bus, changes: &Changes, started: &[String]) -> Result<(), ServiceError> {
+    if changes.writes.is_empty() && started.is_empty() {
+        return Ok(());
+    }
+    let units = bus.units(&PATTERNS).await?;
+    let loaded: HashMap<&str, &Unit> = units.iter().map(|unit| (unit.name.as_str(), unit)).collect();
+    let idle = |name: &&String| !loaded.get(name.as_str()).is_some_and(|unit| unit.active_state == "active");
+    if let Some(name) = started.iter().find(idle) {
+        let reason = load_error(bus, name).await.unwrap_or_else(|| "it does not run".into());
+        return Err(ServiceError::Refused { operation: format!("start {name}"), reason });
+    }
+    let unseen = changes
+        .writes
+        .iter()
+        .filter(|name| loaded.get(name.as_str()).is_none_or(|unit| unit.load_state != "loaded"));
+    let states = join_all(unseen.map(|name| async move { (name, load_state(bus, name).await) })).await;
+    for (name, state) in states {
+        if state? != "loaded" {
+            let reason = load_error(bus, name).await.unwrap_or_else(|| "it could not be loaded".into());
+            return Err(ServiceError::Refused { operation: format!("load {name}"), reason });
+        }
+    }
+    Ok(())
+}
+
+async fn load_state(bus: &Bus, unit: &str) -> Result<String, ServiceError> {
+    Ok(String::try_from(bus.property(unit, "Unit", "LoadState").await?).unwrap_or_default())
+}
+
+async fn load_error(bus: &Bus, unit: &str) -> Option<String> {
+    let value = bus.property(unit, "Unit", "LoadError").await.ok()?;
+    let (_, message) = value.downcast_ref::<(String, String)>().ok()?;
+    (!message.is_empty()).then_some(message)
+}
+
+/// Leaves nothing behind in the manager for units that are gone.
+async fn forget_failures(bus: &Bus, units: &[String]) -> Result<(), ServiceError> {
+    if units.is_empty() {
+        return Ok(());
+    }
+    let loaded = bus.units(&PATTERNS).await?;
+    let failed = loaded.iter().filter(|unit| unit.active_state == "failed" && units.contains(&unit.name));
+    lost(join_all(failed.map(|unit| bus.reset_failed(&unit.name))).await)
+}

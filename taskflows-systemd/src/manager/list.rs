@@ -1,0 +1,233 @@
+use std::collections::HashMap;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use taskflows_core::effects::{Listing, Next, ServiceError, State};
+use taskflows_core::schedule::Zones;
+use taskflows_core::{NamePattern, Outcome, Run, ServiceName};
+
+use super::{PATTERNS, SystemdServiceManager};
+use crate::bus::Unit;
+use crate::directory::Installed;
+use crate::journal::Known;
+use crate::unit::{TimerLines, UnitName};
+
+/// What is known of the services that are looked at, before anything is asked of each.
+pub(super) struct Overview {
+    pub(super) services: Vec<Installed>,
+    pub(super) units: HashMap<String, Unit>,
+    pub(super) runs: Known,
+}
+
+/// Of so many services at most is the manager asked when their last run ended, one property each: of
+/// those that ran since the last list. The rest show when they began.
+const MOST_ENDS: usize = 64;
+
+impl SystemdServiceManager {
+    /// Reads directory, manager and journal at the same time: one call to the manager, whatever the number.
+    pub(super) async fn overview(&self, pattern: &NamePattern) -> Result<Overview, ServiceError> {
+        let (directory, wanted) = (self.directory.clone(), pattern.clone());
+        let scan = async {
+            let read = tokio::task::spawn_blocking(move || directory.read_all(&wanted));
+            // The scan does not panic; should it be cancelled, the runtime is ending.
+            read.await.unwrap_or_else(|_| Ok(Vec::new()))
+        };
+        let ask = async { self.bus().await?.units(&PATTERNS).await };
+        let (services, units, (runs, changed)) = tokio::join!(scan, ask, self.last_runs.read());
+        let units = units?.into_iter().map(|unit| (unit.name.clone(), unit)).collect();
+        let mut overview = Overview { services: services?, units, runs };
+        let ended = self.ask_ends(&mut overview).await?;
+        if changed || ended {
+            self.last_runs.keep(&overview.runs);
+        }
+        Ok(overview)
+    }
+
+    /// Asks the manager when runs ended of which the journal tells only the beginning.
+    async fn ask_ends(&self, overview: &mut Overview) -> Result<bool, ServiceError> {
+        let open = |service: &&Installed| {
+            let run = overview.runs.run(&service.name);
+            let loaded_and_idle =
+                overview.service(service).is_some_and(|unit| unit.active_state == "inactive");
+            loaded_and_idle && run.is_some_and(|run| run.outcome == Outcome::Running)
+        };
+        let names: Vec<ServiceName> = overview
+            .services
+            .iter()
+            .filter(open)
+            .take(MOST_ENDS)
+            .map(|service| service.name.clone())
+            .collect();
+        if names.is_empty() {
+            return Ok(false);
+        }
+        let bus = self.bus().await?;
+        let ends = join_all(names.iter().map(|name| bus.exit_time(UnitName::service(name)))).await;
+        for (name, end) in names.iter().zip(ends) {
+            if let Some(end) = end? {
+                overview.runs.end_well(name, end);
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) async fn listings(&self, pattern: &NamePattern) -> Result<Vec<Listing>, ServiceError> {
+        let overview = self.overview(pattern).await?;
+        let now = Self::now();
+        Ok(overview
+            .services
+            .iter()
+            .map(|service| overview.listing(service, now, &self.settings.zones))
+            .collect())
+    }
+}
+
+impl Overview {
+    fn unit(&self, name: &UnitName) -> Option<&Unit> {
+        self.units.get(&name.to_string())
+    }
+
+    /// Returns the start timer of `service` as the manager has it loaded.
+    pub(super) fn timer(&self, service: &Installed) -> Option<&Unit> {
+        self.unit(&UnitName::timer(&service.name))
+    }
+
+    /// Returns the service unit of `service` as the manager has it loaded.
+    pub(super) fn service(&self, service: &Installed) -> Option<&Unit> {
+        self.unit(&UnitName::service(&service.name))
+    }
+
+    pub(super) fn listing(&self, service: &Installed, now: Timestamp, zones: &Zones) -> Listing {
+        let main = service.units.get(&UnitName::service(&service.name)).map(|found| &found.text);
+        let description = main.and_then(|main| directive(&main.text, "Description=")).unwrap_or_default();
+        let last = self.last(service);
+        Listing {
+            name: service.name.clone(),
+            description: description.replace("%%", "%"),
+            state: self.state(service),
+            enabled: service.is_enabled(),
+            next: self.next(service, last.as_ref(), now, zones),
+            last,
+            source: main.and_then(|main| main.mark.source.clone()),
+        }
+    }
+
+    fn state(&self, service: &Installed) -> State {
+        let active = self.service(service).map_or("inactive", |unit| unit.active_state.as_str());
+        match active {
+            "active" | "reloading" | "refreshing" => State::Running,
+            "activating" => State::Starting,
+            "deactivating" => State::Stopping,
+            "failed" => State::Failed,
+            _ if self.timer(service).is_some_and(is_running) => State::Waiting,
+            _ => State::Stopped,
+        }
+    }
+
+    /// Returns the last run.
+    fn last(&self, service: &Installed) -> Option<Run> {
+        let mut run = self.runs.run(&service.name)?;
+        let runs = matches!(self.state(service), State::Running | State::Starting | State::Stopping);
+        if run.outcome == Outcome::Running && !runs {
+            // A bad end is told in the journal.
+            run.outcome = Outcome::Succeeded;
+        }
+        Some(run)
+    }
+
+    fn next(&self, service: &Installed, last: Option<&Run>, now: Timestamp, zones: &Zones) -> Next {
+        let Some(timer) = service.units.get(&UnitName::timer(&service.name)) else {
+            return Next::Unscheduled;
+        };
+        match self.timer(service) {
+            Some(unit) if !is_running(unit) => Next::Off,
+            None => Next::Off,
+            Some(unit) if unit.sub_state == "elapsed" => Next::Never,
+            Some(_) => {
+                let running =
+                    matches!(self.state(service), State::Running | State::Starting | State::Stopping);
+                foretell(&TimerLines::read(&timer.text.text), running, last, now, zones)
+            }
+        }
+    }
+}
+
+fn is_running(timer: &Unit) -> bool {
+    timer.active_state == "active"
+}
+
+fn directive<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(key))
+}
+
+/// Computes when a timer that runs elapses next, as systemd would. Source: systemd.timer(5).
+fn foretell(lines: &TimerLines, running: bool, last: Option<&Run>, now: Timestamp, zones: &Zones) -> Next {
+    if lines.uncertain {
+        return Next::Unknown;
+    }
+    let calendar = lines.calendars.iter().filter_map(|calendar| {
+        let zone = zones.resolve(calendar).ok()?;
+        calendar.next_after(now, &zone)
+    });
+    let after = |base: Option<Timestamp>, span: &taskflows_core::TimeSpan| {
+        base?.checked_add(jiff::SignedDuration::try_from(span.duration()).ok()?).ok()
+    };
+    let started = last.and_then(|run| run.started);
+    let ended = last.and_then(|run| run.ended);
+    let after_start = lines.after_start.iter().filter_map(|span| after(started, span));
+    let after_finish = lines.after_finish.iter().filter(|_| !running).filter_map(|span| after(ended, span));
+    match calendar.chain(after_start).chain(after_finish).min() {
+        // A period that is over by now begins as soon as the manager gets to it.
+        Some(time) => Next::At(time.max(now)),
+        None if running && !lines.after_finish.is_empty() => Next::AfterThisRun,
+        None if lines.calendars.is_empty() => Next::Unknown,
+        None => Next::Never,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[track_caller]
+    fn check(timer: &str, running: bool, last: Option<(i64, Option<i64>)>, next: Next) {
+        let last = last.map(|(started, ended)| Run {
+            started: Some(at(started)),
+            ended: ended.map(at),
+            outcome: Outcome::Succeeded,
+        });
+        let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
+        assert_eq!(
+            foretell(&TimerLines::read(timer), running, last.as_ref(), at(1_000), &zones),
+            next,
+            "{timer}"
+        );
+    }
+
+    #[test]
+    fn a_calendar_elapses_at_its_next_time() {
+        check("[Timer]\nOnCalendar=1970-01-01 01:00:00 UTC\n", false, None, Next::At(at(3_600)));
+        check("[Timer]\nOnCalendar=1970-01-01 00:00:10 UTC\n", false, None, Next::Never);
+    }
+
+    #[test]
+    fn a_period_counts_from_the_last_run() {
+        let start = "[Timer]\nOnBootSec=1s\nOnUnitActiveSec=5min\n";
+        check(start, false, Some((900, Some(950))), Next::At(at(1_200)));
+        check(start, false, Some((100, Some(150))), Next::At(at(1_000)));
+        check(start, false, None, Next::Unknown);
+        let finish = "[Timer]\nOnUnitInactiveSec=5min\n";
+        check(finish, false, Some((900, Some(950))), Next::At(at(1_250)));
+        check(finish, true, Some((900, None)), Next::AfterThisRun);
+    }
+
+    #[test]
+    fn what_the_file_alone_does_not_tell_is_unknown() {
+        check("[Timer]\nOnCalendar=hourly\nRandomizedDelaySec=60\n", false, None, Next::Unknown);
+    }
+}

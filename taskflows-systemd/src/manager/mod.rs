@@ -1,0 +1,156 @@
+//! The service manager of this host.
+
+mod act;
+mod changes;
+mod details;
+mod enforce;
+mod install;
+mod list;
+mod switch;
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use taskflows_core::effects::{
+    Action, Depth, Details, Listing, Performed, ServiceError, ServiceManager, Target,
+};
+use taskflows_core::schedule::Zones;
+use taskflows_core::{NamePattern, Plan, Service, ServiceName, UnitFiles};
+use tokio::sync::Mutex;
+
+use crate::bus::{Bus, Limits};
+use crate::directory::{UnitDirectory, is_interrupted};
+use crate::journal::{JournalSource, LastRuns};
+use crate::unit::RenderContext;
+use crate::{JournalReader, Scope};
+
+/// Every unit that may be ours; whether it is, its file tells.
+const PATTERNS: [&str; 3] = ["taskflows-*", "stop-taskflows-*", "restart-taskflows-*"];
+
+/// Where a [`SystemdServiceManager`] finds what it needs.
+#[derive(Clone, Debug)]
+pub struct SystemdSettings {
+    /// Whose manager it is.
+    pub scope: Scope,
+    /// The directory of unit files, such as `~/.config/systemd/user`.
+    pub unit_directory: PathBuf,
+    /// The directory for what is kept between commands.
+    pub state_directory: PathBuf,
+    /// The address of the message bus on which the manager is, such as `unix:path=/run/user/1000/bus`.
+    pub bus: String,
+    /// Where the journal is read.
+    pub journal: JournalSource,
+    /// How long things may take.
+    pub limits: Limits,
+    /// The zones that schedules name, and the host's own.
+    pub zones: Zones,
+    /// The version to write into units.
+    pub version: String,
+}
+
+/// Installs and controls services through systemd on this host.
+///
+/// It connects when a call first needs the manager, and again after a connection was lost.
+#[derive(Debug)]
+pub struct SystemdServiceManager {
+    settings: SystemdSettings,
+    directory: UnitDirectory,
+    last_runs: LastRuns,
+    bus: Mutex<Option<Bus>>,
+}
+
+impl SystemdServiceManager {
+    /// Makes a manager for `settings`; nothing is opened yet.
+    pub fn new(settings: SystemdSettings) -> Self {
+        Self {
+            directory: UnitDirectory::new(settings.unit_directory.clone()),
+            last_runs: LastRuns::new(settings.scope, settings.journal.clone(), &settings.state_directory),
+            bus: Mutex::new(None),
+            settings,
+        }
+    }
+
+    /// Uses a connection that is open already.
+    #[cfg(test)]
+    pub(crate) fn over(settings: SystemdSettings, bus: Bus) -> Self {
+        Self { bus: Mutex::new(Some(bus)), ..Self::new(settings) }
+    }
+
+    /// Returns a reader for what the services write.
+    pub fn journal(&self) -> JournalReader {
+        JournalReader::new(self.settings.scope, self.settings.journal.clone())
+    }
+
+    async fn bus(&self) -> Result<Bus, ServiceError> {
+        let mut kept = self.bus.lock().await;
+        if let Some(bus) = kept.as_ref().filter(|bus| !bus.is_closed()) {
+            return Ok(bus.clone());
+        }
+        let bus = Bus::connect(&self.settings.bus, self.settings.scope, self.settings.limits).await?;
+        *kept = Some(bus.clone());
+        Ok(bus)
+    }
+
+    fn context(&self) -> RenderContext {
+        RenderContext { version: self.settings.version.clone(), scope: self.settings.scope }
+    }
+
+    /// The adapter may look at the clock; what it decides by it is decided in pure functions.
+    fn now() -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+fn not_found(name: &ServiceName) -> ServiceError {
+    ServiceError::NotFound { name: name.to_string() }
+}
+
+#[async_trait]
+impl ServiceManager for SystemdServiceManager {
+    async fn plan(&self, services: &[Service]) -> Result<Plan, ServiceError> {
+        self.compare(services).map(|comparison| comparison.plan)
+    }
+
+    async fn install(&self, services: &[Service]) -> Result<Plan, ServiceError> {
+        self.install_all(services).await
+    }
+
+    async fn remove(&self, names: &[ServiceName]) -> Result<Plan, ServiceError> {
+        self.remove_all(names).await
+    }
+
+    async fn perform(
+        &self,
+        names: &[ServiceName],
+        action: Action,
+        target: Target,
+    ) -> Result<Vec<Performed>, ServiceError> {
+        match action {
+            Action::Enable => self.switch(names, true).await,
+            Action::Disable => self.switch(names, false).await,
+            _ => self.act(names, action, target).await,
+        }
+    }
+
+    async fn names(&self, pattern: &NamePattern) -> Result<Vec<ServiceName>, ServiceError> {
+        Ok(self.directory.read_all(pattern)?.into_iter().map(|service| service.name).collect())
+    }
+
+    fn is_interrupted(&self) -> bool {
+        is_interrupted(&self.directory)
+    }
+
+    async fn list(&self, pattern: &NamePattern) -> Result<Vec<Listing>, ServiceError> {
+        self.listings(pattern).await
+    }
+
+    async fn details(&self, names: &[ServiceName], depth: Depth) -> Result<Vec<Details>, ServiceError> {
+        self.details_of(names, depth).await
+    }
+
+    async fn files(&self, name: &ServiceName) -> Result<UnitFiles, ServiceError> {
+        let installed = self.directory.read(name)?.ok_or_else(|| not_found(name))?;
+        Ok(installed.files())
+    }
+}

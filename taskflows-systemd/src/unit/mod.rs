@@ -1,0 +1,12 @@
+//! The text of unit files: how it is written, marked as ours, and read back.
+
+mod escape;
+mod mark;
+mod names;
+mod render;
+mod timer;
+
+pub use mark::{Mark, same_meaning};
+pub use names::{Role, UnitName};
+pub use render::{RenderContext, render};
+pub(crate) use timer::TimerLines;

@@ -1,0 +1,280 @@
+use std::fmt::Write as _;
+
+use taskflows_core::effects::ServiceError;
+use taskflows_core::schedule::{Periodic, RelativeTo, Schedule, StartOn};
+use taskflows_core::{MAX_UNIT_LINE, Section, Service, UnitFiles};
+
+use super::escape::{assignment, command_line, path, specifier_free};
+use super::mark;
+use super::names::{Role, UnitName};
+use crate::Scope;
+
+/// What a unit's text depends on besides the definition.
+#[derive(Clone, Debug)]
+pub struct RenderContext {
+    /// The version written into the mark.
+    pub version: String,
+    /// Whose manager the units are for.
+    pub scope: Scope,
+}
+
+/// How long a stop may take before the process is killed.
+const STOP_LIMIT: &str = "120s";
+
+/// Directives of which systemd adds up several lines; any other is set by its last line.
+const ADDITIVE: [&str; 30] = [
+    "Environment",
+    "EnvironmentFile",
+    "ExecStartPre",
+    "ExecStartPost",
+    "ExecStop",
+    "ExecStopPost",
+    "ExecReload",
+    "ExecCondition",
+    "After",
+    "Before",
+    "Wants",
+    "Requires",
+    "Requisite",
+    "BindsTo",
+    "PartOf",
+    "Upholds",
+    "Conflicts",
+    "OnFailure",
+    "OnSuccess",
+    "PropagatesStopTo",
+    "StopPropagatedFrom",
+    "RequiresMountsFor",
+    "LoadCredential",
+    "SetCredential",
+    "OnCalendar",
+    "OnActiveSec",
+    "OnBootSec",
+    "OnStartupSec",
+    "OnUnitActiveSec",
+    "OnUnitInactiveSec",
+];
+
+/// Writes the unit files of `service`: the same service gives the same bytes.
+///
+/// # Errors
+/// When a line would be longer than systemd reads.
+pub fn render(service: &Service, context: &RenderContext) -> Result<UnitFiles, ServiceError> {
+    let mut units = vec![(UnitName::service(&service.name), main_service(service, context))];
+    let timers = [
+        (Role::Main, &service.start_schedule),
+        (Role::Stop, &service.stop_schedule),
+        (Role::Restart, &service.restart_schedule),
+    ];
+    for (role, schedules) in timers.into_iter().filter(|(_, schedules)| !schedules.is_empty()) {
+        let timer = UnitName { role, timer: true, service: service.name.clone() };
+        units.push((timer, timer_unit(service, role, schedules, context)));
+        if role != Role::Main {
+            let helper = UnitName { role, timer: false, service: service.name.clone() };
+            units.push((helper, helper_service(service, role, context)));
+        }
+    }
+    let files = units.into_iter().map(|(unit, text)| (unit.to_string(), text)).collect();
+    let units = UnitFiles { name: service.name.clone(), files };
+    check_lines(&units)?;
+    Ok(units)
+}
+
+fn check_lines(units: &UnitFiles) -> Result<(), ServiceError> {
+    let too_long = |line: &str| line.len() > MAX_UNIT_LINE;
+    match units.files.values().flat_map(|text| text.lines()).find(|line| too_long(line)) {
+        None => Ok(()),
+        Some(line) => Err(ServiceError::Render {
+            name: units.name.clone(),
+            reason: format!(
+                "`{}` has {} bytes once it is escaped, and systemd reads lines of at most {MAX_UNIT_LINE}",
+                line.split('=').next().unwrap_or_default(),
+                line.len()
+            ),
+        }),
+    }
+}
+
+/// A unit file as it grows: sections of `key=value` lines.
+struct Text(String);
+
+impl Text {
+    fn begin(unit: &UnitName, description: &str, service: &Service, context: &RenderContext) -> Self {
+        let mut text =
+            Self("# Written by taskflows: change the definition, not this file.\n[Unit]\n".to_owned());
+        text.line("Description", &specifier_free(description));
+        let starts_at_boot = service.enabled && *unit == UnitName::service(&service.name);
+        let source = service.source.as_ref().map(|source| source.as_str());
+        text.0.push_str(&mark::lines(&context.version, source, starts_at_boot));
+        text
+    }
+
+    fn section(&mut self, name: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "\n[{name}]");
+    }
+
+    fn line(&mut self, key: &str, value: &str) {
+        let _ = writeln!(self.0, "{key}={value}");
+    }
+
+    /// Writes `lines` and then what `service` passes through to the section, which takes the place of
+    /// lines that systemd would not add up.
+    fn directives(&mut self, service: &Service, section: Section, lines: Vec<(String, String)>) {
+        let overridden =
+            |key: &str| !is_additive(key) && service.systemd.of(section).any(|(own, _)| own == key);
+        for (key, value) in lines.iter().filter(|(key, _)| !overridden(key)) {
+            self.line(key, value);
+        }
+        for (key, values) in service.systemd.of(section) {
+            values.iter().for_each(|value| self.line(key, value.as_str()));
+        }
+    }
+
+    fn finish(mut self, wanted_by: Option<&str>) -> String {
+        if let Some(target) = wanted_by {
+            self.section("Install");
+            self.line("WantedBy", target);
+        }
+        mark::seal(&self.0)
+    }
+}
+
+fn is_additive(key: &str) -> bool {
+    ADDITIVE.contains(&key) || key.starts_with("Condition") || key.starts_with("Assert")
+}
+
+fn main_service(service: &Service, context: &RenderContext) -> String {
+    let default = format!("Service for {}", service.name);
+    let description = service.description.as_ref().map_or(default.as_str(), |text| text.as_str());
+    let unit = UnitName::service(&service.name);
+    let mut text = Text::begin(&unit, description, service, context);
+    text.directives(service, Section::Unit, unit_lines(service));
+    text.section("Service");
+    text.directives(service, Section::Service, service_lines(service));
+    text.finish(Some("default.target"))
+}
+
+fn unit_lines(service: &Service) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    let policy = &service.restart_policy;
+    if policy.condition.as_str() != "no" {
+        lines.push(("StartLimitIntervalSec".to_owned(), policy.window.to_string()));
+        let burst = policy.max_attempts.unwrap_or(0);
+        lines.push(("StartLimitBurst".to_owned(), burst.to_string()));
+    }
+    lines.extend(service.system_load_constraints.iter().map(|constraint| constraint.directive()));
+    lines
+}
+
+fn service_lines(service: &Service) -> Vec<(String, String)> {
+    let mut lines: Vec<(String, String)> = Vec::new();
+    let mut add = |key: &str, value: String| lines.push((key.to_owned(), value));
+    // `exec` makes a start that cannot run its program fail, where `simple` reports success.
+    add("Type", "exec".into());
+    add("ExecStart", command_line(&service.start_command));
+    if let Some(command) = &service.stop_command {
+        add("ExecStop", command_line(command));
+    }
+    if let Some(command) = &service.restart_command {
+        add("ExecReload", command_line(command));
+    }
+    if let Some(directory) = &service.working_directory {
+        add("WorkingDirectory", path(directory));
+    }
+    service.env_file.iter().for_each(|file| add("EnvironmentFile", path(file)));
+    // Python keeps its last lines in a buffer otherwise, and a job that is killed takes them along.
+    if !service.env.keys().any(|name| name.as_str() == "PYTHONUNBUFFERED") {
+        add("Environment", assignment("PYTHONUNBUFFERED", "1"));
+    }
+    for (name, value) in &service.env {
+        add("Environment", assignment(name.as_str(), value.as_str()));
+    }
+    if let Some(timeout) = service.timeout {
+        add("RuntimeMaxSec", timeout.to_string());
+    }
+    add("TimeoutStopSec", STOP_LIMIT.into());
+    if service.restart_policy.condition.as_str() != "no" {
+        add("Restart", service.restart_policy.condition.as_str().into());
+        add("RestartSec", service.restart_policy.delay.to_string());
+    }
+    add("StandardOutput", "journal".into());
+    add("StandardError", "journal".into());
+    // The journal learns the unit of a line from the process, which may be gone by then; the identifier
+    // travels with the stream, so that the last words of a short job are found (systemd issue 2913).
+    add("SyslogIdentifier", format!("taskflows-{}", service.name));
+    lines
+}
+
+fn timer_unit(service: &Service, role: Role, schedules: &[Schedule], context: &RenderContext) -> String {
+    let what = match role {
+        Role::Main => "Timer for",
+        Role::Stop => "Stop timer for",
+        Role::Restart => "Restart timer for",
+    };
+    let unit = UnitName { role, timer: true, service: service.name.clone() };
+    let mut text = Text::begin(&unit, &format!("{what} {}", service.name), service, context);
+    text.section("Timer");
+    let lines = timer_lines(schedules);
+    if role == Role::Main {
+        text.directives(service, Section::Timer, lines);
+    } else {
+        lines.iter().for_each(|(key, value)| text.line(key, value));
+    }
+    text.finish(Some("timers.target"))
+}
+
+fn timer_lines(schedules: &[Schedule]) -> Vec<(String, String)> {
+    let mut lines: Vec<(String, String)> = Vec::new();
+    for schedule in schedules {
+        let new = match schedule {
+            Schedule::Calendar(calendar) => vec![("OnCalendar".to_owned(), calendar.text().to_owned())],
+            Schedule::Periodic(periodic) => periodic_lines(periodic),
+            // The schedules of this version are all above.
+            _ => Vec::new(),
+        };
+        lines.extend(new.into_iter().filter(|line| !lines.contains(line)).collect::<Vec<_>>());
+    }
+    let accuracy = schedules.iter().map(Schedule::accuracy).min();
+    lines.extend(accuracy.map(|accuracy| ("AccuracySec".to_owned(), accuracy.to_string())));
+    let persistent =
+        |schedule: &Schedule| matches!(schedule, Schedule::Calendar(calendar) if calendar.persistent);
+    if schedules.iter().any(persistent) {
+        lines.push(("Persistent".to_owned(), "true".to_owned()));
+    }
+    lines
+}
+
+fn periodic_lines(periodic: &Periodic) -> Vec<(String, String)> {
+    let first = match periodic.start_on {
+        StartOn::Boot => Some("OnBootSec"),
+        StartOn::Login => Some("OnStartupSec"),
+        StartOn::Command => None,
+    };
+    let again = match periodic.relative_to {
+        RelativeTo::Start => "OnUnitActiveSec",
+        RelativeTo::Finish => "OnUnitInactiveSec",
+    };
+    let mut lines: Vec<_> = first.map(|key| (key.to_owned(), "1s".to_owned())).into_iter().collect();
+    lines.push((again.to_owned(), periodic.period().to_string()));
+    lines
+}
+
+/// A service that stops or restarts another one. It takes nothing from the other's `[Unit]` lines, which
+/// could refuse it, and is never enabled, which would run it at boot.
+fn helper_service(service: &Service, role: Role, context: &RenderContext) -> String {
+    let (what, verb) = match role {
+        Role::Restart => ("Restart", "reload-or-restart"),
+        _ => ("Stop", "stop"),
+    };
+    let unit = UnitName { role, timer: false, service: service.name.clone() };
+    let mut text = Text::begin(&unit, &format!("{what} {} on schedule", service.name), service, context);
+    text.section("Service");
+    text.line("Type", "oneshot");
+    let scope = match context.scope {
+        Scope::User => "--user ",
+        Scope::System => "",
+    };
+    text.line("ExecStart", &format!("systemctl {scope}{verb} {}", UnitName::service(&service.name)));
+    text.finish(None)
+}
