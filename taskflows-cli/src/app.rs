@@ -1,0 +1,174 @@
+//! The composition root: the one place that chooses real adapters.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use taskflows_core::effects::{LogReader, ServiceManager};
+use taskflows_core::schedule::Zones;
+use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
+
+use crate::{CliError, Config, Exit};
+
+/// Where the seed kept its data; used where it exists and can be written.
+const SHARED_DATA: &str = "/opt/taskflows/data";
+
+/// Everything a command has to work with.
+pub struct App {
+    /// The services of this host.
+    pub services: Box<dyn ServiceManager>,
+    /// What they wrote.
+    pub logs: Box<dyn LogReader>,
+    /// The zones that schedules name.
+    pub zones: Zones,
+    /// The zone in which times are shown.
+    pub display: TimeZone,
+    /// The time.
+    pub now: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    /// What to tell a user whose services would end at logout.
+    pub linger_hint: Option<String>,
+    /// What to tell a user whose manager cannot be reached.
+    pub unreachable_hint: String,
+    /// What to tell a user who lacks a permission.
+    pub permission_hint: String,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("display", &self.display).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Chooses the adapters for this host. Nothing is opened before a command needs it.
+    ///
+    /// # Errors
+    /// When the environment does not say where the unit files are, or names an unknown zone.
+    pub fn connect(config: &Config, scope: Scope) -> Result<Self, CliError> {
+        let database = TimeZoneDatabase::from_env();
+        let display = display_zone(config, &database)?;
+        let zones = Zones::new(database, TimeZone::system());
+        let manager = SystemdServiceManager::new(SystemdSettings {
+            scope,
+            unit_directory: unit_directory(config, scope)?,
+            state_directory: state_directory(config)?,
+            bus: bus(config, scope),
+            journal: JournalSource {
+                directory: config.journal_directory.clone(),
+                ..JournalSource::default()
+            },
+            limits: Limits::default(),
+            zones: zones.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+        Ok(Self {
+            logs: Box::new(manager.journal()),
+            services: Box::new(manager),
+            zones,
+            display,
+            now: Box::new(Timestamp::now),
+            linger_hint: linger_hint(scope),
+            unreachable_hint: unreachable_hint(config, scope),
+            permission_hint: permission_hint(scope),
+        })
+    }
+
+    /// Adds to an error what this host's user can do about it.
+    pub(crate) fn advise(&self, mut error: CliError) -> CliError {
+        let hint = match error.exit {
+            Exit::Unreachable => Some(&self.unreachable_hint),
+            Exit::Permission => Some(&self.permission_hint),
+            _ => None,
+        };
+        if error.hint.is_none() {
+            error.hint = hint.cloned();
+        }
+        error
+    }
+}
+
+fn display_zone(config: &Config, database: &TimeZoneDatabase) -> Result<TimeZone, CliError> {
+    let Some(name) = config.display_zone.as_deref().filter(|name| *name != "UTC") else {
+        return Ok(TimeZone::UTC);
+    };
+    database.get(name).map_err(|_| {
+        CliError::new(
+            Exit::Usage,
+            format!("TASKFLOWS_DISPLAY_TIMEZONE names no known zone: `{}`", name.escape_debug()),
+        )
+        .hint("write an IANA name such as Europe/Berlin, or UTC")
+    })
+}
+
+fn unit_directory(config: &Config, scope: Scope) -> Result<PathBuf, CliError> {
+    match scope {
+        Scope::System => Ok("/etc/systemd/system".into()),
+        Scope::User => config.config_home.as_ref().map(|path| path.join("systemd/user")).ok_or_else(no_home),
+    }
+}
+
+fn no_home() -> CliError {
+    CliError::new(Exit::Usage, "neither HOME nor XDG_CONFIG_HOME is set, so there is no place for unit files")
+        .hint("set HOME to your home directory")
+}
+
+fn state_directory(config: &Config) -> Result<PathBuf, CliError> {
+    let shared = Path::new(SHARED_DATA);
+    let writable = || rustix::fs::access(shared, rustix::fs::Access::WRITE_OK).is_ok();
+    if let Some(path) = &config.data_directory {
+        return Ok(path.clone());
+    }
+    if writable() {
+        return Ok(shared.into());
+    }
+    config.state_home.as_ref().map(|path| path.join("taskflows")).ok_or_else(no_home)
+}
+
+fn runtime_directory(config: &Config) -> PathBuf {
+    let uid = rustix::process::getuid().as_raw();
+    config.runtime_directory.clone().unwrap_or_else(|| format!("/run/user/{uid}").into())
+}
+
+fn bus(config: &Config, scope: Scope) -> String {
+    match (scope, &config.bus_address) {
+        (Scope::System, _) => "unix:path=/run/dbus/system_bus_socket".to_owned(),
+        (Scope::User, Some(address)) => address.clone(),
+        (Scope::User, None) => format!("unix:path={}/bus", runtime_directory(config).display()),
+    }
+}
+
+/// A user's manager ends with the last session unless lingering is on. Where there is no logind, nobody
+/// ends it.
+fn linger_hint(scope: Scope) -> Option<String> {
+    let uid = rustix::process::getuid().as_raw();
+    let session =
+        std::fs::read_to_string(format!("/run/systemd/users/{uid}")).ok().filter(|_| scope == Scope::User)?;
+    let name = session.lines().find_map(|line| line.strip_prefix("NAME="))?;
+    let lingers = Path::new("/var/lib/systemd/linger").join(name).exists();
+    (!lingers)
+        .then(|| format!("services of {name} end at logout; `loginctl enable-linger` keeps them running"))
+}
+
+fn unreachable_hint(config: &Config, scope: Scope) -> String {
+    let uid = rustix::process::getuid().as_raw();
+    match (scope, &config.runtime_directory, config.chosen_bus()) {
+        (Scope::System, _, _) => "is systemd the init of this machine? containers often have none".to_owned(),
+        (Scope::User, _, Some(_)) => {
+            "DBUS_SESSION_BUS_ADDRESS names this bus; unset it to use the one of XDG_RUNTIME_DIR".to_owned()
+        }
+        (Scope::User, None, None) => format!(
+            "XDG_RUNTIME_DIR is not set; after `su` or in a cron job: export XDG_RUNTIME_DIR=/run/user/{uid}"
+        ),
+        (Scope::User, Some(_), None) => format!(
+            "no manager runs for this user; `loginctl enable-linger` starts it now and at boot \
+             (or, as root: systemctl start user@{uid}.service)"
+        ),
+    }
+}
+
+fn permission_hint(scope: Scope) -> String {
+    match scope {
+        Scope::System => "units of the system scope belong to root: try again with sudo".to_owned(),
+        Scope::User => "the unit directory and the manager must belong to you".to_owned(),
+    }
+}

@@ -1,0 +1,243 @@
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use taskflows_core::NamePattern;
+
+const EXAMPLES: &str = "\
+Examples:
+  tf create jobs.toml          install the services a file defines
+  tf list                      what is installed, its last and its next run
+  tf start backup --wait       run one now and wait for its end
+  tf logs backup -f            what it writes, as it writes it
+  tf disable backup            let it start by itself no longer
+  tf remove 'old-*'            take services away
+";
+
+/// Scheduled jobs on systemd, from concise definitions.
+#[derive(Debug, Parser)]
+#[command(name = "tf", version, before_help = EXAMPLES, max_term_width = 100, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What every command understands.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What every command understands.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Global {
+    /// Whose manager runs the services.
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Everywhere")]
+    pub scope: ScopeArgument,
+    /// How results are written.
+    #[arg(short, long, global = true, value_enum, default_value_t, help_heading = "Everywhere")]
+    pub output: Format,
+    /// Write no remarks but errors.
+    #[arg(short, long, global = true, help_heading = "Everywhere")]
+    pub quiet: bool,
+    /// Write more: every service, every file.
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Everywhere")]
+    pub verbose: u8,
+}
+
+/// Whose manager runs the services.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ScopeArgument {
+    /// The user's own (`systemd --user`).
+    #[default]
+    User,
+    /// The machine's; needs root.
+    System,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns that fit the terminal.
+    #[default]
+    Table,
+    /// More columns.
+    Wide,
+    /// One JSON array.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+    /// One YAML list.
+    Yaml,
+    /// Names alone, one a line.
+    Name,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Install the services that files define, all or none.
+    #[command(
+        before_help = "Examples:\n  tf create jobs.toml\n  tf create jobs/ --include 'web-*' --dry-run\n  generate-jobs | tf create -\n"
+    )]
+    Create(CreateArguments),
+    /// Show what `create` would change; exit 7 where there is anything.
+    #[command(before_help = "Examples:\n  tf plan jobs.toml\n  tf plan jobs/ -o json\n")]
+    Plan(SourceArguments),
+    /// List services with their last and next run.
+    #[command(visible_alias = "ls", before_help = "Examples:\n  tf list\n  tf list 'web-*' -o json\n")]
+    List(OptionalSelector),
+    /// Show how services stand now, as the manager has it; exit 3 where one does not run.
+    #[command(before_help = "Examples:\n  tf status\n  tf status backup\n")]
+    Status(OptionalSelector),
+    /// Show the unit files of services.
+    #[command(before_help = "Examples:\n  tf show backup\n")]
+    Show(Names),
+    /// Start services now, and see whether they fail at once.
+    #[command(before_help = "Examples:\n  tf start backup\n  tf start backup --wait\n")]
+    Start(StartArguments),
+    /// Stop services that run.
+    #[command(before_help = "Examples:\n  tf stop backup\n  tf stop 'web-*'\n  tf stop backup --timers\n")]
+    Stop(ActArguments),
+    /// Restart services, by their restart command where they have one.
+    #[command(before_help = "Examples:\n  tf restart web\n")]
+    Restart(ActArguments),
+    /// Let services start by themselves: on schedule, or at boot where they have none.
+    #[command(before_help = "Examples:\n  tf enable backup\n")]
+    Enable(Selector),
+    /// Let services start by themselves no longer; a run that has begun goes on.
+    #[command(before_help = "Examples:\n  tf disable backup\n  tf disable '*'\n")]
+    Disable(Selector),
+    /// Stop services and take their units away.
+    #[command(
+        visible_alias = "rm",
+        before_help = "Examples:\n  tf remove backup\n  tf remove 'old-*' --yes\n"
+    )]
+    Remove(RemoveArguments),
+    /// Show what services wrote, and what systemd said of them.
+    #[command(
+        before_help = "Examples:\n  tf logs backup\n  tf logs web api -f\n  tf logs backup --since 2h -n 200\n"
+    )]
+    Logs(LogsArguments),
+    /// Print the completions for a shell.
+    #[command(
+        before_help = "Examples:\n  tf completion bash > ~/.local/share/bash-completion/completions/tf\n"
+    )]
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print a manual page, or write all of them to a directory.
+    #[command(before_help = "Examples:\n  tf man | man -l -\n  tf man --dir ~/.local/share/man/man1\n")]
+    Man {
+        /// Write `tf.1`, `tf-create.1`, … here.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Definition files, and which of their services are meant.
+#[derive(Args, Debug)]
+pub struct SourceArguments {
+    /// Definition files (.toml, .yaml, .yml, .json), directories of them, or `-` for stdin.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Take only services whose name matches; may be given again.
+    #[arg(short, long, value_name = "PATTERN")]
+    pub include: Vec<NamePattern>,
+    /// Leave out services whose name matches; may be given again.
+    #[arg(short, long, value_name = "PATTERN")]
+    pub exclude: Vec<NamePattern>,
+}
+
+/// `tf create`.
+#[derive(Args, Debug)]
+pub struct CreateArguments {
+    /// The definitions.
+    #[command(flatten)]
+    pub sources: SourceArguments,
+    /// Show what would change and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also start what was created or updated.
+    #[arg(long)]
+    pub now: bool,
+}
+
+/// Services by name or pattern.
+#[derive(Args, Debug)]
+pub struct Names {
+    /// Names or patterns (`'web-*'`).
+    #[arg(required = true, value_name = "SERVICE")]
+    pub services: Vec<NamePattern>,
+}
+
+/// Services by name or pattern, to do something to.
+#[derive(Args, Debug)]
+pub struct Selector {
+    /// Which services.
+    #[command(flatten)]
+    pub names: Names,
+    /// Show what would be done and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Services by name or pattern; all of them where none is given.
+#[derive(Args, Debug)]
+pub struct OptionalSelector {
+    /// Names or patterns (`'web-*'`); all services where none is given.
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<NamePattern>,
+}
+
+/// `tf stop`, `tf restart`.
+#[derive(Args, Debug)]
+pub struct ActArguments {
+    /// Which services.
+    #[command(flatten)]
+    pub selector: Selector,
+    /// Act on their timers instead, so that the schedule pauses or goes on until the next boot.
+    #[arg(short, long)]
+    pub timers: bool,
+}
+
+/// `tf start`.
+#[derive(Args, Debug)]
+pub struct StartArguments {
+    /// Which services, or their timers.
+    #[command(flatten)]
+    pub act: ActArguments,
+    /// Wait for the end of the run and exit by its result.
+    #[arg(short, long, conflicts_with = "timers")]
+    pub wait: bool,
+}
+
+/// `tf remove`.
+#[derive(Args, Debug)]
+pub struct RemoveArguments {
+    /// Which services.
+    #[command(flatten)]
+    pub selector: Selector,
+    /// Do not ask.
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `tf logs`.
+#[derive(Args, Debug)]
+pub struct LogsArguments {
+    /// Which services.
+    #[command(flatten)]
+    pub names: Names,
+    /// Go on with new lines as they are written.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// At most this many lines, the newest; 50 where neither this nor --since is given.
+    #[arg(short = 'n', long, value_name = "N")]
+    pub lines: Option<usize>,
+    /// Not before: `2h` (ago), `2026-11-24 14:00`, `2026-11-24T14:00:00Z`.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Not after; as --since.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+}

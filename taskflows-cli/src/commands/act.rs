@@ -1,0 +1,252 @@
+use serde::Serialize;
+use taskflows_core::ServiceName;
+use taskflows_core::effects::{Action, Effect, LogQuery, Performed, Target};
+
+use super::logs::plain_line;
+use crate::arguments::{ActArguments, Format, Global, Selector, StartArguments};
+use crate::error::{chain, exit_of};
+use crate::output::data;
+use crate::select::{no_such_service, select};
+use crate::ui::{error_style, note_style};
+use crate::{App, CliError, Exit, Ui, show};
+
+/// How many of its last lines are shown of a service that failed.
+const LAST_LINES: usize = 10;
+
+/// Beyond so many services, those that went as wished are counted and not named.
+pub(super) const MANY: usize = 20;
+
+#[derive(Serialize)]
+struct ActRow {
+    name: String,
+    ok: bool,
+    result: String,
+}
+
+pub(super) async fn start(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    start: &StartArguments,
+) -> Result<Exit, CliError> {
+    let action = if start.wait { Action::StartAndWait } else { Action::Start };
+    perform(ui, app, global, &start.act.selector, action, target(&start.act)).await
+}
+
+pub(super) async fn stop(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    stop: &ActArguments,
+) -> Result<Exit, CliError> {
+    perform(ui, app, global, &stop.selector, Action::Stop, target(stop)).await
+}
+
+pub(super) async fn restart(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    restart: &ActArguments,
+) -> Result<Exit, CliError> {
+    perform(ui, app, global, &restart.selector, Action::Restart, target(restart)).await
+}
+
+pub(super) async fn enable(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    selector: &Selector,
+) -> Result<Exit, CliError> {
+    perform(ui, app, global, selector, Action::Enable, Target::Service).await
+}
+
+pub(super) async fn disable(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    selector: &Selector,
+) -> Result<Exit, CliError> {
+    perform(ui, app, global, selector, Action::Disable, Target::Service).await
+}
+
+fn target(arguments: &ActArguments) -> Target {
+    if arguments.timers { Target::Timers } else { Target::Service }
+}
+
+async fn perform(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    selector: &Selector,
+    action: Action,
+    target: Target,
+) -> Result<Exit, CliError> {
+    let names = select(app, &selector.names.services).await?;
+    if selector.dry_run {
+        for name in &names {
+            app.services.files(name).await?;
+            ui.remark(format!("Would {} {name}.", verb(action, target)));
+        }
+        return Ok(Exit::Ok);
+    }
+    perform_on(ui, app, global, &names, action, target).await
+}
+
+/// Performs an action on services and tells what became of each.
+pub(super) async fn perform_on(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    names: &[ServiceName],
+    action: Action,
+    target: Target,
+) -> Result<Exit, CliError> {
+    let performed = app.services.perform(names, action, target).await?;
+    if !matches!(global.output, Format::Table | Format::Wide | Format::Name) {
+        let rows: Vec<ActRow> = performed.iter().map(|done| row(done, action, target)).collect();
+        data(ui, global.output, &rows)?;
+    }
+    if let [Performed { result: Err(error), name }] = performed.as_slice() {
+        if error.is_not_found() {
+            return Err(no_such_service(app, name.as_str()).await);
+        }
+    }
+    for done in &performed {
+        tell(ui, app, done, action, target, performed.len()).await;
+    }
+    let succeeded = performed.iter().filter(|done| done.result.is_ok()).count();
+    if succeeded > MANY {
+        ui.remark(format!("{succeeded} services: {}.", done_word(action, target)));
+    }
+    Ok(exit(ui, app, &performed))
+}
+
+/// One failure has its own exit code, several of one kind too; some of each is partial.
+fn exit(ui: &mut Ui<'_>, app: &App, performed: &[Performed]) -> Exit {
+    let mut exits = performed.iter().filter_map(|done| done.result.as_ref().err()).map(exit_of);
+    let Some(first) = exits.next() else { return Exit::Ok };
+    if performed.iter().any(|done| done.result.is_ok()) {
+        return Exit::Partial;
+    }
+    let all = exits.all(|exit| exit == first);
+    let hint = app.advise(CliError::new(first, "")).hint;
+    if let Some(hint) = hint {
+        let cyan = note_style();
+        ui.remark(format!("{cyan}hint{cyan:#}: {hint}"));
+    }
+    if all { first } else { Exit::Failed }
+}
+
+async fn tell(ui: &mut Ui<'_>, app: &App, done: &Performed, action: Action, target: Target, count: usize) {
+    let name = &done.name;
+    match &done.result {
+        Ok(_) if count > MANY => {}
+        Ok(effect) => {
+            ui.remark(sentence(app, name, effect, action, target));
+            if matches!((action, target, effect), (Action::Stop, Target::Service, Effect::Stopped)) {
+                remark_timer(ui, app, name).await;
+            }
+        }
+        Err(error) => {
+            let red = error_style();
+            // An error is told even where remarks are unwanted.
+            let _ = writeln!(ui.status, "{red}error{red:#}: {}", chain(error));
+            if error.is_run_failed() {
+                last_words(ui, app, name).await;
+            }
+        }
+    }
+}
+
+/// A service that was stopped starts again by its timer, which people forget.
+async fn remark_timer(ui: &mut Ui<'_>, app: &App, name: &ServiceName) {
+    let listings = app.services.list(&name.into()).await.unwrap_or_default();
+    if let Some(taskflows_core::effects::Next::At(time)) = listings.first().map(|listing| listing.next) {
+        let time = show::full(time, &app.display);
+        ui.remark(format!("Its timer starts it again at {time}; `tf disable {name}` keeps it stopped."));
+    }
+}
+
+async fn last_words(ui: &mut Ui<'_>, app: &App, name: &ServiceName) {
+    let query = LogQuery { services: vec![name.clone()], lines: Some(LAST_LINES), ..LogQuery::default() };
+    match app.logs.read(&query).await {
+        Ok(entries) => {
+            for entry in entries {
+                let _ = writeln!(ui.status, "  {}", plain_line(&entry, &app.display, false));
+            }
+        }
+        Err(error) => ui.remark(format!("  (its log could not be read: {})", chain(&error))),
+    }
+}
+
+fn sentence(app: &App, name: &ServiceName, effect: &Effect, action: Action, target: Target) -> String {
+    match effect {
+        Effect::Started => format!("Started {name}; it runs."),
+        Effect::Finished(run) => match run.took((app.now)()) {
+            Some(took) => format!("{name} ran and ended well after {}.", show::length(took)),
+            None => format!("{name} ran and ended well."),
+        },
+        Effect::Skipped => {
+            format!(
+                "Skipped {name}: a condition of its definition is not met (`tf show {name}`, Condition…=)."
+            )
+        }
+        Effect::AlreadyRunning => format!("{name} runs already."),
+        Effect::Stopped if target == Target::Timers => {
+            format!("Stopped the timers of {name} until the next boot.")
+        }
+        Effect::Stopped => format!("Stopped {name}."),
+        Effect::AlreadyStopped => format!("{name} was not running."),
+        Effect::Restarted => format!("Restarted {name}; it runs."),
+        Effect::TimersStarted => format!("Started the timers of {name}."),
+        Effect::Enabled => format!("Enabled {name}."),
+        Effect::Disabled => format!("Disabled {name}."),
+        Effect::Unchanged if target == Target::Timers => format!("{name} has no timers."),
+        Effect::Unchanged => format!("{name} is {} already.", done_word(action, target)),
+        // Effects of a later version than this sentence.
+        other => format!("{name}: {other:?}."),
+    }
+}
+
+fn row(done: &Performed, action: Action, target: Target) -> ActRow {
+    let (ok, result) = match &done.result {
+        Ok(effect) => (true, effect_word(effect, action, target)),
+        Err(error) => (false, chain(error)),
+    };
+    ActRow { name: done.name.to_string(), ok, result }
+}
+
+fn effect_word(effect: &Effect, action: Action, target: Target) -> String {
+    match effect {
+        Effect::Finished(_) => "finished",
+        Effect::Skipped => "skipped",
+        Effect::AlreadyRunning => "already running",
+        Effect::AlreadyStopped => "already stopped",
+        Effect::Unchanged => "unchanged",
+        _ => done_word(action, target),
+    }
+    .to_owned()
+}
+
+fn verb(action: Action, target: Target) -> &'static str {
+    match (action, target) {
+        (Action::Start | Action::StartAndWait, Target::Service) => "start",
+        (Action::Start | Action::StartAndWait, Target::Timers) => "start the timers of",
+        (Action::Stop, Target::Service) => "stop",
+        (Action::Stop, Target::Timers) => "stop the timers of",
+        (Action::Restart, Target::Service) => "restart",
+        (Action::Restart, Target::Timers) => "restart the timers of",
+        (Action::Enable, _) => "enable",
+        (Action::Disable, _) => "disable",
+    }
+}
+
+fn done_word(action: Action, _target: Target) -> &'static str {
+    match action {
+        Action::Start | Action::StartAndWait => "started",
+        Action::Stop => "stopped",
+        Action::Restart => "restarted",
+        Action::Enable => "enabled",
+        Action::Disable => "disabled",
+    }
+}

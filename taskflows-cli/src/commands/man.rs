@@ -1,0 +1,37 @@
+use std::fs;
+use std::path::Path;
+
+use clap::CommandFactory;
+use clap_mangen::Man;
+
+use crate::{Arguments, CliError, Exit, Ui};
+
+/// Prints `tf.1`, or writes it and one page for each command to `directory`.
+pub(crate) fn man(ui: &mut Ui<'_>, directory: Option<&Path>) -> Result<Exit, CliError> {
+    let mut command = Arguments::command();
+    command.build();
+    let Some(directory) = directory else {
+        ui.out.write_all(&page(command)?)?;
+        return Ok(Exit::Ok);
+    };
+    let failed = |error: std::io::Error| {
+        CliError::new(Exit::Failed, format!("could not write to {}: {error}", directory.display()))
+    };
+    fs::create_dir_all(directory).map_err(failed)?;
+    let mut pages = vec![("tf.1".to_owned(), page(command.clone())?)];
+    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+        let name = format!("tf-{}", verb.get_name());
+        pages.push((format!("{name}.1"), page(verb.clone())?));
+    }
+    for (file, text) in &pages {
+        fs::write(directory.join(file), text).map_err(failed)?;
+    }
+    ui.remark(format!("Wrote {} manual pages to {}.", pages.len(), directory.display()));
+    Ok(Exit::Ok)
+}
+
+fn page(command: clap::Command) -> Result<Vec<u8>, CliError> {
+    let mut page = Vec::new();
+    Man::new(command).render(&mut page)?;
+    Ok(page)
+}

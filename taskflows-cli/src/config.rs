@@ -1,0 +1,90 @@
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What the environment says, before anything is looked up.
+///
+/// | variable | meaning | without it |
+/// |---|---|---|
+/// | `XDG_CONFIG_HOME` | where `systemd/user` with the unit files is | `~/.config` |
+/// | `XDG_RUNTIME_DIR` | where the user manager's socket is | `/run/user/UID` |
+/// | `DBUS_SESSION_BUS_ADDRESS` | another bus than the one of `XDG_RUNTIME_DIR` | that one |
+/// | `TASKFLOWS_DATA_DIR` | what is kept between commands | `/opt/taskflows/data` where it can be written, else `$XDG_STATE_HOME/taskflows` |
+/// | `TASKFLOWS_DISPLAY_TIMEZONE` | the zone in which times are shown | UTC |
+/// | `TASKFLOWS_JOURNAL_DIRECTORY` | a directory of journal files | the machine's journal |
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    pub(crate) home: Option<PathBuf>,
+    pub(crate) config_home: Option<PathBuf>,
+    pub(crate) state_home: Option<PathBuf>,
+    pub(crate) runtime_directory: Option<PathBuf>,
+    pub(crate) bus_address: Option<String>,
+    pub(crate) data_directory: Option<PathBuf>,
+    pub(crate) display_zone: Option<String>,
+    pub(crate) journal_directory: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the variables that mean something to taskflows; an empty one counts as unset.
+    pub fn from_vars<I, K, V>(variables: I) -> Self
+    where
+        I: IntoIterator<Item = (K, V)>,
+        K: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let variables: HashMap<OsString, OsString> =
+            variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let get =
+            |name: &str| variables.get(&OsString::from(name)).filter(|value| !value.is_empty()).cloned();
+        // The XDG specification has relative paths ignored.
+        let path = |name: &str| get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let text = |name: &str| get(name).and_then(|value| value.into_string().ok());
+        Self {
+            home: path("HOME"),
+            config_home: path("XDG_CONFIG_HOME").or_else(|| Some(path("HOME")?.join(".config"))),
+            state_home: path("XDG_STATE_HOME").or_else(|| Some(path("HOME")?.join(".local/state"))),
+            runtime_directory: path("XDG_RUNTIME_DIR"),
+            bus_address: text("DBUS_SESSION_BUS_ADDRESS"),
+            data_directory: path("TASKFLOWS_DATA_DIR"),
+            display_zone: text("TASKFLOWS_DISPLAY_TIMEZONE"),
+            journal_directory: path("TASKFLOWS_JOURNAL_DIRECTORY"),
+        }
+    }
+
+    /// Returns the bus address where it is another than the one of the runtime directory: somebody chose
+    /// it, so it is the only one tried.
+    pub(crate) fn chosen_bus(&self) -> Option<&str> {
+        let own = self.runtime_directory.as_ref().map(|path| format!("unix:path={}/bus", path.display()));
+        let address = self.bus_address.as_deref()?;
+        let first = address.split(',').next().unwrap_or(address);
+        (own.as_deref() != Some(first)).then_some(address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_follow_home_unless_they_are_set() {
+        let config = Config::from_vars([
+            ("HOME", "/home/me"),
+            ("XDG_STATE_HOME", "relative"),
+            ("XDG_RUNTIME_DIR", ""),
+        ]);
+        assert_eq!(config.config_home, Some("/home/me/.config".into()));
+        assert_eq!(config.state_home, Some("/home/me/.local/state".into()));
+        assert_eq!(config.runtime_directory, None);
+        assert_eq!(Config::from_vars::<_, &str, &str>([]), Config::default());
+    }
+
+    #[test]
+    fn a_bus_of_another_place_was_chosen_on_purpose() {
+        let with = |address: &str| {
+            Config::from_vars([("XDG_RUNTIME_DIR", "/run/user/1"), ("DBUS_SESSION_BUS_ADDRESS", address)])
+        };
+        assert_eq!(with("unix:path=/run/user/1/bus").chosen_bus(), None);
+        assert_eq!(with("unix:path=/run/user/1/bus,guid=1").chosen_bus(), None);
+        assert_eq!(with("unix:path=/elsewhere").chosen_bus(), Some("unix:path=/elsewhere"));
+    }
+}

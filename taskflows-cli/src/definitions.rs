@@ -1,0 +1,136 @@
+//! From the files on a command line to services.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use taskflows_core::{Format, NamePattern, Service, ServiceName, Source, read};
+
+use crate::arguments::SourceArguments;
+use crate::{App, CliError, Exit, Ui};
+
+/// The greatest definition that is read, in bytes.
+const LARGEST: u64 = 16 << 20;
+
+/// Reads every definition and returns the services that are meant, in order.
+///
+/// # Errors
+/// When a file cannot be read or is wrong, when two define the same service, or when the patterns leave
+/// none.
+pub(crate) fn load(
+    ui: &mut Ui<'_>,
+    app: &App,
+    arguments: &SourceArguments,
+) -> Result<Vec<Service>, CliError> {
+    let mut services: Vec<Service> = Vec::new();
+    let mut places: HashMap<ServiceName, String> = HashMap::new();
+    for path in expand(&arguments.files)? {
+        let source = open(ui, &path)?;
+        let definition = read(&source, &app.zones).map_err(|error| CliError {
+            exit: Exit::Usage,
+            message: error.render(ui.colour).trim_end().to_owned(),
+            hint: None,
+            is_report: true,
+        })?;
+        if let Some(warnings) = definition.render_warnings(ui.colour) {
+            ui.remark(warnings.trim_end());
+        }
+        for service in definition.services {
+            let place = path.display().to_string();
+            if let Some(first) = places.insert(service.name.clone(), place.clone()) {
+                let message = format!("`{}` is defined twice, in {first} and in {place}", service.name);
+                return Err(CliError::new(Exit::Usage, message));
+            }
+            services.push(service);
+        }
+    }
+    filter(services, arguments)
+}
+
+fn filter(services: Vec<Service>, arguments: &SourceArguments) -> Result<Vec<Service>, CliError> {
+    let matches =
+        |patterns: &[NamePattern], name: &ServiceName| patterns.iter().any(|pattern| pattern.matches(name));
+    let is_empty = services.is_empty();
+    let meant = |service: &Service| {
+        (arguments.include.is_empty() || matches(&arguments.include, &service.name))
+            && !matches(&arguments.exclude, &service.name)
+    };
+    let kept: Vec<Service> = services.into_iter().filter(meant).collect();
+    if kept.is_empty() {
+        let message =
+            if is_empty { "the files define no service" } else { "--include and --exclude leave no service" };
+        return Err(CliError::new(Exit::Usage, message));
+    }
+    Ok(kept)
+}
+
+/// Replaces directories by the definition files in them, sorted by name.
+fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = path.read_dir().and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+        let mut found: Vec<PathBuf> = entries.map_err(|error| unreadable(path, &error))?;
+        let hidden =
+            |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        found.retain(|path| format_of(path).is_some() && !hidden(path) && path.is_file());
+        if found.is_empty() {
+            let message = format!("no definition file (.toml, .yaml, .yml, .json) in {}", path.display());
+            return Err(CliError::new(Exit::Usage, message));
+        }
+        found.sort();
+        files.extend(found);
+    }
+    Ok(files)
+}
+
+fn format_of(path: &Path) -> Option<Format> {
+    Format::from_path(path.to_str()?)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
+    CliError::new(Exit::Usage, format!("could not read {}: {error}", path.display()))
+}
+
+fn open(ui: &mut Ui<'_>, path: &Path) -> Result<Source, CliError> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        let read = (&mut *ui.input).take(LARGEST).read_to_end(&mut bytes);
+        read.map_err(|error| unreadable(Path::new("stdin"), &error))?;
+        let base = std::env::current_dir().map_err(|error| unreadable(Path::new("."), &error))?;
+        let format = Format::guess(&String::from_utf8_lossy(&bytes));
+        return source("<stdin>", bytes, format, &base, ui.colour);
+    }
+    let size = fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
+    if size > LARGEST {
+        let message = format!("{} has {size} bytes; a definition has at most {LARGEST}", path.display());
+        return Err(CliError::new(Exit::Usage, message));
+    }
+    let Some(format) = format_of(path) else {
+        let message = format!(
+            "{} is no definition file: its name ends in none of .toml, .yaml, .yml, .json",
+            path.display()
+        );
+        return Err(CliError::new(Exit::Usage, message)
+            .hint("pass it on stdin (`tf create -`) to have its format guessed"));
+    };
+    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let absolute = std::path::absolute(path).map_err(|error| unreadable(path, &error))?;
+    let base = absolute.parent().unwrap_or(Path::new("/")).to_owned();
+    let shown = path.display().to_string();
+    Ok(source(&shown, bytes, format, &base, ui.colour)?.with_origin(&absolute.display().to_string()))
+}
+
+fn source(name: &str, bytes: Vec<u8>, format: Format, base: &Path, colour: bool) -> Result<Source, CliError> {
+    let source = Source::from_bytes(name, bytes, format).map_err(|error| CliError {
+        exit: Exit::Usage,
+        message: error.render(colour).trim_end().to_owned(),
+        hint: None,
+        is_report: true,
+    })?;
+    Ok(source.with_base(&base.display().to_string()))
+}

@@ -1,0 +1,105 @@
+use std::error::Error;
+use std::fmt;
+
+use taskflows_core::effects::{LogError, ServiceError};
+
+use crate::Exit;
+
+/// What a command reports when it fails: a message with its causes, a hint, and the exit code.
+#[derive(Debug)]
+pub struct CliError {
+    /// The exit code.
+    pub exit: Exit,
+    /// What is told, without the `error:` before it. May have several lines.
+    pub message: String,
+    /// What can be done about it.
+    pub hint: Option<String>,
+    /// The message is a rendered report of its own and needs no `error:` before it.
+    pub is_report: bool,
+}
+
+impl CliError {
+    /// Makes an error with a message alone.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hint: None, is_report: false }
+    }
+
+    /// Adds what can be done about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for CliError {}
+
+/// Writes an error and its causes on one line: `could not reach …: /run/…: no such file`.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Returns the exit code for what a service manager reports.
+pub(crate) fn exit_of(error: &ServiceError) -> Exit {
+    match error {
+        _ if error.is_not_found() => Exit::NoSuchService,
+        _ if error.is_unreachable() => Exit::Unreachable,
+        _ if error.is_permission_denied() => Exit::Permission,
+        _ if error.is_timed_out() => Exit::TimedOut,
+        ServiceError::Render { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+impl From<ServiceError> for CliError {
+    fn from(error: ServiceError) -> Self {
+        let hint = match &error {
+            ServiceError::NotOurs { path, .. } => Some(format!(
+                "taskflows changes only units it wrote; move `{}` away, or choose another name",
+                path.display()
+            )),
+            ServiceError::TimedOut { .. } => {
+                Some("the manager may hang; `systemctl --user status` shows whether it answers".to_owned())
+            }
+            ServiceError::ConnectionLost { .. } => {
+                Some("run the same command again: what was begun is finished or taken back".to_owned())
+            }
+            ServiceError::Busy { .. } => Some("wait for the other command, or end it".to_owned()),
+            _ => None,
+        };
+        Self { exit: exit_of(&error), message: chain(&error), hint, is_report: false }
+    }
+}
+
+impl From<LogError> for CliError {
+    fn from(error: LogError) -> Self {
+        let message = chain(&error);
+        let hint = message.contains("ermission").then(|| {
+            "add yourself to the group `systemd-journal`, or keep journals per user (Storage=persistent)"
+                .to_owned()
+        });
+        Self { exit: Exit::Failed, message, hint, is_report: false }
+    }
+}
+
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Exit::Failed, format!("could not write the output: {error}"))
+    }
+}

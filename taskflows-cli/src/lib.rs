@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod arguments;
+mod commands;
+mod config;
+mod definitions;
+mod error;
+mod exit;
+mod output;
+mod run;
+mod select;
+mod show;
+mod ui;
+
+pub use app::App;
+pub use arguments::{Arguments, Global, Verb};
+pub use commands::execute;
+pub use config::Config;
+pub use error::CliError;
+pub use exit::Exit;
+pub use run::run;
+pub use ui::{Terminal, Ui};

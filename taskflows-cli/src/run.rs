@@ -1,0 +1,61 @@
+use taskflows_systemd::Scope;
+use tokio::runtime::Builder;
+
+use crate::arguments::ScopeArgument;
+use crate::commands::{completion, execute, man};
+use crate::ui::{error_style, note_style};
+use crate::{App, Arguments, CliError, Config, Exit, Terminal, Ui, Verb};
+
+/// Runs one command line to its exit code.
+pub fn run(arguments: Arguments, config: Config, terminal: &mut Terminal) -> Exit {
+    let mut ui = terminal.ui();
+    let result = match &arguments.verb {
+        // These two need no host at all.
+        Verb::Completion { shell } => completion(&mut ui, *shell),
+        Verb::Man { dir } => man(&mut ui, dir.as_deref()),
+        _ => on_host(&mut ui, &arguments, &config),
+    };
+    let flushed = ui.out.flush();
+    match result {
+        Ok(exit) => flushed.map_or_else(|error| report(&mut ui, &error.into()), |()| exit),
+        Err(error) => report(&mut ui, &error),
+    }
+}
+
+fn on_host(ui: &mut Ui<'_>, arguments: &Arguments, config: &Config) -> Result<Exit, CliError> {
+    let scope = match arguments.global.scope {
+        ScopeArgument::User => Scope::User,
+        ScopeArgument::System => Scope::System,
+    };
+    let app = App::connect(config, scope)?;
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| CliError::new(Exit::Failed, format!("could not start: {error}")))?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = execute(ui, &app, arguments) => result,
+            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        }
+    });
+    // A blocked read of the disk must not keep the command from ending.
+    runtime.shutdown_background();
+    result.map_err(|error| app.advise(error))
+}
+
+/// Tells an error and returns its exit code. A reader that is gone (`tf list | head -1`) wants no report.
+fn report(ui: &mut Ui<'_>, error: &CliError) -> Exit {
+    if error.message.contains("Broken pipe") {
+        return Exit::Ok;
+    }
+    let (red, cyan) = (error_style(), note_style());
+    // Where stderr cannot be written either, the exit code says that it failed.
+    let _ = if error.is_report {
+        writeln!(ui.status, "{}", error.message)
+    } else {
+        writeln!(ui.status, "{red}error{red:#}: {}", error.message)
+    };
+    if let Some(hint) = &error.hint {
+        let _ = writeln!(ui.status, "{cyan}hint{cyan:#}: {hint}");
+    }
+    error.exit
+}

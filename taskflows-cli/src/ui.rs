@@ -1,0 +1,109 @@
+use std::io::{self, IsTerminal, Read, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::arguments::Global;
+
+/// Where a command writes: results to `out`, remarks to `status`.
+pub struct Ui<'a> {
+    /// Results, which a program may read.
+    pub out: &'a mut dyn Write,
+    /// Remarks for people.
+    pub status: &'a mut dyn Write,
+    /// What is read for `-`, and for an answer to a question.
+    pub input: &'a mut dyn Read,
+    /// The width of the terminal in columns; `None` where there is none, and lines may be long.
+    pub width: Option<u16>,
+    /// Whether results may be coloured.
+    pub colour: bool,
+    /// Whether somebody can answer a question.
+    pub interactive: bool,
+    /// No remarks but errors.
+    pub quiet: bool,
+}
+
+impl Ui<'_> {
+    /// Writes a remark, unless remarks are unwanted. That it cannot be written fails nothing.
+    pub fn remark(&mut self, text: impl AsRef<str>) {
+        if !self.quiet {
+            let _ = writeln!(self.status, "{}", text.as_ref());
+        }
+    }
+}
+
+/// The terminal, or the pipes in its place.
+pub struct Terminal {
+    out: anstream::AutoStream<io::Stdout>,
+    status: anstream::AutoStream<io::Stderr>,
+    input: io::Stdin,
+    width: Option<u16>,
+    colour: bool,
+    interactive: bool,
+    quiet: bool,
+}
+
+impl std::fmt::Debug for Terminal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Terminal").field("width", &self.width).finish_non_exhaustive()
+    }
+}
+
+impl Terminal {
+    /// Looks at the standard streams.
+    pub fn open(global: &Global) -> Self {
+        let (out, status) = (io::stdout(), io::stderr());
+        let is_terminal = out.is_terminal();
+        let colour = anstream::AutoStream::choice(&out) != anstream::ColorChoice::Never;
+        let interactive = io::stdin().is_terminal() && status.is_terminal();
+        Self {
+            width: is_terminal.then(|| columns(&out)),
+            out: anstream::AutoStream::auto(out),
+            status: anstream::AutoStream::auto(status),
+            input: io::stdin(),
+            colour,
+            interactive,
+            quiet: global.quiet,
+        }
+    }
+
+    /// Returns the streams for a command.
+    pub fn ui(&mut self) -> Ui<'_> {
+        Ui {
+            out: &mut self.out,
+            status: &mut self.status,
+            input: &mut self.input,
+            width: self.width,
+            colour: self.colour,
+            interactive: self.interactive,
+            quiet: self.quiet,
+        }
+    }
+}
+
+fn columns(out: &io::Stdout) -> u16 {
+    let told = rustix::termios::tcgetwinsize(out).map(|size| size.ws_col).unwrap_or(0);
+    if told == 0 { 80 } else { told }
+}
+
+/// Returns the style of an error's first word.
+pub(crate) fn error_style() -> Style {
+    AnsiColor::Red.on_default().bold()
+}
+
+/// Returns the style of a remark's first word.
+pub(crate) fn note_style() -> Style {
+    AnsiColor::Cyan.on_default().bold()
+}
+
+/// Shows text of others so that it cannot steer the terminal: control characters but the tab are escaped.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\t' {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
