@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# What the scripts share. Sourced, not run.
+
+say() { printf '\n== %s\n' "$*"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Installs the Debian packages that are missing, or says which they are.
+need_packages() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    command -v apt-get >/dev/null || fail "install these packages first: ${missing[*]}"
+    [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || fail "as root: apt-get install ${missing[*]}"
+    say "installing ${missing[*]}"
+    as_root apt-get update -qq || fail "apt-get update failed; install by hand: ${missing[*]}"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null \
+        || fail "could not install ${missing[*]}"
+}
+
+need_cargo() {
+    command -v cargo >/dev/null || PATH=$HOME/.cargo/bin:$PATH
+    command -v cargo >/dev/null || fail "cargo is missing: install Rust 1.91 or later (rustup.rs)"
+}
+
+# What building and a private manager need.
+need_everything() {
+    need_cargo
+    need_packages gcc libc6-dev systemd dbus-user-session util-linux procps tzdata ca-certificates strace
+}
