@@ -146,13 +146,16 @@ async fn tell(ui: &mut Ui<'_>, app: &App, done: &Performed, action: Action, targ
             if matches!((action, target, effect), (Action::Stop, Target::Service, Effect::Stopped)) {
                 remark_timer(ui, app, name).await;
             }
+            if *effect == Effect::Skipped {
+                last_words(ui, app, name, 1).await;
+            }
         }
         Err(error) => {
             let red = error_style();
             // An error is told even where remarks are unwanted.
             let _ = writeln!(ui.status, "{red}error{red:#}: {}", chain(error));
             if error.is_run_failed() {
-                last_words(ui, app, name).await;
+                last_words(ui, app, name, LAST_LINES).await;
             }
         }
     }
@@ -167,8 +170,8 @@ async fn remark_timer(ui: &mut Ui<'_>, app: &App, name: &ServiceName) {
     }
 }
 
-async fn last_words(ui: &mut Ui<'_>, app: &App, name: &ServiceName) {
-    let query = LogQuery { services: vec![name.clone()], lines: Some(LAST_LINES), ..LogQuery::default() };
+async fn last_words(ui: &mut Ui<'_>, app: &App, name: &ServiceName, lines: usize) {
+    let query = LogQuery { services: vec![name.clone()], lines: Some(lines), ..LogQuery::default() };
     match app.logs.read(&query).await {
         Ok(entries) => {
             for entry in entries {

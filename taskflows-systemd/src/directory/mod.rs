@@ -7,4 +7,4 @@ mod transaction;
 
 pub(crate) use files::{Text, file_error, read_unit};
 pub(crate) use scan::{Installed, UnitDirectory};
-pub(crate) use transaction::{Changes, Recovery, Transaction, is_interrupted};
+pub(crate) use transaction::{Changes, Recovery, Transaction, has_leftovers, is_interrupted};

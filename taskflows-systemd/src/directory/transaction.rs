@@ -95,8 +95,17 @@ pub(crate) enum Recovery {
 
 /// Tells, without a lock, whether an earlier process left a change unfinished.
 pub(crate) fn is_interrupted(directory: &UnitDirectory) -> bool {
+    holds(directory, &["pending", "undoing"])
+}
+
+/// Tells, without a lock, whether an earlier process left anything at all.
+pub(crate) fn has_leftovers(directory: &UnitDirectory) -> bool {
+    holds(directory, &["pending", "undoing", "staging", "done"])
+}
+
+fn holds(directory: &UnitDirectory, names: &[&str]) -> bool {
     let area = directory.path().join(AREA);
-    exists(&area.join("pending")) || exists(&area.join("undoing"))
+    names.iter().any(|name| exists(&area.join(name)))
 }
 
 impl Transaction {
@@ -170,7 +179,12 @@ impl Transaction {
         }
         let pending = self.area(&["pending"]);
         fs::rename(&staging, &pending).map_err(file_error("create", &pending))?;
-        sync_directory(&self.area(&[]))
+        let decided = sync_directory(&self.area(&[]));
+        if decided.is_err() {
+            // Not on the disk for sure, so not decided: nothing was applied, and nothing is to be.
+            let _ = fs::rename(&pending, &staging);
+        }
+        decided
     }
 
     /// Carries the decided change out on disk. May be done again after a part of it was.

@@ -31,8 +31,16 @@ mod message {
     pub(super) const ALL: [&str; 6] = [STARTING, STARTED, PROCESS_EXIT, SUCCESS, FAILURE, SKIPPED];
 }
 
-const FIELDS: [&str; 7] =
-    ["MESSAGE_ID", "USER_UNIT", "UNIT", "UNIT_RESULT", "EXIT_CODE", "EXIT_STATUS", "USER_INVOCATION_ID"];
+const FIELDS: [&str; 8] = [
+    "MESSAGE_ID",
+    "MESSAGE",
+    "USER_UNIT",
+    "UNIT",
+    "UNIT_RESULT",
+    "EXIT_CODE",
+    "EXIT_STATUS",
+    "USER_INVOCATION_ID",
+];
 
 /// So many of the newest entries are read at most; older ones cannot be the last of a busy service, and
 /// those of a quiet one were read by an earlier list.
@@ -147,7 +155,10 @@ impl Known {
         let Some(unit) = unit.filter(|unit| unit.role == Role::Main && !unit.timer) else { return };
         let (Some(time), Some(id)) = (entry.time(), entry.text("MESSAGE_ID")) else { return };
         let seen = self.runs.entry(unit.service.to_string()).or_default();
-        match id.as_str() {
+        // systemd 252 gives a start that a condition prevents the id of a start.
+        let skipped = entry.text("MESSAGE").is_some_and(|text| text.contains(" was skipped because of "));
+        let id = if skipped { message::SKIPPED } else { id.as_str() };
+        match id {
             message::STARTING => *seen = Seen { started: Some(time), ..Seen::default() },
             message::STARTED if seen.started.is_none() || seen.ended.is_some() => {
                 *seen = Seen { started: Some(time), ..Seen::default() };
@@ -235,6 +246,8 @@ mod tests {
         assert_eq!((run.ended, run.outcome), (None, Outcome::Running));
         let run = last(&[entry(10, message::STARTED, ""), entry(11, message::SKIPPED, "")]);
         assert_eq!(run.outcome, Outcome::Skipped);
+        let words = r#","MESSAGE":"taskflows-a.service - x was skipped because of an unmet condition check""#;
+        assert_eq!(last(&[entry(10, message::STARTED, words)]).outcome, Outcome::Skipped);
     }
 
     #[test]

@@ -20,9 +20,7 @@ impl SystemdServiceManager {
             Some(Recovery::Redo(changes)) => match self.enforce(transaction, bus, &changes).await {
                 Ok(()) => transaction.finish(),
                 // What was decided then is refused now; the definitions are tried again by this command.
-                Err(error) if !error.is_unreachable() && !error.is_timed_out() => {
-                    self.take_back(transaction, bus, &changes).await
-                }
+                Err(error) if !is_lost(&error) => self.take_back(transaction, bus, &changes).await,
                 Err(error) => Err(error),
             },
         }
@@ -37,7 +35,11 @@ impl SystemdServiceManager {
     ) -> Result<(), ServiceError> {
         transaction.decide(changes)?;
         match self.enforce(transaction, bus, changes).await {
-            Ok(()) => transaction.finish(),
+            Ok(()) => {
+                // It is in force. What cannot be cleared away now, the next command clears.
+                let _ = transaction.finish();
+                Ok(())
+            }
             Err(error) => {
                 // Where even this fails, the transaction stays and the next command takes it back.
                 let _ = self.take_back(transaction, bus, changes).await;
@@ -52,6 +54,8 @@ impl SystemdServiceManager {
         bus: &Bus,
         changes: &Changes,
     ) -> Result<(), ServiceError> {
+        // First what fails most often and is taken back most easily: the disk.
+        transaction.apply(changes)?;
         stop_all(bus, &changes.stops).await?;
         stop_all(bus, &changes.resets).await?;
         // A stamp that stays would make a timer of the same name catch up on runs it never had to make.
@@ -59,7 +63,6 @@ impl SystemdServiceManager {
             changes.resets.iter().chain(&changes.stops).filter(|name| name.ends_with(".timer"));
         let cleaned = join_all(stopped_timers.map(|timer| bus.clean_state(timer))).await;
         lost(cleaned)?;
-        transaction.apply(changes)?;
         if changes.touches_files() {
             bus.reload().await?;
         }
@@ -87,7 +90,11 @@ impl SystemdServiceManager {
             .filter(|name| name.ends_with(".timer"))
             .cloned()
             .collect();
-        lost(bus.queue_all("StartUnit", &restarts).await)?;
+        match start_all(&bus, &restarts).await {
+            Err(error) if is_lost(&error) => return Err(error),
+            // What cannot be started again now was not running well before.
+            _ => {}
+        }
         forget_failures(&bus, &changes.starts).await?;
         transaction.finish()
     }
@@ -95,8 +102,11 @@ impl SystemdServiceManager {
 
 /// Passes on that the manager is gone; what it refused has been looked at elsewhere or does not matter.
 fn lost<T>(results: Vec<Result<T, ServiceError>>) -> Result<(), ServiceError> {
-    let gone = |error: &ServiceError| error.is_unreachable() || error.is_timed_out();
-    results.into_iter().filter_map(Result::err).find(gone).map_or(Ok(()), Err)
+    results.into_iter().filter_map(Result::err).find(is_lost).map_or(Ok(()), Err)
+}
+
+fn is_lost(error: &ServiceError) -> bool {
+    error.is_unreachable() || error.is_timed_out()
 }
 
 /// Stops units and waits until they are; a unit that is not loaded is stopped.

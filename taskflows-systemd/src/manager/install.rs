@@ -4,7 +4,7 @@ use taskflows_core::{Change, Plan, Service, ServiceName, UnitFiles};
 
 use super::changes::{Installation, removal};
 use super::{PATTERNS, SystemdServiceManager, not_found};
-use crate::directory::{Installed, Transaction, is_interrupted};
+use crate::directory::{Installed, Transaction, has_leftovers};
 use crate::unit::{UnitName, render, same_meaning};
 
 /// What is wanted beside what there is.
@@ -32,7 +32,7 @@ impl SystemdServiceManager {
     pub(super) async fn install_all(&self, services: &[Service]) -> Result<Plan, ServiceError> {
         // Most often nothing is to be done, which needs neither the lock nor the manager.
         let plan = self.compare(services)?.plan;
-        if plan.is_empty() && !is_interrupted(&self.directory) {
+        if plan.is_empty() && !has_leftovers(&self.directory) {
             return Ok(plan);
         }
         // A manager that cannot be reached is told before anything is written.
