@@ -122,7 +122,7 @@ fn open(ui: &mut Ui<'_>, path: &Path) -> Result<Source, CliError> {
     let absolute = std::path::absolute(path).map_err(|error| unreadable(path, &error))?;
     let base = absolute.parent().unwrap_or(Path::new("/")).to_owned();
     let shown = path.display().to_string();
-    Ok(source(&shown, bytes, format, &base, ui.colour)?.with_origin(&absolute.display().to_string()))
+    Ok(source(&shown, bytes, format, &base, ui.colour)?.with_origin(absolute.display().to_string()))
 }
 
 fn source(name: &str, bytes: Vec<u8>, format: Format, base: &Path, colour: bool) -> Result<Source, CliError> {
@@ -132,5 +132,5 @@ fn source(name: &str, bytes: Vec<u8>, format: Format, base: &Path, colour: bool)
         hint: None,
         is_report: true,
     })?;
-    Ok(source.with_base(&base.display().to_string()))
+    Ok(source.with_base(base.display().to_string()))
 }

@@ -25,6 +25,8 @@ pub struct Ui<'a> {
 impl Ui<'_> {
     /// Writes a remark, unless remarks are unwanted. That it cannot be written fails nothing.
     pub fn remark(&mut self, text: impl AsRef<str>) {
+        // Results before it stand before it on the terminal as well.
+        let _ = self.out.flush();
         if !self.quiet {
             let _ = writeln!(self.status, "{}", text.as_ref());
         }
@@ -33,7 +35,7 @@ impl Ui<'_> {
 
 /// The terminal, or the pipes in its place.
 pub struct Terminal {
-    out: anstream::AutoStream<io::Stdout>,
+    out: io::BufWriter<anstream::AutoStream<io::Stdout>>,
     status: anstream::AutoStream<io::Stderr>,
     input: io::Stdin,
     width: Option<u16>,
@@ -57,7 +59,7 @@ impl Terminal {
         let interactive = io::stdin().is_terminal() && status.is_terminal();
         Self {
             width: is_terminal.then(|| columns(&out)),
-            out: anstream::AutoStream::auto(out),
+            out: io::BufWriter::with_capacity(1 << 16, anstream::AutoStream::auto(out)),
             status: anstream::AutoStream::auto(status),
             input: io::stdin(),
             colour,

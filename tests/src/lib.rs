@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![expect(clippy::unwrap_used, reason = "a test helper that fails fails the test")]
 
 mod live;
 

@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -101,6 +101,11 @@ impl LiveManager {
         self.home().join(".config/systemd/user")
     }
 
+    /// Returns the directory of journal files, as `journalctl --directory` takes it.
+    pub fn journal_directory(&self) -> PathBuf {
+        self.directory.path().join("journal")
+    }
+
     /// Returns one of the manager's variables.
     pub fn variable(&self, name: &str) -> &str {
         self.variables.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value)
@@ -135,7 +140,9 @@ fn run(command: &mut Command, input: Option<&str>) -> Output {
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     if let Some(input) = input {
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        // A program that refuses its arguments ends without having read.
+        let written = child.stdin.take().unwrap().write_all(input.as_bytes());
+        assert!(written.is_ok() || written.is_err_and(|err| err.kind() == ErrorKind::BrokenPipe));
     }
     let output = child.wait_with_output().unwrap();
     Output {

@@ -106,10 +106,10 @@ pub(super) async fn perform_on(
         let rows: Vec<ActRow> = performed.iter().map(|done| row(done, action, target)).collect();
         data(ui, global.output, &rows)?;
     }
-    if let [Performed { result: Err(error), name }] = performed.as_slice() {
-        if error.is_not_found() {
-            return Err(no_such_service(app, name.as_str()).await);
-        }
+    if let [Performed { result: Err(error), name }] = performed.as_slice()
+        && error.is_not_found()
+    {
+        return Err(no_such_service(app, name.as_str()).await);
     }
     for done in &performed {
         tell(ui, app, done, action, target, performed.len()).await;

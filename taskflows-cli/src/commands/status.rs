@@ -101,12 +101,11 @@ pub(super) async fn status(
 
 /// A unit of that name that is not ours deserves more than "not installed".
 async fn missing(app: &App, name: &str) -> CliError {
-    if let Ok(name) = name.parse() {
-        if let Err(error) = app.services.files(&name).await {
-            if !error.is_not_found() {
-                return error.into();
-            }
-        }
+    if let Ok(name) = name.parse()
+        && let Err(error) = app.services.files(&name).await
+        && !error.is_not_found()
+    {
+        return error.into();
     }
     no_such_service(app, name).await
 }

@@ -100,7 +100,10 @@ impl Problem {
 ///
 /// Its text shows each problem with file, line, column and an excerpt, as compilers do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DefinitionError {
+pub struct DefinitionError(Box<Report>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Report {
     source: Source,
     problems: Vec<Problem>,
 }
@@ -108,17 +111,17 @@ pub struct DefinitionError {
 impl DefinitionError {
     pub(super) fn new(source: Source, problems: Vec<Problem>) -> Self {
         let problems = problems.into_iter().map(|problem| problem.locate(&source.text)).collect();
-        Self { source, problems }
+        Self(Box::new(Report { source, problems }))
     }
 
     /// Returns the problems in the order of the text.
     pub fn problems(&self) -> &[Problem] {
-        &self.problems
+        &self.0.problems
     }
 
     /// Writes every problem with its excerpt, coloured for a terminal where `colour` is set.
     pub fn render(&self, colour: bool) -> String {
-        render(&self.source, &self.problems, colour)
+        render(&self.0.source, &self.0.problems, colour)
     }
 }
 

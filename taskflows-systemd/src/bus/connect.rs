@@ -32,13 +32,6 @@ impl Bus {
         Ok(Self { connection, limits, scope })
     }
 
-    /// Speaks to whoever is at the other end of a socket, such as a fake manager in a test.
-    #[cfg(test)]
-    pub(crate) async fn over(stream: std::os::unix::net::UnixStream, limits: Limits) -> zbus::Result<Self> {
-        let connection = Builder::unix_stream(stream).p2p().build().await?;
-        Ok(Self { connection, limits, scope: Scope::User })
-    }
-
     /// Tells whether the other end is gone.
     pub(crate) fn is_closed(&self) -> bool {
         self.connection.is_closed()

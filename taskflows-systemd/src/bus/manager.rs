@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use taskflows_core::effects::ServiceError;
-use zbus::{OwnedObjectPath, OwnedVariant, Type};
+use zbus::{Message, ObjectPath, OwnedObjectPath, OwnedVariant, Type};
 
 use super::connect::Bus;
 use super::unit_path;
@@ -13,6 +13,9 @@ const DESTINATION: &str = "org.freedesktop.systemd1";
 const OBJECT: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+
+/// Every unit that may be ours; whether it is, its file tells.
+const PATTERN: &str = "*taskflows-*";
 
 /// A value of a property.
 pub(crate) type Value = OwnedVariant;
@@ -29,37 +32,49 @@ pub(crate) struct Unit {
 }
 
 /// name, description, load, active, sub, following, path, job id, job type, job path
-type UnitTuple =
-    (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
+type UnitTuple<'a> =
+    (&'a str, &'a str, &'a str, &'a str, &'a str, &'a str, ObjectPath<'a>, u32, &'a str, ObjectPath<'a>);
+
+fn unit((name, _, load_state, active_state, sub_state, _, _, job, _, _): UnitTuple<'_>) -> Option<Unit> {
+    UnitName::parse(name)?;
+    Some(Unit {
+        name: name.to_owned(),
+        load_state: load_state.to_owned(),
+        active_state: active_state.to_owned(),
+        sub_state: sub_state.to_owned(),
+        has_job: job != 0,
+    })
+}
 
 impl Bus {
+    async fn send<B>(&self, method: &str, body: &B) -> zbus::Result<Message>
+    where
+        B: Serialize + Type + Sync,
+    {
+        self.connection.call_method(Some(DESTINATION), OBJECT, Some(MANAGER), method, body).await
+    }
+
     async fn call<B, R>(&self, operation: &str, method: &str, body: &B) -> Result<R, ServiceError>
     where
         B: Serialize + Type + Sync,
         R: DeserializeOwned + Type,
     {
         let limit = if method == "Reload" { self.limits.reload } else { self.limits.read };
-        let call = async {
-            let reply =
-                self.connection.call_method(Some(DESTINATION), OBJECT, Some(MANAGER), method, body).await?;
-            reply.body().deserialize()
-        };
+        let call = async { self.send(method, body).await?.body().deserialize() };
         self.within(limit, operation, call).await
     }
 
-    /// Returns every loaded unit of ours, in no order. One call, whatever the number.
-    pub(crate) async fn units(&self, patterns: &[&str]) -> Result<Vec<Unit>, ServiceError> {
+    /// Returns every loaded unit that is named as ours are, in no order. One call, whatever the number.
+    pub(crate) async fn units(&self) -> Result<Vec<Unit>, ServiceError> {
         let none: &[&str] = &[];
-        let tuples: Vec<UnitTuple> =
-            self.call("list the units", "ListUnitsByPatterns", &(none, patterns)).await?;
-        let unit = |(name, _, load_state, active_state, sub_state, _, _, job, _, _): UnitTuple| Unit {
-            name,
-            load_state,
-            active_state,
-            sub_state,
-            has_job: job != 0,
+        let call = async {
+            let reply = self.send("ListUnitsByPatterns", &(none, &[PATTERN][..])).await?;
+            // Thousands of texts, of which few are kept: they are read in place.
+            let body = reply.body();
+            let tuples: Vec<UnitTuple<'_>> = body.deserialize()?;
+            Ok(tuples.into_iter().filter_map(unit).collect())
         };
-        Ok(tuples.into_iter().map(unit).collect())
+        self.within(self.limits.read, "list the units", call).await
     }
 
     /// Makes the manager read all unit files again.
@@ -96,11 +111,8 @@ impl Bus {
         self.call(&format!("clean {unit}"), "CleanUnit", &(unit, &["state"][..])).await
     }
 
-    /// Asks the manager to send its signals. Between two peers, as in a test, nobody needs to.
+    /// Asks the manager to send its signals.
     pub(crate) async fn subscribe(&self) -> Result<(), ServiceError> {
-        if !self.connection.is_bus() {
-            return Ok(());
-        }
         match self.call("subscribe to the manager's signals", "Subscribe", &()).await {
             Err(ServiceError::Refused { reason, .. }) if reason.contains("already subscribed") => Ok(()),
             other => other,

@@ -37,14 +37,32 @@ pub(crate) fn read_unit(path: &Path) -> Result<Option<Text>, ServiceError> {
     if !metadata.is_file() {
         return Err(not_ours("it is not a regular file"));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    file.read_to_end(&mut bytes).map_err(file_error("read", path))?;
+    let bytes = read_whole(&mut file, metadata.len()).map_err(file_error("read", path))?;
     if bytes.is_empty() {
         return Err(not_ours("it is empty, which systemd reads as masked"));
     }
     let text = String::from_utf8(bytes).map_err(|_| not_ours("it is not UTF-8"))?;
     let mark = Mark::read(&text).ok_or_else(|| not_ours("it has no X-Taskflows mark"))?;
     Ok(Some(Text { text, mark }))
+}
+
+/// Reads a file of about `size` bytes. A list reads thousands, so no call is made that is not needed.
+fn read_whole(file: &mut File, size: u64) -> io::Result<Vec<u8>> {
+    let size = usize::try_from(size).unwrap_or(0);
+    let mut bytes = vec![0; size + 1];
+    let mut filled = 0;
+    loop {
+        match file.read(&mut bytes[filled..])? {
+            // Shorter than the buffer is the end, for a regular file.
+            read if filled + read <= size => {
+                bytes.truncate(filled + read);
+                return Ok(bytes);
+            }
+            read => filled += read,
+        }
+        // It grew since its size was asked.
+        bytes.resize(filled * 2, 0);
+    }
 }
 
 /// Writes a new file of mode 0600 and nothing but a new one.

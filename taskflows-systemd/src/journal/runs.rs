@@ -139,10 +139,10 @@ impl Known {
 
     /// Notes when a run that ended well was over.
     pub(crate) fn end_well(&mut self, name: &ServiceName, time: Timestamp) {
-        if let Some(seen) = self.runs.get_mut(name.as_str()) {
-            if seen.started.is_none_or(|started| started <= time) {
-                seen.end(time, "success".into());
-            }
+        if let Some(seen) = self.runs.get_mut(name.as_str())
+            && seen.started.is_none_or(|started| started <= time)
+        {
+            seen.end(time, "success".into());
         }
     }
 

@@ -5,7 +5,7 @@ use taskflows_core::effects::{Action, Effect, JobResult, Performed, ServiceError
 use taskflows_core::{ExitKind, Outcome, Run, RunEnd, ServiceName};
 
 use super::changes::is_active;
-use super::{PATTERNS, SystemdServiceManager, not_found};
+use super::{SystemdServiceManager, not_found};
 use crate::bus::{Bus, Properties, Unit, Watch, realtime};
 use crate::directory::Installed;
 use crate::unit::UnitName;
@@ -33,7 +33,7 @@ impl SystemdServiceManager {
         target: Target,
     ) -> Result<Vec<Performed>, ServiceError> {
         let bus = self.bus().await?;
-        let units = bus.units(&PATTERNS).await?;
+        let units = bus.units().await?;
         // What is told from here on cannot be missed.
         let watch = Watch::begin(&bus).await?;
         let each = names.iter().map(|name| async {

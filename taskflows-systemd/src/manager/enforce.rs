@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use taskflows_core::effects::{JobResult, ServiceError};
 
-use super::{PATTERNS, SystemdServiceManager};
+use super::SystemdServiceManager;
 use crate::bus::{Bus, Unit, Watch};
 use crate::directory::{Changes, Recovery, Transaction};
 
@@ -138,7 +138,7 @@ pub(super) async fn start_all(bus: &Bus, units: &[String]) -> Result<(), Service
         queued?;
     }
     let began = Instant::now();
-    while has_jobs(&bus.units(&PATTERNS).await?, units) {
+    while has_jobs(&bus.units().await?, units) {
         let limit = bus.job_limit();
         if began.elapsed() > limit {
             return Err(ServiceError::TimedOut { operation: "start the timers".into(), limit });
@@ -157,9 +157,9 @@ async fn verify(bus: &Bus, changes: &Changes, started: &[String]) -> Result<(), 
     if changes.writes.is_empty() && started.is_empty() {
         return Ok(());
     }
-    let units = bus.units(&PATTERNS).await?;
+    let units = bus.units().await?;
     let loaded: HashMap<&str, &Unit> = units.iter().map(|unit| (unit.name.as_str(), unit)).collect();
-    let idle = |name: &&String| !loaded.get(name.as_str()).is_some_and(|unit| unit.active_state == "active");
+    let idle = |name: &&String| loaded.get(name.as_str()).is_none_or(|unit| unit.active_state != "active");
     if let Some(name) = started.iter().find(idle) {
         let reason = load_error(bus, name).await.unwrap_or_else(|| "it does not run".into());
         return Err(ServiceError::Refused { operation: format!("start {name}"), reason });
@@ -193,7 +193,7 @@ async fn forget_failures(bus: &Bus, units: &[String]) -> Result<(), ServiceError
     if units.is_empty() {
         return Ok(());
     }
-    let loaded = bus.units(&PATTERNS).await?;
+    let loaded = bus.units().await?;
     let failed = loaded.iter().filter(|unit| unit.active_state == "failed" && units.contains(&unit.name));
     lost(join_all(failed.map(|unit| bus.reset_failed(&unit.name))).await)
 }

@@ -3,7 +3,7 @@ use taskflows_core::schedule::{Calendar, Schedule, Zones};
 use taskflows_core::{Change, Plan, Service, ServiceName, UnitFiles};
 
 use super::changes::{Installation, removal};
-use super::{PATTERNS, SystemdServiceManager, not_found};
+use super::{SystemdServiceManager, not_found};
 use crate::directory::{Installed, Transaction, has_leftovers};
 use crate::unit::{UnitName, render, same_meaning};
 
@@ -37,14 +37,14 @@ impl SystemdServiceManager {
         }
         // A manager that cannot be reached is told before anything is written.
         let bus = self.bus().await?;
-        bus.units(&PATTERNS).await?;
+        bus.units().await?;
         let transaction = Transaction::begin(&self.directory, self.settings.limits.lock).await?;
         self.recover(&transaction, &bus).await?;
         let Comparison { plan, installed } = self.compare(services)?;
         if plan.is_empty() {
             return Ok(plan);
         }
-        let units = bus.units(&PATTERNS).await?;
+        let units = bus.units().await?;
         let installation = Installation { services, plan: &plan, installed: &installed, units: &units };
         self.carry_out(&transaction, &bus, &installation.changes()).await?;
         Ok(plan)
@@ -52,14 +52,14 @@ impl SystemdServiceManager {
 
     pub(super) async fn remove_all(&self, names: &[ServiceName]) -> Result<Plan, ServiceError> {
         let bus = self.bus().await?;
-        bus.units(&PATTERNS).await?;
+        bus.units().await?;
         let transaction = Transaction::begin(&self.directory, self.settings.limits.lock).await?;
         self.recover(&transaction, &bus).await?;
         let found = self.directory.read_each(names)?.into_iter().zip(names);
         let installed: Vec<Installed> = found
             .map(|(installed, name)| installed.ok_or_else(|| not_found(name)))
             .collect::<Result<_, _>>()?;
-        let units = bus.units(&PATTERNS).await?;
+        let units = bus.units().await?;
         self.carry_out(&transaction, &bus, &removal(&installed, &units)).await?;
         let present: Vec<UnitFiles> = installed.iter().map(Installed::files).collect();
         Ok(Plan::removal(&present))

@@ -6,7 +6,7 @@ use taskflows_core::effects::{Listing, Next, ServiceError, State};
 use taskflows_core::schedule::Zones;
 use taskflows_core::{NamePattern, Outcome, Run, ServiceName};
 
-use super::{PATTERNS, SystemdServiceManager};
+use super::SystemdServiceManager;
 use crate::bus::Unit;
 use crate::directory::Installed;
 use crate::journal::Known;
@@ -32,7 +32,7 @@ impl SystemdServiceManager {
             // The scan does not panic; should it be cancelled, the runtime is ending.
             read.await.unwrap_or_else(|_| Ok(Vec::new()))
         };
-        let ask = async { self.bus().await?.units(&PATTERNS).await };
+        let ask = async { self.bus().await?.units().await };
         let (services, units, (runs, changed)) = tokio::join!(scan, ask, self.last_runs.read());
         let units = units?.into_iter().map(|unit| (unit.name.clone(), unit)).collect();
         let mut overview = Overview { services: services?, units, runs };

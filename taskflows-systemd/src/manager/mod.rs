@@ -25,9 +25,6 @@ use crate::journal::{JournalSource, LastRuns};
 use crate::unit::RenderContext;
 use crate::{JournalReader, Scope};
 
-/// Every unit that may be ours; whether it is, its file tells.
-const PATTERNS: [&str; 3] = ["taskflows-*", "stop-taskflows-*", "restart-taskflows-*"];
-
 /// Where a [`SystemdServiceManager`] finds what it needs.
 #[derive(Clone, Debug)]
 pub struct SystemdSettings {
@@ -69,12 +66,6 @@ impl SystemdServiceManager {
             bus: Mutex::new(None),
             settings,
         }
-    }
-
-    /// Uses a connection that is open already.
-    #[cfg(test)]
-    pub(crate) fn over(settings: SystemdSettings, bus: Bus) -> Self {
-        Self { bus: Mutex::new(Some(bus)), ..Self::new(settings) }
     }
 
     /// Returns a reader for what the services write.

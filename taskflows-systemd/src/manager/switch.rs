@@ -4,7 +4,7 @@ use taskflows_core::ServiceName;
 use taskflows_core::effects::{Effect, Performed, ServiceError};
 
 use super::changes::{is_active, wants_boot};
-use super::{PATTERNS, SystemdServiceManager, not_found};
+use super::{SystemdServiceManager, not_found};
 use crate::bus::Unit;
 use crate::directory::{Changes, Installed, Transaction};
 use crate::unit::UnitName;
@@ -17,7 +17,7 @@ impl SystemdServiceManager {
         on: bool,
     ) -> Result<Vec<Performed>, ServiceError> {
         let bus = self.bus().await?;
-        let units = bus.units(&PATTERNS).await?;
+        let units = bus.units().await?;
         let transaction = Transaction::begin(&self.directory, self.settings.limits.lock).await?;
         self.recover(&transaction, &bus).await?;
         let mut changes = Changes::default();

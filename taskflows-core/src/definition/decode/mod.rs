@@ -79,10 +79,10 @@ fn services<'a>(reader: &mut Reader<'a>, root: &'a Node, zones: &Zones) -> Vec<S
         return Vec::new();
     }
     let Some(fields) = reader.table(root, "a definition", &KEYS, &PLANNED) else { return Vec::new() };
-    if let Some(version) = fields.get("version") {
-        if reader.number::<u64>(version, "a whole number").is_some_and(|version| version != 1) {
-            reader.wrong(version, "this taskflows reads version 1 of the definition format");
-        }
+    if let Some(version) = fields.get("version")
+        && reader.number::<u64>(version, "a whole number").is_some_and(|version| version != 1)
+    {
+        reader.wrong(version, "this taskflows reads version 1 of the definition format");
     }
     let Some(list) = fields.get("services").or_else(|| fields.get("taskflows_services")) else {
         reader.missing(&fields, "services", "a definition");

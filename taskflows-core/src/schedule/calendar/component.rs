@@ -90,7 +90,7 @@ impl Chain {
     }
 
     /// Returns the list for days counted from the end of a month of `days` days.
-    pub(super) fn from_end(&self, days: u32) -> Self {
+    pub(super) fn counted_from_end(&self, days: u32) -> Self {
         let turn = |component: &Component| {
             let turned = |day: u32| (days + 1).saturating_sub(day);
             let (start, stop) = match component.stop {

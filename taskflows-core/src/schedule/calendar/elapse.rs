@@ -91,7 +91,7 @@ impl CalendarSpec {
         let days = u32::from(first.days_in_month().unsigned_abs());
         let turned;
         let chain = if self.from_end {
-            turned = self.day.from_end(days);
+            turned = self.day.counted_from_end(days);
             &turned
         } else {
             &self.day
