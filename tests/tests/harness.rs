@@ -114,8 +114,8 @@ fn lives(pid: i32) -> bool {
 /// Returns the topmost directories of a manager's control groups, one for each hierarchy that has one.
 fn control_groups(pid: i32) -> Vec<PathBuf> {
     let own = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
-    let slice = own.lines().filter_map(|line| line.rsplit(':').next()?.split('/').nth(1));
-    let slice = slice.filter(|name| name.starts_with("tftest")).next_back().unwrap().to_owned();
+    let mut slices = own.lines().filter_map(|line| line.rsplit(':').next()?.split('/').nth(1));
+    let slice = slices.rfind(|name| name.starts_with("tftest")).unwrap().to_owned();
     let mounts = std::fs::read_dir("/sys/fs/cgroup").unwrap().map(|entry| entry.unwrap().path());
     let roots = mounts.filter(|path| path.is_dir()).chain([PathBuf::from("/sys/fs/cgroup")]);
     roots.map(|root| root.join(&slice)).filter(|group| group.exists()).collect()
