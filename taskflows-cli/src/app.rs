@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::TimeZone;
 use taskflows_core::effects::{LogReader, ServiceManager};
 use taskflows_core::schedule::Zones;
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
@@ -45,9 +45,9 @@ impl App {
     /// # Errors
     /// When the environment does not say where the unit files are, or names an unknown zone.
     pub fn connect(config: &Config, scope: Scope) -> Result<Self, CliError> {
-        let database = TimeZoneDatabase::from_env();
-        let display = display_zone(config, &database)?;
-        let zones = Zones::new(database, TimeZone::system());
+        // jiff keeps one database for the process, which its look at the host's own zone opens as well.
+        let zones = Zones::deferred(|| jiff::tz::db().clone(), TimeZone::system);
+        let display = display_zone(config, &zones)?;
         let manager = SystemdServiceManager::new(SystemdSettings {
             scope,
             unit_directory: unit_directory(config, scope)?,
@@ -87,17 +87,11 @@ impl App {
     }
 }
 
-fn display_zone(config: &Config, database: &TimeZoneDatabase) -> Result<TimeZone, CliError> {
-    let Some(name) = config.display_zone.as_deref().filter(|name| *name != "UTC") else {
-        return Ok(TimeZone::UTC);
-    };
-    database.get(name).map_err(|_| {
-        CliError::new(
-            Exit::Usage,
-            format!("TASKFLOWS_DISPLAY_TIMEZONE names no known zone: `{}`", name.escape_debug()),
-        )
-        .hint("write an IANA name such as Europe/Berlin, or UTC")
-    })
+fn display_zone(config: &Config, zones: &Zones) -> Result<TimeZone, CliError> {
+    let Some(name) = config.display_zone.as_deref() else { return Ok(TimeZone::UTC) };
+    zones
+        .named(name)
+        .map_err(|error| CliError::new(Exit::Usage, format!("TASKFLOWS_DISPLAY_TIMEZONE: {error}")))
 }
 
 fn unit_directory(config: &Config, scope: Scope) -> Result<PathBuf, CliError> {

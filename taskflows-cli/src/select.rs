@@ -15,7 +15,7 @@ pub(crate) async fn select(app: &App, patterns: &[NamePattern]) -> Result<Vec<Se
     for pattern in patterns {
         let found = match pattern.as_str().parse::<ServiceName>() {
             Ok(name) if pattern.is_exact() => vec![name],
-            _ => app.services.names(pattern).await?,
+            _ => app.services.names(std::slice::from_ref(pattern)).await?,
         };
         if found.is_empty() {
             return Err(CliError::new(Exit::NoSuchService, format!("no service matches `{pattern}`"))
@@ -30,10 +30,17 @@ pub(crate) async fn select(app: &App, patterns: &[NamePattern]) -> Result<Vec<Se
     Ok(selected)
 }
 
-/// Says that there is no service `name`, and which one may have been meant.
+/// Says that there is no service `name`, and which one may have been meant; or that a unit of that name
+/// is another's, which deserves more than "not installed".
 pub(crate) async fn no_such_service(app: &App, name: &str) -> CliError {
+    if let Ok(name) = name.parse()
+        && let Err(error) = app.services.files(&name).await
+        && !error.is_not_found()
+    {
+        return error.into();
+    }
     let error = CliError::new(Exit::NoSuchService, format!("no service `{name}` is installed"));
-    let installed = app.services.names(&NamePattern::any()).await.unwrap_or_default();
+    let installed = app.services.names(&[]).await.unwrap_or_default();
     match nearest(name, installed.iter().map(ServiceName::as_str)) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error.hint("`tf list` shows what is installed"),

@@ -128,14 +128,14 @@ pub struct NamePattern {
 }
 
 impl NamePattern {
-    /// The pattern `*`, which matches every service.
-    pub fn any() -> Self {
-        Self { pattern: glob::Pattern::new("*").unwrap_or_default(), exact: false }
+    /// Tells whether one of `patterns` selects `name`; no pattern at all selects every name.
+    pub fn any_matches(patterns: &[Self], name: &ServiceName) -> bool {
+        patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name))
     }
 
     /// Tells whether `name` is selected.
     pub fn matches(&self, name: &ServiceName) -> bool {
-        self.pattern.matches(name.as_str())
+        if self.exact { self.as_str() == name.as_str() } else { self.pattern.matches(name.as_str()) }
     }
 
     /// Tells whether the pattern is a plain name, which can match one service at most.

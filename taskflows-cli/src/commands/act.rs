@@ -163,7 +163,7 @@ async fn tell(ui: &mut Ui<'_>, app: &App, done: &Performed, action: Action, targ
 
 /// A service that was stopped starts again by its timer, which people forget.
 async fn remark_timer(ui: &mut Ui<'_>, app: &App, name: &ServiceName) {
-    let listings = app.services.list(&name.into()).await.unwrap_or_default();
+    let listings = app.services.list(&[name.into()]).await.unwrap_or_default();
     if let Some(taskflows_core::effects::Next::At(time)) = listings.first().map(|listing| listing.next) {
         let time = show::full(time, &app.display);
         ui.remark(format!("Its timer starts it again at {time}; `tf disable {name}` keeps it stopped."));

@@ -182,12 +182,9 @@ async fn tell(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> Resul
 }
 
 async fn tell_each(ui: &mut Ui<'_>, app: &App, steps: &[&Step]) -> Result<(), CliError> {
-    let pattern = match steps {
-        [step] => NamePattern::from(&step.name),
-        _ => NamePattern::any(),
-    };
+    let names: Vec<NamePattern> = steps.iter().map(|step| NamePattern::from(&step.name)).collect();
     // The services are installed; that the list fails now must not make the command fail.
-    let listings = app.services.list(&pattern).await.unwrap_or_default();
+    let listings = app.services.list(&names).await.unwrap_or_default();
     for step in steps {
         let done = if matches!(step.change, Change::Create(_)) { "Created" } else { "Updated" };
         let listing = listings.iter().find(|listing| listing.name == step.name);

@@ -106,14 +106,6 @@ impl Row for ListRow {
     }
 }
 
-/// Returns the one pattern that serves for several, of which a service must match one.
-pub(super) fn covering(patterns: &[NamePattern]) -> NamePattern {
-    match patterns {
-        [one] => one.clone(),
-        _ => NamePattern::any(),
-    }
-}
-
 /// Fails for the first pattern that selects none of `names`.
 pub(super) async fn check_each_selects<'a>(
     app: &App,
@@ -138,11 +130,8 @@ pub(super) async fn list(
 ) -> Result<Exit, CliError> {
     remark_interruption(ui, app);
     let patterns = &selector.services;
-    let mut listings = app.services.list(&covering(patterns)).await?;
+    let listings = app.services.list(patterns).await?;
     check_each_selects(app, patterns, listings.iter().map(|listing| &listing.name)).await?;
-    listings.retain(|listing| {
-        patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&listing.name))
-    });
     let now = (app.now)();
     let rows: Vec<ListRow> =
         listings.into_iter().map(|listing| ListRow::new(listing, now, &app.display)).collect();

@@ -77,7 +77,7 @@ pub(super) async fn logs(
 /// A service that was removed may still have lines; only one that has neither is unknown.
 async fn known(app: &App, query: &LogQuery) -> Result<(), CliError> {
     for name in &query.services {
-        if app.services.names(&name.into()).await?.is_empty() {
+        if app.services.names(&[name.into()]).await?.is_empty() {
             return Err(no_such_service(app, name.as_str()).await);
         }
     }

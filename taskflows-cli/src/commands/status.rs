@@ -3,13 +3,12 @@ use serde::Serialize;
 use taskflows_core::ServiceName;
 use taskflows_core::effects::{Depth, Details, LogQuery, Next, State};
 
-use super::list::ListRow;
+use super::list::{ListRow, check_each_selects};
 use super::logs::plain_line;
 use super::remark_interruption;
 use crate::arguments::{Format, Global, OptionalSelector};
 use crate::error::chain;
 use crate::output::{Column, Row, Styled, Tone, column, emit, wide};
-use crate::select::{no_such_service, select};
 use crate::{App, CliError, Exit, Ui, show};
 
 /// How many log lines stand under the status of one service.
@@ -64,18 +63,11 @@ pub(super) async fn status(
     selector: &OptionalSelector,
 ) -> Result<Exit, CliError> {
     remark_interruption(ui, app);
-    let names: Vec<ServiceName> = match selector.services.as_slice() {
-        [] => app.services.names(&taskflows_core::NamePattern::any()).await?,
-        patterns => select(app, patterns).await?,
-    };
-    let single = selector.services.len() == 1 && selector.services[0].is_exact();
+    let patterns = &selector.services;
+    let single = patterns.len() == 1 && patterns[0].is_exact();
     let depth = if single { Depth::Full } else { Depth::Table };
-    let details = match app.services.details(&names, depth).await {
-        Err(taskflows_core::effects::ServiceError::NotFound { name }) => {
-            return Err(missing(app, &name).await);
-        }
-        other => other?,
-    };
+    let details = app.services.details(patterns, depth).await?;
+    check_each_selects(app, patterns, details.iter().map(|details| &details.listing.name)).await?;
     let now = (app.now)();
     if single && matches!(global.output, Format::Table | Format::Wide) {
         for one in &details {
@@ -97,17 +89,6 @@ pub(super) async fn status(
     }
     let idle = |details: &Details| matches!(details.listing.state, State::Stopped | State::Failed);
     Ok(if single && details.iter().any(idle) { Exit::NotActive } else { Exit::Ok })
-}
-
-/// A unit of that name that is not ours deserves more than "not installed".
-async fn missing(app: &App, name: &str) -> CliError {
-    if let Ok(name) = name.parse()
-        && let Err(error) = app.services.files(&name).await
-        && !error.is_not_found()
-    {
-        return error.into();
-    }
-    no_such_service(app, name).await
 }
 
 /// Shows one service with everything the manager says of it, and its last lines.

@@ -40,29 +40,30 @@ pub trait ServiceManager: Send + Sync {
         target: Target,
     ) -> Result<Vec<Performed>, ServiceError>;
 
-    /// Returns the names of the installed services that `pattern` selects, sorted. The manager is not
-    /// asked.
+    /// Returns the names of the installed services that one of `patterns` selects, sorted; of all where
+    /// there are none. The manager is not asked.
     ///
     /// # Errors
     /// When the unit directory cannot be read.
-    async fn names(&self, pattern: &NamePattern) -> Result<Vec<ServiceName>, ServiceError>;
+    async fn names(&self, patterns: &[NamePattern]) -> Result<Vec<ServiceName>, ServiceError>;
 
     /// Tells whether an earlier change was cut off in the middle, which the next change will finish.
     fn is_interrupted(&self) -> bool {
         false
     }
 
-    /// Returns the installed services that `pattern` selects, sorted by name.
+    /// Returns the installed services that one of `patterns` selects, sorted by name; all where there
+    /// are none.
     ///
     /// # Errors
     /// When the unit directory or the manager cannot be read. An empty list is not an error.
-    async fn list(&self, pattern: &NamePattern) -> Result<Vec<Listing>, ServiceError>;
+    async fn list(&self, patterns: &[NamePattern]) -> Result<Vec<Listing>, ServiceError>;
 
-    /// Returns what the manager says of each of `names` now, in the same order.
+    /// Returns what the manager says now of each service that [`ServiceManager::list`] would return.
     ///
     /// # Errors
-    /// When one of the names is not installed, or the manager cannot be asked.
-    async fn details(&self, names: &[ServiceName], depth: Depth) -> Result<Vec<Details>, ServiceError>;
+    /// As [`ServiceManager::list`].
+    async fn details(&self, patterns: &[NamePattern], depth: Depth) -> Result<Vec<Details>, ServiceError>;
 
     /// Returns the unit files of `name` as they stand on disk.
     ///

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -23,7 +25,7 @@ pub(crate) type Value = OwnedVariant;
 /// A unit that the manager has loaded, as `ListUnitsByPatterns` tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unit {
-    pub(crate) name: String,
+    pub(crate) description: String,
     pub(crate) load_state: String,
     pub(crate) active_state: String,
     pub(crate) sub_state: String,
@@ -31,19 +33,24 @@ pub(crate) struct Unit {
     pub(crate) has_job: bool,
 }
 
+/// Units by their names.
+pub(crate) type Units = HashMap<String, Unit>;
+
 /// name, description, load, active, sub, following, path, job id, job type, job path
 type UnitTuple<'a> =
     (&'a str, &'a str, &'a str, &'a str, &'a str, &'a str, ObjectPath<'a>, u32, &'a str, ObjectPath<'a>);
 
-fn unit((name, _, load_state, active_state, sub_state, _, _, job, _, _): UnitTuple<'_>) -> Option<Unit> {
+fn unit(tuple: UnitTuple<'_>) -> Option<(String, Unit)> {
+    let (name, description, load_state, active_state, sub_state, _, _, job, _, _) = tuple;
     UnitName::parse(name)?;
-    Some(Unit {
-        name: name.to_owned(),
+    let unit = Unit {
+        description: description.to_owned(),
         load_state: load_state.to_owned(),
         active_state: active_state.to_owned(),
         sub_state: sub_state.to_owned(),
         has_job: job != 0,
-    })
+    };
+    Some((name.to_owned(), unit))
 }
 
 impl Bus {
@@ -64,8 +71,8 @@ impl Bus {
         self.within(limit, operation, call).await
     }
 
-    /// Returns every loaded unit that is named as ours are, in no order. One call, whatever the number.
-    pub(crate) async fn units(&self) -> Result<Vec<Unit>, ServiceError> {
+    /// Returns every loaded unit that is named as ours are, by its name. One call, whatever the number.
+    pub(crate) async fn units(&self) -> Result<Units, ServiceError> {
         let none: &[&str] = &[];
         let call = async {
             let reply = self.send("ListUnitsByPatterns", &(none, &[PATTERN][..])).await?;

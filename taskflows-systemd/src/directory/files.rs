@@ -2,10 +2,14 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, fsync, open};
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags, fsync, open, openat};
 use taskflows_core::effects::ServiceError;
 
 use crate::unit::Mark;
+
+/// The most bytes of a unit file; what we write is far shorter.
+const MOST: usize = 1 << 20;
 
 /// The text of a unit file that is ours, and its mark.
 #[derive(Clone, Debug)]
@@ -19,25 +23,43 @@ pub(crate) fn file_error(operation: &'static str, path: &Path) -> impl FnOnce(io
     move |source| ServiceError::File { operation, path, source }
 }
 
-/// Reads a unit file of ours; `None` where there is no such file.
+/// Opens a directory whose unit files are read; `None` where there is none.
+///
+/// Files are opened by their names in it: a list opens thousands, and the walk from the root to each
+/// would be the larger part of its work.
+pub(super) fn open_directory(path: &Path) -> Result<Option<OwnedFd>, ServiceError> {
+    match open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(directory) => Ok(Some(directory)),
+        Err(rustix::io::Errno::NOENT) => Ok(None),
+        Err(error) => Err(file_error("open", path)(error.into())),
+    }
+}
+
+/// Reads the unit file `name` of ours in `directory`, which is at `path`; `None` where there is no such
+/// file.
 ///
 /// # Errors
 /// `NotOurs` when it is a symbolic link or anything but a regular file, or when it has no mark.
-pub(crate) fn read_unit(path: &Path) -> Result<Option<Text>, ServiceError> {
-    let not_ours = |reason: &str| ServiceError::NotOurs { path: path.to_owned(), reason: reason.to_owned() };
+pub(super) fn read_unit(directory: &OwnedFd, path: &Path, name: &str) -> Result<Option<Text>, ServiceError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let descriptor = match open(path, flags, Mode::empty()) {
+    let descriptor = match openat(directory, name, flags, Mode::empty()) {
         Ok(descriptor) => descriptor,
         Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(rustix::io::Errno::LOOP) => return Err(not_ours("it is a symbolic link")),
-        Err(error) => return Err(file_error("read", path)(error.into())),
+        Err(rustix::io::Errno::LOOP) => return Err(not_ours(path, name, "it is a symbolic link")),
+        Err(error) => return Err(file_error("read", &path.join(name))(error.into())),
     };
-    let mut file = File::from(descriptor);
-    let metadata = file.metadata().map_err(file_error("read", path))?;
-    if !metadata.is_file() {
-        return Err(not_ours("it is not a regular file"));
-    }
-    let bytes = read_whole(&mut file, metadata.len()).map_err(file_error("read", path))?;
+    let not_ours = |reason| not_ours(path, name, reason);
+    let failed = |error| file_error("read", &path.join(name))(error);
+    let bytes = match read_whole(File::from(descriptor)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            return Err(not_ours("it is a directory"));
+        }
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            return Err(not_ours("it is larger than any unit file"));
+        }
+        Err(error) => return Err(failed(error)),
+    };
     if bytes.is_empty() {
         return Err(not_ours("it is empty, which systemd reads as masked"));
     }
@@ -46,22 +68,24 @@ pub(crate) fn read_unit(path: &Path) -> Result<Option<Text>, ServiceError> {
     Ok(Some(Text { text, mark }))
 }
 
-/// Reads a file of about `size` bytes. A list reads thousands, so no call is made that is not needed.
-fn read_whole(file: &mut File, size: u64) -> io::Result<Vec<u8>> {
-    let size = usize::try_from(size).unwrap_or(0);
-    let mut bytes = vec![0; size + 1];
-    let mut filled = 0;
+fn not_ours(path: &Path, name: &str, reason: &str) -> ServiceError {
+    ServiceError::NotOurs { path: path.join(name), reason: reason.to_owned() }
+}
+
+/// Reads a file to its end. A list reads a thousand, so no call is made that is not needed: most unit
+/// files fit the first buffer, and what is shorter than that is the end, for a regular file.
+fn read_whole(mut file: File) -> io::Result<Vec<u8>> {
+    let mut buffer = [0; 4096];
+    let mut bytes = Vec::new();
     loop {
-        match file.read(&mut bytes[filled..])? {
-            // Shorter than the buffer is the end, for a regular file.
-            read if filled + read <= size => {
-                bytes.truncate(filled + read);
-                return Ok(bytes);
-            }
-            read => filled += read,
+        let read = file.read(&mut buffer)?;
+        bytes.extend_from_slice(&buffer[..read]);
+        if read < buffer.len() {
+            return Ok(bytes);
         }
-        // It grew since its size was asked.
-        bytes.resize(filled * 2, 0);
+        if bytes.len() > MOST {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The directory of unit files: read without a lock, changed by one transaction at a time.
 
 mod files;
+mod glance;
 mod lock;
 mod scan;
 mod transaction;
 
-pub(crate) use files::{Text, file_error, read_unit};
+pub(crate) use files::file_error;
+pub(crate) use glance::Glance;
 pub(crate) use scan::{Installed, UnitDirectory};
 pub(crate) use transaction::{Changes, Recovery, Transaction, has_leftovers, is_interrupted};

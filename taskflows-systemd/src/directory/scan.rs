@@ -1,11 +1,11 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use taskflows_core::effects::ServiceError;
 use taskflows_core::{NamePattern, ServiceName, UnitFiles};
 
-use super::{Text, file_error, read_unit};
+use super::files::{Text, file_error, open_directory, read_unit};
 use crate::unit::UnitName;
 
 /// The targets whose `.wants` directories hold our links.
@@ -24,6 +24,13 @@ pub(crate) struct Installed {
     pub(crate) units: BTreeMap<UnitName, InstalledUnit>,
 }
 
+/// Tells whether a service with these units starts by itself: by its timers where it has any, else with
+/// its target.
+pub(super) fn is_enabled<'a>(mut units: impl Iterator<Item = (&'a UnitName, bool)> + Clone) -> bool {
+    let timers = units.clone().any(|(unit, _)| unit.timer);
+    units.any(|(unit, linked)| unit.timer == timers && linked)
+}
+
 /// A unit file of a service, and whether it is linked to its target.
 #[derive(Clone, Debug)]
 pub(crate) struct InstalledUnit {
@@ -37,10 +44,9 @@ impl Installed {
         UnitFiles { name: self.name.clone(), files: files.collect() }
     }
 
-    /// Tells whether it starts by itself: by its timers where it has any, else with its target.
+    /// Tells whether it starts by itself.
     pub(crate) fn is_enabled(&self) -> bool {
-        let timers = self.units.keys().any(|unit| unit.timer);
-        self.units.iter().any(|(unit, found)| unit.timer == timers && found.enabled)
+        is_enabled(self.units.iter().map(|(unit, found)| (unit, found.enabled)))
     }
 }
 
@@ -53,41 +59,29 @@ impl UnitDirectory {
         &self.path
     }
 
-    pub(crate) fn unit_path(&self, unit: &UnitName) -> PathBuf {
-        self.path.join(unit.to_string())
-    }
-
     /// Returns the link by which `unit` is enabled, relative to the directory.
     pub(crate) fn link(unit: &UnitName) -> PathBuf {
         let target = if unit.timer { TARGETS[0] } else { TARGETS[1] };
         Path::new(&format!("{target}.wants")).join(unit.to_string())
     }
 
-    /// Returns the names of the services that `pattern` selects and that have a service unit of our
-    /// naming here, sorted. Whether it bears our mark is seen when it is read.
-    pub(crate) fn names(
-        &self,
-        pattern: &NamePattern,
-    ) -> Result<BTreeMap<ServiceName, BTreeSet<UnitName>>, ServiceError> {
-        let mut names: BTreeMap<ServiceName, BTreeSet<UnitName>> = BTreeMap::new();
-        for unit in entries(&self.path)?.iter().filter_map(|entry| UnitName::parse(entry)) {
-            if pattern.matches(&unit.service) {
-                names.entry(unit.service.clone()).or_default().insert(unit);
-            }
-        }
-        names.retain(|name, units| units.contains(&UnitName::service(name)));
-        Ok(names)
+    /// Returns the units here, by their names, of each service that one of `patterns` selects and that has
+    /// a service unit; sorted by service. Whether they bear our mark is seen when they are read.
+    pub(super) fn find(&self, patterns: &[NamePattern]) -> Result<Vec<Vec<UnitName>>, ServiceError> {
+        let mut units: Vec<UnitName> = entries(&self.path)?
+            .iter()
+            .filter_map(|entry| UnitName::parse(entry))
+            .filter(|unit| NamePattern::any_matches(patterns, &unit.service))
+            .collect();
+        units.sort_unstable_by(|a, b| a.service.cmp(&b.service));
+        let of_one = units.chunk_by(|a, b| a.service == b.service).map(<[UnitName]>::to_vec);
+        Ok(of_one.filter(|units| units.iter().any(UnitName::is_service)).collect())
     }
 
-    /// Reads the services that `pattern` selects and that are ours, sorted by name; another's are passed
-    /// over.
-    pub(crate) fn read_all(&self, pattern: &NamePattern) -> Result<Vec<Installed>, ServiceError> {
-        let enabled = self.enabled_units()?;
-        let read = |(name, units)| match self.read_units(name, units, &enabled) {
-            Err(ServiceError::NotOurs { .. }) => None,
-            other => other.transpose(),
-        };
-        self.names(pattern)?.into_iter().filter_map(read).collect()
+    /// Reads the text of one unit, if it is there and ours.
+    pub(crate) fn text(&self, unit: &UnitName) -> Option<String> {
+        let directory = open_directory(&self.path).ok()??;
+        Some(read_unit(&directory, &self.path, &unit.to_string()).ok()??.text)
     }
 
     /// Reads one service; `None` where there is none of that name.
@@ -95,36 +89,29 @@ impl UnitDirectory {
     /// # Errors
     /// `NotOurs` when a unit of that name does not bear our mark.
     pub(crate) fn read(&self, name: &ServiceName) -> Result<Option<Installed>, ServiceError> {
-        self.read_units(name.clone(), UnitName::all(name).collect(), &self.enabled_units()?)
+        Ok(self.read_each(std::slice::from_ref(name))?.pop().flatten())
     }
 
     /// Reads several services, each as [`UnitDirectory::read`].
     pub(crate) fn read_each(&self, names: &[ServiceName]) -> Result<Vec<Option<Installed>>, ServiceError> {
+        let Some(directory) = open_directory(&self.path)? else { return Ok(vec![None; names.len()]) };
         let enabled = self.enabled_units()?;
-        let read =
-            |name: &ServiceName| self.read_units(name.clone(), UnitName::all(name).collect(), &enabled);
+        let read = |name: &ServiceName| {
+            let mut units = BTreeMap::new();
+            for unit in UnitName::all(name) {
+                let file = unit.to_string();
+                if let Some(text) = read_unit(&directory, &self.path, &file)? {
+                    units.insert(unit, InstalledUnit { text, enabled: enabled.contains(&file) });
+                }
+            }
+            Ok((!units.is_empty()).then(|| Installed { name: name.clone(), units }))
+        };
         names.iter().map(read).collect()
     }
 
-    fn read_units(
-        &self,
-        name: ServiceName,
-        units: BTreeSet<UnitName>,
-        enabled: &BTreeSet<String>,
-    ) -> Result<Option<Installed>, ServiceError> {
-        let mut found = BTreeMap::new();
-        for unit in units {
-            if let Some(text) = read_unit(&self.unit_path(&unit))? {
-                let enabled = enabled.contains(&unit.to_string());
-                found.insert(unit, InstalledUnit { text, enabled });
-            }
-        }
-        Ok((!found.is_empty()).then_some(Installed { name, units: found }))
-    }
-
     /// Returns the names of all units that are linked to one of our targets.
-    fn enabled_units(&self) -> Result<BTreeSet<String>, ServiceError> {
-        let mut names = BTreeSet::new();
+    pub(super) fn enabled_units(&self) -> Result<HashSet<String>, ServiceError> {
+        let mut names = HashSet::new();
         for target in TARGETS {
             names.extend(entries(&self.path.join(format!("{target}.wants")))?);
         }

@@ -4,7 +4,8 @@ mod entry;
 mod reader;
 mod runs;
 mod source;
+mod stamp;
 
 pub use reader::JournalReader;
-pub(crate) use runs::{Known, LastRuns};
+pub(crate) use runs::{LastRuns, Latest};
 pub use source::JournalSource;

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use tokio::time::timeout;
 
 use super::entry::Entry;
 use super::source::JournalSource;
+use super::stamp::Stamp;
 use crate::Scope;
 use crate::unit::{Role, UnitName};
 
@@ -55,6 +55,17 @@ pub(crate) struct LastRuns {
     scope: Scope,
     source: JournalSource,
     cache: PathBuf,
+    /// The stamp of the journal up to which the cache is known to reach.
+    stamp: PathBuf,
+}
+
+/// What [`LastRuns::read`] found.
+#[derive(Debug)]
+pub(crate) struct Latest {
+    pub(crate) runs: Known,
+    stamp: Option<Stamp>,
+    /// Whether it differs from what is kept.
+    pub(crate) is_new: bool,
 }
 
 /// The last runs that are known, and up to where in the journal.
@@ -76,37 +87,55 @@ struct Seen {
 
 impl LastRuns {
     pub(crate) fn new(scope: Scope, source: JournalSource, state_directory: &std::path::Path) -> Self {
-        let cache = state_directory.join(format!("last-runs-{scope}.json"));
-        Self { scope, source, cache }
+        let file = |suffix| state_directory.join(format!("last-runs-{scope}.{suffix}"));
+        Self { scope, source, cache: file("json"), stamp: file("stamp") }
     }
 
     /// Returns what is known of the last runs; nothing new where the journal cannot be read.
-    pub(crate) async fn read(&self) -> (Known, bool) {
+    pub(crate) async fn read(&self) -> Latest {
+        // Looked at before the journal is read, so that what is written meanwhile is read the next time.
+        let stamp = Stamp::of(&self.source);
         let text = fs::read_to_string(&self.cache).unwrap_or_default();
-        let mut known: Known = serde_json::from_str(&text).unwrap_or_default();
-        let before = known.clone();
-        if timeout(LIMIT, self.catch_up(&mut known)).await.is_err() {
-            known = before.clone();
+        let mut runs: Known = serde_json::from_str(&text).unwrap_or_default();
+        let kept = fs::read_to_string(&self.stamp).ok().and_then(|text| Stamp::from_text(&text));
+        if stamp.is_some() && stamp == kept {
+            return Latest { runs, stamp, is_new: false };
         }
-        let changed = known != before;
-        (known, changed)
+        let before = runs.clone();
+        match timeout(LIMIT, self.catch_up(&mut runs)).await {
+            Ok(true) => Latest { is_new: true, runs, stamp },
+            _ => Latest { is_new: false, runs: before, stamp: None },
+        }
     }
 
     /// Keeps what is known. That only saves time: without it the next list reads the journal again.
-    pub(crate) fn keep(&self, known: &Known) {
-        let _ = self.store(known);
+    pub(crate) fn keep(&self, latest: &Latest) {
+        let _ = self.store(latest);
     }
 
-    fn store(&self, known: &Known) -> std::io::Result<()> {
+    /// Makes the next list read the journal whatever its stamp: something is about to happen, and journald
+    /// takes a moment to say that it wrote of it.
+    pub(crate) fn expect_news(&self) {
+        let _ = fs::remove_file(&self.stamp);
+    }
+
+    fn store(&self, latest: &Latest) -> std::io::Result<()> {
         let Some(directory) = self.cache.parent() else { return Ok(()) };
         fs::create_dir_all(directory)?;
-        let temporary = self.cache.with_extension(format!("{}.tmp", std::process::id()));
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(serde_json::to_string(known)?.as_bytes())?;
-        fs::rename(&temporary, &self.cache)
+        replace(&self.cache, &serde_json::to_string(&latest.runs)?)?;
+        match latest.stamp {
+            Some(stamp) => replace(&self.stamp, &stamp.to_text()),
+            None => Ok(()),
+        }
     }
 
-    async fn catch_up(&self, known: &mut Known) {
+    /// Reads what the journal has gained; tells whether it could be read.
+    async fn catch_up(&self, known: &mut Known) -> bool {
+        // A cursor of a journal that is gone is refused: then all there is is read.
+        self.read_on(known).await || known.cursor.take().is_some() && self.read_on(known).await
+    }
+
+    async fn read_on(&self, known: &mut Known) -> bool {
         let mut command = self.source.command(&FIELDS);
         command.arg(format!("--lines={MOST}"));
         if let Some(cursor) = &known.cursor {
@@ -116,18 +145,23 @@ impl LastRuns {
         if self.scope == Scope::User {
             command.arg(format!("_UID={}", rustix::process::getuid().as_raw()));
         }
-        let Ok(output) = command.output().await else { return };
+        let Ok(output) = command.output().await else { return false };
         if !output.status.success() {
-            // A cursor of a journal that is gone; the runs stay known, the next list begins anew.
-            known.cursor = None;
-            return;
+            return false;
         }
         for line in String::from_utf8_lossy(&output.stdout).lines() {
             if let Some(entry) = Entry::read(line) {
                 known.note(self.scope, &entry);
             }
         }
+        true
     }
+}
+
+fn replace(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    let temporary = path.with_added_extension(format!("{}.tmp", std::process::id()));
+    fs::write(&temporary, text)?;
+    fs::rename(&temporary, path)
 }
 
 impl Known {

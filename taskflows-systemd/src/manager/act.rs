@@ -6,7 +6,7 @@ use taskflows_core::{ExitKind, Outcome, Run, RunEnd, ServiceName};
 
 use super::changes::is_active;
 use super::{SystemdServiceManager, not_found};
-use crate::bus::{Bus, Properties, Unit, Watch, realtime};
+use crate::bus::{Bus, Properties, Units, Watch, realtime};
 use crate::directory::Installed;
 use crate::unit::UnitName;
 
@@ -20,7 +20,7 @@ const CLD_EXITED: i32 = 1;
 struct Act<'a> {
     bus: &'a Bus,
     watch: &'a Watch,
-    units: &'a [Unit],
+    units: &'a Units,
     service: &'a Installed,
     action: Action,
 }

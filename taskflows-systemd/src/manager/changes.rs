@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use taskflows_core::{Change, FileChange, Plan, Service, Step};
 
-use crate::bus::Unit;
+use crate::bus::Units;
 use crate::directory::{Changes, Installed};
 use crate::unit::{Mark, UnitName};
 
@@ -13,12 +13,12 @@ pub(super) struct Installation<'a> {
     pub(super) services: &'a [Service],
     pub(super) plan: &'a Plan,
     pub(super) installed: &'a [Option<Installed>],
-    pub(super) units: &'a [Unit],
+    pub(super) units: &'a Units,
 }
 
 /// Tells whether a unit runs or is about to.
-pub(super) fn is_active(units: &[Unit], name: &str) -> bool {
-    units.iter().any(|unit| unit.name == name && !matches!(unit.active_state.as_str(), "inactive" | "failed"))
+pub(super) fn is_active(units: &Units, name: &str) -> bool {
+    units.get(name).is_some_and(|unit| !matches!(unit.active_state.as_str(), "inactive" | "failed"))
 }
 
 impl Installation<'_> {
@@ -26,8 +26,8 @@ impl Installation<'_> {
         let active: BTreeSet<&str> = self
             .units
             .iter()
-            .filter(|unit| !matches!(unit.active_state.as_str(), "inactive" | "failed"))
-            .map(|unit| unit.name.as_str())
+            .filter(|(_, unit)| !matches!(unit.active_state.as_str(), "inactive" | "failed"))
+            .map(|(name, _)| name.as_str())
             .collect();
         let mut changes = Changes::default();
         let services = self.services.iter().zip(self.installed).zip(&self.plan.steps);
@@ -118,7 +118,7 @@ fn is_calendar_only(service: &Service, unit: &UnitName) -> bool {
 }
 
 /// What the removal of services changes.
-pub(super) fn removal(installed: &[Installed], units: &[Unit]) -> Changes {
+pub(super) fn removal(installed: &[Installed], units: &Units) -> Changes {
     let mut changes = Changes::default();
     for (unit, found) in installed.iter().flat_map(|service| &service.units) {
         changes.deletes.push(unit.to_string());

@@ -1,12 +1,12 @@
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use taskflows_core::effects::{Depth, Details, Next, ServiceError};
-use taskflows_core::{NamePattern, Outcome, ServiceName};
+use taskflows_core::{NamePattern, Outcome};
 
+use super::SystemdServiceManager;
 use super::list::Overview;
-use super::{SystemdServiceManager, not_found};
 use crate::bus::{Bus, Value, realtime};
-use crate::directory::Installed;
+use crate::directory::Glance;
 use crate::unit::{TimerLines, UnitName};
 
 /// systemd's word for "not set" in a number of 64 bits.
@@ -15,21 +15,12 @@ const UNSET: u64 = u64::MAX;
 impl SystemdServiceManager {
     pub(super) async fn details_of(
         &self,
-        names: &[ServiceName],
+        patterns: &[NamePattern],
         depth: Depth,
     ) -> Result<Vec<Details>, ServiceError> {
-        let pattern = match names {
-            [name] => NamePattern::from(name),
-            _ => NamePattern::any(),
-        };
-        let overview = self.overview(&pattern).await?;
+        let overview = self.overview(patterns).await?;
         let bus = self.bus().await?;
-        let wanted = names.iter().map(|name| {
-            let found = overview.services.binary_search_by(|service| service.name.cmp(name));
-            found.map(|index| &overview.services[index]).map_err(|_| not_found(name))
-        });
-        let wanted: Vec<&Installed> = wanted.collect::<Result<_, _>>()?;
-        let asks = wanted.into_iter().map(|service| self.details_one(&bus, &overview, service, depth));
+        let asks = overview.services.iter().map(|service| self.details_one(&bus, &overview, service, depth));
         join_all(asks).await.into_iter().collect()
     }
 
@@ -37,10 +28,10 @@ impl SystemdServiceManager {
         &self,
         bus: &Bus,
         overview: &Overview,
-        service: &Installed,
+        service: &Glance,
         depth: Depth,
     ) -> Result<Details, ServiceError> {
-        let mut listing = overview.listing(service, Self::now(), &self.settings.zones);
+        let mut listing = overview.listing(service, &self.directory, Self::now(), &self.settings.zones);
         let unit = overview.service(service);
         let unit_state = unit.map_or_else(
             || ("inactive".to_owned(), "dead".to_owned()),
@@ -50,8 +41,8 @@ impl SystemdServiceManager {
         let ask = Ask { bus, unit: &name, loaded: unit.is_some() };
         let runs = !matches!(unit_state.0.as_str(), "inactive" | "failed");
         let timer = UnitName::timer(&service.name);
-        if let (Some(found), Some(_)) = (service.units.get(&timer), overview.timer(service)) {
-            let lines = TimerLines::read(&found.text.text);
+        if let (Some(text), Some(_)) = (&service.timer, overview.timer(service)) {
+            let lines = TimerLines::read(text);
             if let Some(next) = next_elapse(bus, &timer.to_string(), &lines).await? {
                 listing.next = next;
             }

@@ -1,11 +1,10 @@
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use taskflows_core::effects::{JobResult, ServiceError};
 
 use super::SystemdServiceManager;
-use crate::bus::{Bus, Unit, Watch};
+use crate::bus::{Bus, Units, Watch};
 use crate::directory::{Changes, Recovery, Transaction};
 
 /// How often the manager is asked whether the timers that it was told to start run.
@@ -148,8 +147,8 @@ pub(super) async fn start_all(bus: &Bus, units: &[String]) -> Result<(), Service
     Ok(())
 }
 
-fn has_jobs(units: &[Unit], ours: &[String]) -> bool {
-    units.iter().any(|unit| unit.has_job && ours.contains(&unit.name))
+fn has_jobs(units: &Units, ours: &[String]) -> bool {
+    ours.iter().any(|name| units.get(name).is_some_and(|unit| unit.has_job))
 }
 
 /// Sees that the manager accepted every unit that was written and runs every timer that was started.
@@ -157,17 +156,14 @@ async fn verify(bus: &Bus, changes: &Changes, started: &[String]) -> Result<(), 
     if changes.writes.is_empty() && started.is_empty() {
         return Ok(());
     }
-    let units = bus.units().await?;
-    let loaded: HashMap<&str, &Unit> = units.iter().map(|unit| (unit.name.as_str(), unit)).collect();
-    let idle = |name: &&String| loaded.get(name.as_str()).is_none_or(|unit| unit.active_state != "active");
+    let loaded = bus.units().await?;
+    let idle = |name: &&String| loaded.get(*name).is_none_or(|unit| unit.active_state != "active");
     if let Some(name) = started.iter().find(idle) {
         let reason = load_error(bus, name).await.unwrap_or_else(|| "it does not run".into());
         return Err(ServiceError::Refused { operation: format!("start {name}"), reason });
     }
-    let unseen = changes
-        .writes
-        .iter()
-        .filter(|name| loaded.get(name.as_str()).is_none_or(|unit| unit.load_state != "loaded"));
+    let unseen =
+        changes.writes.iter().filter(|name| loaded.get(*name).is_none_or(|unit| unit.load_state != "loaded"));
     let states = join_all(unseen.map(|name| async move { (name, load_state(bus, name).await) })).await;
     for (name, state) in states {
         if state? != "loaded" {
@@ -194,6 +190,7 @@ async fn forget_failures(bus: &Bus, units: &[String]) -> Result<(), ServiceError
         return Ok(());
     }
     let loaded = bus.units().await?;
-    let failed = loaded.iter().filter(|unit| unit.active_state == "failed" && units.contains(&unit.name));
-    lost(join_all(failed.map(|unit| bus.reset_failed(&unit.name))).await)
+    let failed =
+        units.iter().filter(|name| loaded.get(*name).is_some_and(|unit| unit.active_state == "failed"));
+    lost(join_all(failed.map(|name| bus.reset_failed(name))).await)
 }

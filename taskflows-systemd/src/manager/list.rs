@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use taskflows_core::effects::{Listing, Next, ServiceError, State};
@@ -7,16 +5,16 @@ use taskflows_core::schedule::Zones;
 use taskflows_core::{NamePattern, Outcome, Run, ServiceName};
 
 use super::SystemdServiceManager;
-use crate::bus::Unit;
-use crate::directory::Installed;
-use crate::journal::Known;
+use crate::bus::{Unit, Units};
+use crate::directory::{Glance, UnitDirectory};
+use crate::journal::Latest;
 use crate::unit::{TimerLines, UnitName};
 
 /// What is known of the services that are looked at, before anything is asked of each.
 pub(super) struct Overview {
-    pub(super) services: Vec<Installed>,
-    pub(super) units: HashMap<String, Unit>,
-    pub(super) runs: Known,
+    pub(super) services: Vec<Glance>,
+    pub(super) units: Units,
+    pub(super) latest: Latest,
 }
 
 /// Of so many services at most is the manager asked when their last run ended, one property each: of
@@ -25,28 +23,31 @@ const MOST_ENDS: usize = 64;
 
 impl SystemdServiceManager {
     /// Reads directory, manager and journal at the same time: one call to the manager, whatever the number.
-    pub(super) async fn overview(&self, pattern: &NamePattern) -> Result<Overview, ServiceError> {
-        let (directory, wanted) = (self.directory.clone(), pattern.clone());
+    pub(super) async fn overview(&self, patterns: &[NamePattern]) -> Result<Overview, ServiceError> {
+        let (directory, wanted) = (self.directory.clone(), patterns.to_vec());
         let scan = async {
-            let read = tokio::task::spawn_blocking(move || directory.read_all(&wanted));
+            let read = tokio::task::spawn_blocking(move || directory.glance(&wanted));
             // The scan does not panic; should it be cancelled, the runtime is ending.
             read.await.unwrap_or_else(|_| Ok(Vec::new()))
         };
-        let ask = async { self.bus().await?.units().await };
-        let (services, units, (runs, changed)) = tokio::join!(scan, ask, self.last_runs.read());
-        let units = units?.into_iter().map(|unit| (unit.name.clone(), unit)).collect();
-        let mut overview = Overview { services: services?, units, runs };
+        let ask = async {
+            let bus = self.bus().await?;
+            // While the manager answers there is time to open the database of zones.
+            tokio::join!(bus.units(), async { self.settings.zones.open() }).0
+        };
+        let (services, units, latest) = tokio::join!(scan, ask, self.last_runs.read());
+        let mut overview = Overview { services: services?, units: units?, latest };
         let ended = self.ask_ends(&mut overview).await?;
-        if changed || ended {
-            self.last_runs.keep(&overview.runs);
+        if overview.latest.is_new || ended {
+            self.last_runs.keep(&overview.latest);
         }
         Ok(overview)
     }
 
     /// Asks the manager when runs ended of which the journal tells only the beginning.
     async fn ask_ends(&self, overview: &mut Overview) -> Result<bool, ServiceError> {
-        let open = |service: &&Installed| {
-            let run = overview.runs.run(&service.name);
+        let open = |service: &&Glance| {
+            let run = overview.latest.runs.run(&service.name);
             let loaded_and_idle =
                 overview.service(service).is_some_and(|unit| unit.active_state == "inactive");
             loaded_and_idle && run.is_some_and(|run| run.outcome == Outcome::Running)
@@ -65,19 +66,19 @@ impl SystemdServiceManager {
         let ends = join_all(names.iter().map(|name| bus.exit_time(UnitName::service(name)))).await;
         for (name, end) in names.iter().zip(ends) {
             if let Some(end) = end? {
-                overview.runs.end_well(name, end);
+                overview.latest.runs.end_well(name, end);
             }
         }
         Ok(true)
     }
 
-    pub(super) async fn listings(&self, pattern: &NamePattern) -> Result<Vec<Listing>, ServiceError> {
-        let overview = self.overview(pattern).await?;
+    pub(super) async fn listings(&self, patterns: &[NamePattern]) -> Result<Vec<Listing>, ServiceError> {
+        let overview = self.overview(patterns).await?;
         let now = Self::now();
         Ok(overview
             .services
             .iter()
-            .map(|service| overview.listing(service, now, &self.settings.zones))
+            .map(|service| overview.listing(service, &self.directory, now, &self.settings.zones))
             .collect())
     }
 }
@@ -88,31 +89,45 @@ impl Overview {
     }
 
     /// Returns the start timer of `service` as the manager has it loaded.
-    pub(super) fn timer(&self, service: &Installed) -> Option<&Unit> {
+    pub(super) fn timer(&self, service: &Glance) -> Option<&Unit> {
         self.unit(&UnitName::timer(&service.name))
     }
 
     /// Returns the service unit of `service` as the manager has it loaded.
-    pub(super) fn service(&self, service: &Installed) -> Option<&Unit> {
+    pub(super) fn service(&self, service: &Glance) -> Option<&Unit> {
         self.unit(&UnitName::service(&service.name))
     }
 
-    pub(super) fn listing(&self, service: &Installed, now: Timestamp, zones: &Zones) -> Listing {
-        let main = service.units.get(&UnitName::service(&service.name)).map(|found| &found.text);
-        let description = main.and_then(|main| directive(&main.text, "Description=")).unwrap_or_default();
+    pub(super) fn listing(
+        &self,
+        service: &Glance,
+        directory: &UnitDirectory,
+        now: Timestamp,
+        zones: &Zones,
+    ) -> Listing {
         let last = self.last(service);
         Listing {
             name: service.name.clone(),
-            description: description.replace("%%", "%"),
+            description: self.description(service, directory),
             state: self.state(service),
-            enabled: service.is_enabled(),
+            enabled: service.enabled,
             next: self.next(service, last.as_ref(), now, zones),
             last,
-            source: main.and_then(|main| main.mark.source.clone()),
+            source: service.source.clone(),
         }
     }
 
-    fn state(&self, service: &Installed) -> State {
+    /// Returns what the manager calls it, else what its file says.
+    fn description(&self, service: &Glance, directory: &UnitDirectory) -> String {
+        if let Some(unit) = self.service(service) {
+            return unit.description.clone();
+        }
+        let text = service.service.clone().or_else(|| directory.text(&UnitName::service(&service.name)));
+        let line = text.as_deref().and_then(|text| directive(text, "Description="));
+        line.unwrap_or_default().replace("%%", "%")
+    }
+
+    fn state(&self, service: &Glance) -> State {
         let active = self.service(service).map_or("inactive", |unit| unit.active_state.as_str());
         match active {
             "active" | "reloading" | "refreshing" => State::Running,
@@ -125,8 +140,8 @@ impl Overview {
     }
 
     /// Returns the last run.
-    fn last(&self, service: &Installed) -> Option<Run> {
-        let mut run = self.runs.run(&service.name)?;
+    fn last(&self, service: &Glance) -> Option<Run> {
+        let mut run = self.latest.runs.run(&service.name)?;
         let runs = matches!(self.state(service), State::Running | State::Starting | State::Stopping);
         if run.outcome == Outcome::Running && !runs {
             // A bad end is told in the journal.
@@ -135,8 +150,8 @@ impl Overview {
         Some(run)
     }
 
-    fn next(&self, service: &Installed, last: Option<&Run>, now: Timestamp, zones: &Zones) -> Next {
-        let Some(timer) = service.units.get(&UnitName::timer(&service.name)) else {
+    fn next(&self, service: &Glance, last: Option<&Run>, now: Timestamp, zones: &Zones) -> Next {
+        let Some(timer) = &service.timer else {
             return Next::Unscheduled;
         };
         match self.timer(service) {
@@ -146,7 +161,7 @@ impl Overview {
             Some(_) => {
                 let running =
                     matches!(self.state(service), State::Running | State::Starting | State::Stopping);
-                foretell(&TimerLines::read(&timer.text.text), running, last, now, zones)
+                foretell(&TimerLines::read(timer), running, last, now, zones)
             }
         }
     }

@@ -104,11 +104,15 @@ impl ServiceManager for SystemdServiceManager {
     }
 
     async fn install(&self, services: &[Service]) -> Result<Plan, ServiceError> {
-        self.install_all(services).await
+        let result = self.install_all(services).await;
+        self.last_runs.expect_news();
+        result
     }
 
     async fn remove(&self, names: &[ServiceName]) -> Result<Plan, ServiceError> {
-        self.remove_all(names).await
+        let result = self.remove_all(names).await;
+        self.last_runs.expect_news();
+        result
     }
 
     async fn perform(
@@ -117,27 +121,29 @@ impl ServiceManager for SystemdServiceManager {
         action: Action,
         target: Target,
     ) -> Result<Vec<Performed>, ServiceError> {
-        match action {
+        let result = match action {
             Action::Enable => self.switch(names, true).await,
             Action::Disable => self.switch(names, false).await,
             _ => self.act(names, action, target).await,
-        }
+        };
+        self.last_runs.expect_news();
+        result
     }
 
-    async fn names(&self, pattern: &NamePattern) -> Result<Vec<ServiceName>, ServiceError> {
-        Ok(self.directory.read_all(pattern)?.into_iter().map(|service| service.name).collect())
+    async fn names(&self, patterns: &[NamePattern]) -> Result<Vec<ServiceName>, ServiceError> {
+        Ok(self.directory.glance(patterns)?.into_iter().map(|service| service.name).collect())
     }
 
     fn is_interrupted(&self) -> bool {
         is_interrupted(&self.directory)
     }
 
-    async fn list(&self, pattern: &NamePattern) -> Result<Vec<Listing>, ServiceError> {
-        self.listings(pattern).await
+    async fn list(&self, patterns: &[NamePattern]) -> Result<Vec<Listing>, ServiceError> {
+        self.listings(patterns).await
     }
 
-    async fn details(&self, names: &[ServiceName], depth: Depth) -> Result<Vec<Details>, ServiceError> {
-        self.details_of(names, depth).await
+    async fn details(&self, patterns: &[NamePattern], depth: Depth) -> Result<Vec<Details>, ServiceError> {
+        self.details_of(patterns, depth).await
     }
 
     async fn files(&self, name: &ServiceName) -> Result<UnitFiles, ServiceError> {

@@ -5,7 +5,7 @@ use taskflows_core::effects::{Effect, Performed, ServiceError};
 
 use super::changes::{is_active, wants_boot};
 use super::{SystemdServiceManager, not_found};
-use crate::bus::Unit;
+use crate::bus::Units;
 use crate::directory::{Changes, Installed, Transaction};
 use crate::unit::UnitName;
 
@@ -41,7 +41,7 @@ impl SystemdServiceManager {
 }
 
 /// Adds what switches one service on or off.
-fn add_switch(changes: &mut Changes, service: &Installed, units: &[Unit], on: bool) -> Effect {
+fn add_switch(changes: &mut Changes, service: &Installed, units: &Units, on: bool) -> Effect {
     let before = changes.clone();
     let scheduled = service.units.keys().any(|unit| unit.timer);
     for (unit, found) in &service.units {

@@ -25,9 +25,18 @@ pub struct Mark {
 impl Mark {
     /// Reads the mark of a unit file, `None` where there is none.
     pub fn read(text: &str) -> Option<Self> {
-        let value = |key: &str| header(text).find_map(|line| line.strip_prefix(key)).map(str::to_owned);
-        let starts_at_boot = header(text).any(|line| line == BOOT);
-        Some(Self { version: value(VERSION)?, source: value(SOURCE), hash: value(HASH)?, starts_at_boot })
+        let (mut version, mut source, mut hash, mut starts_at_boot) = (None, None, None, false);
+        for line in header(text) {
+            if !line.starts_with("X-Taskflows-") {
+                continue;
+            }
+            let value = |key| line.strip_prefix(key).map(str::to_owned);
+            version = version.or_else(|| value(VERSION));
+            source = source.or_else(|| value(SOURCE));
+            hash = hash.or_else(|| value(HASH));
+            starts_at_boot |= line == BOOT;
+        }
+        Some(Self { version: version?, source, hash: hash?, starts_at_boot })
     }
 
     /// Tells whether `text` is still what was written under this mark.

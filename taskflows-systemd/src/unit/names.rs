@@ -50,6 +50,16 @@ impl UnitName {
         Self { role: Role::Main, timer: true, service: service.clone() }
     }
 
+    /// Tells whether it is the unit that runs the service itself.
+    pub fn is_service(&self) -> bool {
+        self.role == Role::Main && !self.timer
+    }
+
+    /// Tells whether it is the timer that starts the service.
+    pub fn is_start_timer(&self) -> bool {
+        self.role == Role::Main && self.timer
+    }
+
     /// Names every unit that `service` may have.
     pub fn all(service: &ServiceName) -> impl Iterator<Item = Self> {
         Role::ALL
