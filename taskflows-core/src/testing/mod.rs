@@ -1,1 +1,76 @@
 //! Fakes that keep state, and the contracts that fakes and real adapters both pass.
+//!
+//! A fake is told what to do wrong with `fail_next`; nothing is expected of how it is called.
+//!
+//! ```
+//! use taskflows_core::effects::{Action, ServiceManager, State, Target};
+//! use taskflows_core::testing::{FakeServiceManager, ready};
+//! use taskflows_core::Service;
+//!
+//! let manager = FakeServiceManager::default();
+//! let web = Service::builder("web").start_command("sleep infinity").build()?;
+//! ready(manager.install(&[web.clone()]))?;
+//! ready(manager.perform(&[web.name], Action::Start, Target::Service))?;
+//! assert_eq!(ready(manager.list(&[]))?[0].state, State::Running);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![expect(clippy::unwrap_used, reason = "a contract panics where it is not kept")]
+
+pub mod contract;
+mod fake_service_manager;
+mod memory_log_reader;
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+pub use fake_service_manager::FakeServiceManager;
+pub use memory_log_reader::MemoryLogReader;
+
+/// Returns what `future` yields at its first poll: the fakes never wait.
+///
+/// # Panics
+/// When it does wait.
+pub fn ready<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("a fake waits for nothing"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::{LogEntry, LogOrigin, ServiceError, ServiceManager};
+    use jiff::Timestamp;
+
+    #[test]
+    fn the_fake_keeps_to_the_contract_of_a_service_manager() {
+        ready(contract::service_manager(&FakeServiceManager::default()));
+    }
+
+    #[test]
+    fn the_fake_keeps_to_the_contract_of_a_log() {
+        let (reader, name) = (MemoryLogReader::default(), "a".parse().unwrap());
+        for (second, message) in [(1, "one"), (2, "two"), (3, "three")] {
+            reader.write(LogEntry {
+                time: Timestamp::from_second(second).unwrap(),
+                service: "a".parse().unwrap(),
+                origin: LogOrigin::Process,
+                priority: 6,
+                message: message.to_owned(),
+            });
+        }
+        ready(contract::log_reader(&reader, &name));
+    }
+
+    #[test]
+    fn a_fake_fails_when_told_to() {
+        let manager = FakeServiceManager::default();
+        manager.fail_next(ServiceError::NotFound { name: "a".into() });
+        assert!(ready(manager.list(&[])).unwrap_err().is_not_found());
+        assert!(ready(manager.list(&[])).unwrap().is_empty());
+        manager.add_foreign("a".parse().unwrap());
+        assert!(matches!(ready(manager.files(&"a".parse().unwrap())), Err(ServiceError::NotOurs { .. })));
+    }
+}

@@ -1,0 +1,219 @@
+//! What every implementation of an effect keeps to: each function is one fact, and panics where it is not
+//! so. They install services called `contract-…` and remove them again.
+
+use std::ops::ControlFlow;
+
+use jiff::SignedDuration;
+
+use crate::effects::{
+    Action, Depth, Effect, LogOrigin, LogQuery, LogReader, Next, ServiceManager, State, Target,
+};
+use crate::{Calendar, Change, NamePattern, Outcome, Service, ServiceName};
+
+fn service(name: &str, command: &str) -> Service {
+    Service::builder(name).start_command(command).build().expect("the contract's own services are right")
+}
+
+fn scheduled(name: &str) -> Service {
+    let yearly: Calendar = "*-01-01 00:00:00 UTC".parse().expect("a calendar");
+    Service::builder(name)
+        .start_command("true")
+        .start_schedule(yearly)
+        .build()
+        .expect("the contract's own services are right")
+}
+
+fn name(text: &str) -> ServiceName {
+    text.parse().expect("a name")
+}
+
+async fn perform_one(
+    manager: &dyn ServiceManager,
+    service: &ServiceName,
+    action: Action,
+) -> Result<Effect, crate::effects::ServiceError> {
+    let names = std::slice::from_ref(service);
+    let performed = manager.perform(names, action, Target::Service).await.expect("it could be tried");
+    let [one] = <[_; 1]>::try_from(performed).expect("one result for one name");
+    assert_eq!(&one.name, service);
+    one.result
+}
+
+/// Everything a [`ServiceManager`] keeps to.
+pub async fn service_manager(manager: &dyn ServiceManager) {
+    an_unknown_name_is_not_found(manager).await;
+    an_installation_is_done_once(manager).await;
+    a_change_is_of_one_service(manager).await;
+    a_removal_is_all_or_none(manager).await;
+    patterns_select(manager).await;
+    what_is_disabled_stays_so(manager).await;
+    a_good_run_finishes(manager).await;
+    a_bad_run_fails(manager).await;
+    what_runs_is_stopped_once(manager).await;
+}
+
+/// An unknown name is `NotFound`, never success, and the others of a call are not held up by it.
+pub async fn an_unknown_name_is_not_found(manager: &dyn ServiceManager) {
+    let nobody = name("contract-nobody");
+    for action in
+        [Action::Start, Action::StartAndWait, Action::Stop, Action::Restart, Action::Enable, Action::Disable]
+    {
+        let error = perform_one(manager, &nobody, action).await.expect_err("there is no such service");
+        assert!(error.is_not_found(), "{action:?}: {error:?}");
+    }
+    assert!(manager.remove(std::slice::from_ref(&nobody)).await.unwrap_err().is_not_found());
+    assert!(manager.files(&nobody).await.unwrap_err().is_not_found());
+    let patterns = [NamePattern::from(&nobody)];
+    assert!(manager.list(&patterns).await.unwrap().is_empty());
+    assert!(manager.details(&patterns, Depth::Full).await.unwrap().is_empty());
+}
+
+/// A second installation changes nothing, and a plan says so before.
+pub async fn an_installation_is_done_once(manager: &dyn ServiceManager) {
+    let services = [scheduled("contract-a"), service("contract-b", "true")];
+    let planned = manager.plan(&services).await.unwrap();
+    assert!(manager.names(&[]).await.unwrap().is_empty(), "a plan changes nothing");
+    let done = manager.install(&services).await.unwrap();
+    assert_eq!(planned, done, "it is done as planned");
+    assert!(done.steps.iter().all(|step| matches!(step.change, Change::Create(_))));
+    let before = (manager.files(&services[0].name).await.unwrap(), manager.list(&[]).await.unwrap());
+    assert!(manager.plan(&services).await.unwrap().is_empty());
+    assert!(manager.install(&services).await.unwrap().is_empty());
+    assert_eq!(before, (manager.files(&services[0].name).await.unwrap(), manager.list(&[]).await.unwrap()));
+    let [a, b] = <[_; 2]>::try_from(before.1).expect("two services");
+    assert_eq!((a.state, b.state), (State::Waiting, State::Stopped));
+    assert!(matches!(a.next, Next::At(_)), "{a:?}");
+    assert_eq!((a.enabled, b.next, b.last), (true, Next::Unscheduled, None));
+    manager.remove(&services.map(|service| service.name)).await.unwrap();
+    assert!(manager.names(&[]).await.unwrap().is_empty(), "a removal leaves nothing");
+}
+
+/// A change is of the one service that differs, and of its files that differ.
+pub async fn a_change_is_of_one_service(manager: &dyn ServiceManager) {
+    let before = [scheduled("contract-a"), scheduled("contract-b")];
+    manager.install(&before).await.unwrap();
+    let mut after = before.clone();
+    after[1].start_schedule = service_with_other_time().start_schedule;
+    let done = manager.install(&after).await.unwrap();
+    assert_eq!(done.steps[0].change, Change::Unchanged);
+    let files: Vec<&str> = done.files().map(|file| file.file.as_str()).collect();
+    assert_eq!(files, ["taskflows-contract-b.timer"]);
+    manager.remove(&before.map(|service| service.name)).await.unwrap();
+}
+
+fn service_with_other_time() -> Service {
+    let other: Calendar = "*-02-01 00:00:00 UTC".parse().expect("a calendar");
+    Service::builder("contract-b").start_command("true").start_schedule(other).build().expect("a service")
+}
+
+/// Where one of the names is unknown, nothing is removed.
+pub async fn a_removal_is_all_or_none(manager: &dyn ServiceManager) {
+    let known = service("contract-a", "true");
+    manager.install(std::slice::from_ref(&known)).await.unwrap();
+    let error = manager.remove(&[known.name.clone(), name("contract-nobody")]).await.unwrap_err();
+    assert!(error.is_not_found(), "{error:?}");
+    assert_eq!(manager.names(&[]).await.unwrap(), std::slice::from_ref(&known.name));
+    manager.remove(&[known.name]).await.unwrap();
+}
+
+/// Any of several patterns selects; what is found is sorted, and each is found once.
+pub async fn patterns_select(manager: &dyn ServiceManager) {
+    let services = ["contract-b", "contract-c", "contract-a"].map(|name| service(name, "true"));
+    manager.install(&services).await.unwrap();
+    let patterns: Vec<NamePattern> =
+        ["contract-[ab]", "contract-a"].map(|text| text.parse().expect("a pattern")).into();
+    let expected = [name("contract-a"), name("contract-b")];
+    assert_eq!(manager.names(&patterns).await.unwrap(), expected);
+    let listed: Vec<_> = manager.list(&patterns).await.unwrap().into_iter().map(|one| one.name).collect();
+    assert_eq!(listed, expected);
+    let details = manager.details(&patterns, Depth::Table).await.unwrap();
+    assert_eq!(details.into_iter().map(|one| one.listing.name).collect::<Vec<_>>(), expected);
+    manager.remove(&services.map(|service| service.name)).await.unwrap();
+}
+
+/// A service that was disabled is not enabled by a change of its definition.
+pub async fn what_is_disabled_stays_so(manager: &dyn ServiceManager) {
+    let before = scheduled("contract-b");
+    manager.install(std::slice::from_ref(&before)).await.unwrap();
+    assert_eq!(perform_one(manager, &before.name, Action::Enable).await.unwrap(), Effect::Unchanged);
+    assert_eq!(perform_one(manager, &before.name, Action::Disable).await.unwrap(), Effect::Disabled);
+    assert_eq!(perform_one(manager, &before.name, Action::Disable).await.unwrap(), Effect::Unchanged);
+    manager.install(&[service_with_other_time()]).await.unwrap();
+    let listed = &manager.list(&[]).await.unwrap()[0];
+    assert_eq!((listed.enabled, listed.state, listed.next), (false, State::Stopped, Next::Off));
+    assert_eq!(perform_one(manager, &before.name, Action::Enable).await.unwrap(), Effect::Enabled);
+    assert_eq!(manager.list(&[]).await.unwrap()[0].state, State::Waiting);
+    manager.remove(&[before.name]).await.unwrap();
+}
+
+/// A run that ends well is waited for, and told.
+pub async fn a_good_run_finishes(manager: &dyn ServiceManager) {
+    let good = service("contract-good", "true");
+    manager.install(std::slice::from_ref(&good)).await.unwrap();
+    match perform_one(manager, &good.name, Action::StartAndWait).await.unwrap() {
+        Effect::Finished(run) => assert_eq!(run.outcome, Outcome::Succeeded),
+        other => panic!("it is over: {other:?}"),
+    }
+    assert_eq!(manager.list(&[]).await.unwrap()[0].state, State::Stopped);
+    manager.remove(&[good.name]).await.unwrap();
+}
+
+/// A run that fails is an error that tells how, whether or not its end is waited for, and stays to be seen.
+pub async fn a_bad_run_fails(manager: &dyn ServiceManager) {
+    let bad = service("contract-bad", "false");
+    manager.install(std::slice::from_ref(&bad)).await.unwrap();
+    for action in [Action::Start, Action::StartAndWait] {
+        let error = perform_one(manager, &bad.name, action).await.expect_err("it fails");
+        assert!(error.is_run_failed() && error.to_string().contains("exit code 1"), "{action:?}: {error:?}");
+    }
+    let details = &manager.details(&[NamePattern::from(&bad.name)], Depth::Full).await.unwrap()[0];
+    assert_eq!(details.listing.state, State::Failed);
+    manager.remove(&[bad.name]).await.unwrap();
+}
+
+/// What runs is not started again; it is stopped once.
+pub async fn what_runs_is_stopped_once(manager: &dyn ServiceManager) {
+    let long = service("contract-long", "sleep 300");
+    manager.install(std::slice::from_ref(&long)).await.unwrap();
+    assert_eq!(perform_one(manager, &long.name, Action::Start).await.unwrap(), Effect::Started);
+    assert_eq!(perform_one(manager, &long.name, Action::Start).await.unwrap(), Effect::AlreadyRunning);
+    let details = &manager.details(&[], Depth::Full).await.unwrap()[0];
+    assert_eq!((details.listing.state, details.main_pid.is_some()), (State::Running, true));
+    assert_eq!(perform_one(manager, &long.name, Action::Restart).await.unwrap(), Effect::Restarted);
+    assert_eq!(perform_one(manager, &long.name, Action::Stop).await.unwrap(), Effect::Stopped);
+    assert_eq!(perform_one(manager, &long.name, Action::Stop).await.unwrap(), Effect::AlreadyStopped);
+    manager.remove(&[long.name]).await.unwrap();
+}
+
+/// Everything a [`LogReader`] keeps to, of a `service` whose processes wrote `one`, `two` and `three`.
+pub async fn log_reader(reader: &dyn LogReader, service: &ServiceName) {
+    let query = LogQuery { services: vec![service.clone()], ..LogQuery::default() };
+    let all = reader.read(&query).await.unwrap();
+    let written: Vec<&str> = all
+        .iter()
+        .filter(|entry| entry.origin == LogOrigin::Process)
+        .map(|entry| entry.message.as_str())
+        .collect();
+    assert_eq!(written, ["one", "two", "three"], "all of it, oldest first");
+    assert!(all.is_sorted_by_key(|entry| entry.time));
+    assert!(all.iter().all(|entry| entry.service == *service));
+
+    let newest = reader.read(&LogQuery { lines: Some(2), ..query.clone() }).await.unwrap();
+    assert_eq!(newest, all[all.len() - 2..], "the newest");
+
+    let last = all[all.len() - 1].time;
+    let after = Some(last.checked_add(SignedDuration::from_secs(1)).expect("a time"));
+    assert!(reader.read(&LogQuery { since: after, ..query.clone() }).await.unwrap().is_empty());
+    assert_eq!(reader.read(&LogQuery { until: after, ..query.clone() }).await.unwrap(), all);
+
+    let other = LogQuery { services: vec![name("contract-nobody")], ..LogQuery::default() };
+    assert!(reader.read(&other).await.unwrap().is_empty(), "another's lines are not among them");
+
+    let mut followed = Vec::new();
+    let mut each = |entry| {
+        followed.push(entry);
+        if followed.len() == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    reader.follow(&query, &mut each).await.unwrap();
+    assert_eq!(followed, all[..2], "until it breaks");
+}

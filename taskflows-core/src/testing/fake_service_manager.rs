@@ -1,0 +1,346 @@
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::effects::{
+    Action, Depth, Details, Effect, Listing, Next, Performed, ServiceError, ServiceManager, State, Target,
+};
+use crate::schedule::{Schedule, Zones};
+use crate::{ExitKind, NamePattern, Outcome, Plan, RelativeTo, Run, RunEnd, Service, ServiceName, UnitFiles};
+
+/// A service manager in memory, with a clock of its own that moves a second with each run.
+///
+/// What a service runs decides how a run ends: `false` fails with exit code 1, `sleep` goes on until it is
+/// stopped, anything else succeeds after a second.
+#[derive(Debug)]
+pub struct FakeServiceManager {
+    host: Mutex<Host>,
+}
+
+#[derive(Debug)]
+struct Host {
+    now: Timestamp,
+    services: BTreeMap<ServiceName, Installed>,
+    foreign: BTreeSet<ServiceName>,
+    failures: VecDeque<ServiceError>,
+}
+
+#[derive(Clone, Debug)]
+struct Installed {
+    service: Service,
+    timers_run: bool,
+    enabled: bool,
+    runs: bool,
+    last: Option<Run>,
+}
+
+impl Default for FakeServiceManager {
+    fn default() -> Self {
+        Self::at(Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl FakeServiceManager {
+    /// Makes one that has no services and whose clock shows `now`.
+    pub fn at(now: Timestamp) -> Self {
+        let host =
+            Host { now, services: BTreeMap::new(), foreign: BTreeSet::new(), failures: VecDeque::new() };
+        Self { host: Mutex::new(host) }
+    }
+
+    /// Returns what its clock shows.
+    pub fn now(&self) -> Timestamp {
+        self.host().now
+    }
+
+    /// Makes the next call fail; several are failed in turn.
+    pub fn fail_next(&self, error: ServiceError) {
+        self.host().failures.push_back(error);
+    }
+
+    /// Puts another's unit of the name of a service there.
+    pub fn add_foreign(&self, name: ServiceName) {
+        self.host().foreign.insert(name);
+    }
+
+    fn host(&self) -> MutexGuard<'_, Host> {
+        self.host.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a call: it fails where it was told to.
+    fn call(&self) -> Result<MutexGuard<'_, Host>, ServiceError> {
+        let mut host = self.host();
+        match host.failures.pop_front() {
+            Some(error) => Err(error),
+            None => Ok(host),
+        }
+    }
+}
+
+impl Host {
+    fn check_ours(&self, name: &ServiceName) -> Result<(), ServiceError> {
+        if !self.foreign.contains(name) {
+            return Ok(());
+        }
+        let path = PathBuf::from(format!("/units/taskflows-{name}.service"));
+        Err(ServiceError::NotOurs { path, reason: "it has no X-Taskflows mark".into() })
+    }
+
+    fn get(&mut self, name: &ServiceName) -> Result<&mut Installed, ServiceError> {
+        self.check_ours(name)?;
+        self.services.get_mut(name).ok_or_else(|| ServiceError::NotFound { name: name.to_string() })
+    }
+
+    fn plan(&self, services: &[Service]) -> Result<Plan, ServiceError> {
+        services.iter().try_for_each(|service| self.check_ours(&service.name))?;
+        let desired: Vec<UnitFiles> = services.iter().map(files).collect();
+        let installed: Vec<UnitFiles> = self.services.values().map(|one| files(&one.service)).collect();
+        Ok(Plan::between(&desired, &installed, |a, b| a == b))
+    }
+
+    fn perform(
+        &mut self,
+        name: &ServiceName,
+        action: Action,
+        target: Target,
+    ) -> Result<Effect, ServiceError> {
+        let now = self.now;
+        let installed = self.get(name)?;
+        match (action, target) {
+            (Action::Enable, _) => Ok(installed.switch(true)),
+            (Action::Disable, _) => Ok(installed.switch(false)),
+            (Action::Stop, Target::Timers) => {
+                installed.timers_run = false;
+                Ok(Effect::Stopped)
+            }
+            (_, Target::Timers) => {
+                installed.timers_run = installed.service.is_scheduled();
+                Ok(Effect::TimersStarted)
+            }
+            (Action::Stop, Target::Service) => Ok(installed.stop(now)),
+            (Action::Restart, Target::Service) => {
+                installed.stop(now);
+                self.start(name, Action::Start).map(|effect| match effect {
+                    Effect::Started => Effect::Restarted,
+                    other => other,
+                })
+            }
+            (_, Target::Service) if installed.runs => Ok(Effect::AlreadyRunning),
+            (_, Target::Service) => self.start(name, action),
+        }
+    }
+
+    fn start(&mut self, name: &ServiceName, action: Action) -> Result<Effect, ServiceError> {
+        let started = self.now;
+        self.now = started.checked_add(SignedDuration::from_secs(1)).unwrap_or(started);
+        let ended = self.now;
+        let installed = self.get(name)?;
+        let program = installed.service.start_command.argv()[0].clone();
+        let run = |outcome, ended| Run { started: Some(started), ended, outcome };
+        installed.runs = program == "sleep";
+        let last = match program.as_str() {
+            "sleep" => run(Outcome::Running, None),
+            "false" => {
+                let end = RunEnd { result: "exit-code".into(), exit: Some(ExitKind::Exited(1)) };
+                installed.last = Some(run(Outcome::Failed(end.clone()), Some(ended)));
+                return Err(ServiceError::RunFailed { name: name.clone(), end });
+            }
+            _ => run(Outcome::Succeeded, Some(ended)),
+        };
+        installed.last = Some(last.clone());
+        match action {
+            Action::StartAndWait if !installed.runs => Ok(Effect::Finished(last)),
+            _ => Ok(Effect::Started),
+        }
+    }
+}
+
+impl Installed {
+    fn new(service: Service, before: Option<&Self>) -> Self {
+        let scheduled = service.is_scheduled();
+        match before {
+            // What was disabled stays so.
+            Some(before) => Self { service, ..before.clone() },
+            None => {
+                let enabled = scheduled || service.enabled;
+                Self { service, timers_run: scheduled, enabled, runs: false, last: None }
+            }
+        }
+    }
+
+    fn switch(&mut self, on: bool) -> Effect {
+        let changes = self.enabled != on;
+        self.enabled = on;
+        self.timers_run = on && self.service.is_scheduled();
+        match (changes, on) {
+            (false, _) => Effect::Unchanged,
+            (true, true) => Effect::Enabled,
+            (true, false) => Effect::Disabled,
+        }
+    }
+
+    fn stop(&mut self, now: Timestamp) -> Effect {
+        if !std::mem::take(&mut self.runs) {
+            return Effect::AlreadyStopped;
+        }
+        if let Some(run) = &mut self.last {
+            run.ended = Some(now);
+            run.outcome = Outcome::Succeeded;
+        }
+        Effect::Stopped
+    }
+
+    fn state(&self) -> State {
+        match &self.last {
+            _ if self.runs => State::Running,
+            Some(Run { outcome: Outcome::Failed(_), .. }) => State::Failed,
+            _ if self.timers_run && !self.service.start_schedule.is_empty() => State::Waiting,
+            _ => State::Stopped,
+        }
+    }
+
+    fn next(&self, now: Timestamp) -> Next {
+        if self.service.start_schedule.is_empty() {
+            return Next::Unscheduled;
+        }
+        if !self.timers_run {
+            return Next::Off;
+        }
+        let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
+        let times = self.service.start_schedule.iter().filter_map(|schedule| match schedule {
+            Schedule::Calendar(calendar) => {
+                calendar.spec().next_after(now, &zones.resolve(calendar.spec()).ok()?)
+            }
+            Schedule::Periodic(periodic) => {
+                let last = self.last.as_ref()?;
+                let from = match periodic.relative_to {
+                    RelativeTo::Start => last.started,
+                    RelativeTo::Finish => last.ended,
+                };
+                from?.checked_add(SignedDuration::try_from(periodic.period().duration()).ok()?).ok()
+            }
+        });
+        times.min().map_or(Next::Unknown, Next::At)
+    }
+
+    fn listing(&self, now: Timestamp) -> Listing {
+        let service = &self.service;
+        Listing {
+            name: service.name.clone(),
+            description: service
+                .description
+                .as_ref()
+                .map_or_else(|| format!("Service for {}", service.name), |text| text.as_str().to_owned()),
+            state: self.state(),
+            enabled: self.enabled,
+            last: self.last.clone(),
+            next: self.next(now),
+            source: service.source.as_ref().map(|source| source.as_str().to_owned()),
+        }
+    }
+
+    fn details(&self, now: Timestamp) -> Details {
+        let unit_state = match self.state() {
+            State::Running => ("active", "running"),
+            State::Failed => ("failed", "failed"),
+            _ => ("inactive", "dead"),
+        };
+        Details {
+            listing: self.listing(now),
+            unit_state: (unit_state.0.to_owned(), unit_state.1.to_owned()),
+            main_pid: self.runs.then_some(4242),
+            memory: self.runs.then_some(3 << 20),
+            cpu_nanos: self.runs.then_some(1_500_000_000),
+            restarts: 0,
+            last_trigger: None,
+            needs_reload: false,
+            failure: match &self.last {
+                Some(Run { outcome: Outcome::Failed(end), .. }) => Some(end.clone()),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// Stands for the text of units: it differs wherever the services do.
+fn files(service: &Service) -> UnitFiles {
+    let file = |suffix: &str| format!("taskflows-{}.{suffix}", service.name);
+    let mut bare = service.clone();
+    bare.start_schedule.clear();
+    let mut files = BTreeMap::from([(file("service"), format!("{bare:#?}\n"))]);
+    if !service.start_schedule.is_empty() {
+        files.insert(file("timer"), format!("{:#?}\n", service.start_schedule));
+    }
+    UnitFiles { name: service.name.clone(), files }
+}
+
+#[async_trait]
+impl ServiceManager for FakeServiceManager {
+    async fn plan(&self, services: &[Service]) -> Result<Plan, ServiceError> {
+        self.call()?.plan(services)
+    }
+
+    async fn install(&self, services: &[Service]) -> Result<Plan, ServiceError> {
+        let mut host = self.call()?;
+        let plan = host.plan(services)?;
+        for service in services {
+            let new = Installed::new(service.clone(), host.services.get(&service.name));
+            host.services.insert(service.name.clone(), new);
+        }
+        Ok(plan)
+    }
+
+    async fn remove(&self, names: &[ServiceName]) -> Result<Plan, ServiceError> {
+        let mut host = self.call()?;
+        let present: Vec<UnitFiles> = names
+            .iter()
+            .map(|name| host.get(name).map(|installed| files(&installed.service)))
+            .collect::<Result<_, _>>()?;
+        for name in names {
+            host.services.remove(name);
+        }
+        Ok(Plan::removal(&present))
+    }
+
+    async fn perform(
+        &self,
+        names: &[ServiceName],
+        action: Action,
+        target: Target,
+    ) -> Result<Vec<Performed>, ServiceError> {
+        let mut host = self.call()?;
+        let perform = |name: &ServiceName| {
+            let result = host.perform(name, action, target);
+            Performed { name: name.clone(), result }
+        };
+        Ok(names.iter().map(perform).collect())
+    }
+
+    async fn names(&self, patterns: &[NamePattern]) -> Result<Vec<ServiceName>, ServiceError> {
+        let host = self.call()?;
+        let names = host.services.keys().filter(|name| NamePattern::any_matches(patterns, name));
+        Ok(names.cloned().collect())
+    }
+
+    async fn list(&self, patterns: &[NamePattern]) -> Result<Vec<Listing>, ServiceError> {
+        let host = self.call()?;
+        let found = host.services.values();
+        let found = found.filter(|one| NamePattern::any_matches(patterns, &one.service.name));
+        Ok(found.map(|one| one.listing(host.now)).collect())
+    }
+
+    async fn details(&self, patterns: &[NamePattern], _: Depth) -> Result<Vec<Details>, ServiceError> {
+        let host = self.call()?;
+        let found = host.services.values();
+        let found = found.filter(|one| NamePattern::any_matches(patterns, &one.service.name));
+        Ok(found.map(|one| one.details(host.now)).collect())
+    }
+
+    async fn files(&self, name: &ServiceName) -> Result<UnitFiles, ServiceError> {
+        self.call()?.get(name).map(|installed| files(&installed.service))
+    }
+}

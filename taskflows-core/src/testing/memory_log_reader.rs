@@ -1,0 +1,60 @@
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::effects::{LogEntry, LogError, LogQuery, LogReader};
+
+/// A log in memory. Following it ends with its last entry.
+#[derive(Debug, Default)]
+pub struct MemoryLogReader {
+    entries: Mutex<Vec<LogEntry>>,
+    failure: Mutex<Option<LogError>>,
+}
+
+impl MemoryLogReader {
+    /// Appends an entry.
+    pub fn write(&self, entry: LogEntry) {
+        lock(&self.entries).push(entry);
+    }
+
+    /// Makes the next call fail.
+    pub fn fail_next(&self, error: LogError) {
+        *lock(&self.failure) = Some(error);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[async_trait]
+impl LogReader for MemoryLogReader {
+    async fn read(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError> {
+        if let Some(error) = lock(&self.failure).take() {
+            return Err(error);
+        }
+        let wanted = |entry: &&LogEntry| {
+            query.services.contains(&entry.service)
+                && query.since.is_none_or(|since| since <= entry.time)
+                && query.until.is_none_or(|until| entry.time <= until)
+        };
+        let mut found: Vec<LogEntry> = lock(&self.entries).iter().filter(wanted).cloned().collect();
+        found.sort_by_key(|entry| entry.time);
+        let passed_over = query.lines.map_or(0, |lines| found.len().saturating_sub(lines));
+        Ok(found.split_off(passed_over))
+    }
+
+    async fn follow(
+        &self,
+        query: &LogQuery,
+        each: &mut (dyn FnMut(LogEntry) -> ControlFlow<()> + Send),
+    ) -> Result<(), LogError> {
+        for entry in self.read(query).await? {
+            if each(entry).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

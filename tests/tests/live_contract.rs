@@ -1,0 +1,55 @@
+//! The real adapters keep to the contracts that the fakes keep to.
+
+use std::time::Duration;
+
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use taskflows_core::Service;
+use taskflows_core::effects::{Action, LogQuery, LogReader, ServiceManager, Target};
+use taskflows_core::schedule::Zones;
+use taskflows_core::testing::contract;
+use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
+use taskflows_tests::LiveManager;
+
+fn adapter(manager: &LiveManager) -> SystemdServiceManager {
+    SystemdServiceManager::new(SystemdSettings {
+        scope: Scope::User,
+        unit_directory: manager.unit_directory(),
+        state_directory: manager.home().join(".local/state/taskflows"),
+        bus: manager.variable("DBUS_SESSION_BUS_ADDRESS").to_owned(),
+        journal: JournalSource {
+            directory: Some(manager.journal_directory()),
+            ..JournalSource::default()
+        },
+        limits: Limits::default(),
+        zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
+        version: "1.2.3".to_owned(),
+    })
+}
+
+#[tokio::test]
+async fn systemd_keeps_to_the_contract_of_a_service_manager() {
+    let manager = LiveManager::start();
+    contract::service_manager(&adapter(&manager)).await;
+}
+
+#[tokio::test]
+async fn the_journal_keeps_to_the_contract_of_a_log() {
+    let manager = LiveManager::start();
+    let services = adapter(&manager);
+    let writer = Service::builder("contract-writer").start_argv(["printf", "one\ntwo\nthree\n"]);
+    let writer = writer.build().unwrap();
+    services.install(std::slice::from_ref(&writer)).await.unwrap();
+    let names = std::slice::from_ref(&writer.name);
+    let done = services.perform(names, Action::StartAndWait, Target::Service).await.unwrap();
+    assert!(done[0].result.is_ok(), "{done:?}");
+    let journal = services.journal();
+    // journald takes a moment.
+    let query = LogQuery { services: names.to_vec(), ..LogQuery::default() };
+    let mut tries = 0;
+    while !journal.read(&query).await.unwrap().iter().any(|entry| entry.message == "three") {
+        tries += 1;
+        assert!(tries < 100, "the lines did not arrive");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    contract::log_reader(&journal, &writer.name).await;
+}
