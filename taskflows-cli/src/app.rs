@@ -1,6 +1,7 @@
 //! The composition root: the one place that chooses real adapters.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -16,9 +17,9 @@ const SHARED_DATA: &str = "/opt/taskflows/data";
 /// Everything a command has to work with.
 pub struct App {
     /// The services of this host.
-    pub services: Box<dyn ServiceManager>,
+    pub services: Arc<dyn ServiceManager>,
     /// What they wrote.
-    pub logs: Box<dyn LogReader>,
+    pub logs: Arc<dyn LogReader>,
     /// The zones that schedules name.
     pub zones: Zones,
     /// The zone in which times are shown.
@@ -62,8 +63,8 @@ impl App {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         });
         Ok(Self {
-            logs: Box::new(manager.journal()),
-            services: Box::new(manager),
+            logs: Arc::new(manager.journal()),
+            services: Arc::new(manager),
             zones,
             display,
             now: Box::new(Timestamp::now),

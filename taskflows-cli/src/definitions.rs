@@ -49,12 +49,10 @@ pub(crate) fn load(
 }
 
 fn filter(services: Vec<Service>, arguments: &SourceArguments) -> Result<Vec<Service>, CliError> {
-    let matches =
-        |patterns: &[NamePattern], name: &ServiceName| patterns.iter().any(|pattern| pattern.matches(name));
     let is_empty = services.is_empty();
     let meant = |service: &Service| {
-        (arguments.include.is_empty() || matches(&arguments.include, &service.name))
-            && !matches(&arguments.exclude, &service.name)
+        NamePattern::any_matches(&arguments.include, &service.name)
+            && !arguments.exclude.iter().any(|pattern| pattern.matches(&service.name))
     };
     let kept: Vec<Service> = services.into_iter().filter(meant).collect();
     if kept.is_empty() {

@@ -15,9 +15,8 @@ mod ui;
 
 pub use app::App;
 pub use arguments::{Arguments, Global, Verb};
-pub use commands::execute;
 pub use config::Config;
 pub use error::CliError;
 pub use exit::Exit;
-pub use run::run;
+pub use run::{run, run_on};
 pub use ui::{Terminal, Ui};

@@ -15,11 +15,13 @@ pub fn run(arguments: Arguments, config: Config, terminal: &mut Terminal) -> Exi
         Verb::Man { dir } => man(&mut ui, dir.as_deref()),
         _ => on_host(&mut ui, &arguments, &config),
     };
-    let flushed = ui.out.flush();
-    match result {
-        Ok(exit) => flushed.map_or_else(|error| report(&mut ui, &error.into()), |()| exit),
-        Err(error) => report(&mut ui, &error),
-    }
+    end(&mut ui, result)
+}
+
+/// Runs one command line on `app` to its exit code, and reports what went wrong.
+pub async fn run_on(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -> Exit {
+    let result = execute(ui, app, arguments).await.map_err(|error| app.advise(error));
+    end(ui, result)
 }
 
 fn on_host(ui: &mut Ui<'_>, arguments: &Arguments, config: &Config) -> Result<Exit, CliError> {
@@ -31,15 +33,23 @@ fn on_host(ui: &mut Ui<'_>, arguments: &Arguments, config: &Config) -> Result<Ex
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| CliError::new(Exit::Failed, format!("could not start: {error}")))?;
-    let result = runtime.block_on(async {
+    let exit = runtime.block_on(async {
         tokio::select! {
-            result = execute(ui, &app, arguments) => result,
-            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+            exit = run_on(ui, &app, arguments) => exit,
+            _ = tokio::signal::ctrl_c() => Exit::Interrupted,
         }
     });
     // A blocked read of the disk must not keep the command from ending.
     runtime.shutdown_background();
-    result.map_err(|error| app.advise(error))
+    Ok(exit)
+}
+
+fn end(ui: &mut Ui<'_>, result: Result<Exit, CliError>) -> Exit {
+    let flushed = ui.out.flush();
+    match result {
+        Ok(exit) => flushed.map_or_else(|error| report(ui, &error.into()), |()| exit),
+        Err(error) => report(ui, &error),
+    }
 }
 
 /// Tells an error and returns its exit code. A reader that is gone (`tf list | head -1`) wants no report.

@@ -16,10 +16,7 @@ fn adapter(manager: &LiveManager) -> SystemdServiceManager {
         unit_directory: manager.unit_directory(),
         state_directory: manager.home().join(".local/state/taskflows"),
         bus: manager.variable("DBUS_SESSION_BUS_ADDRESS").to_owned(),
-        journal: JournalSource {
-            directory: Some(manager.journal_directory()),
-            ..JournalSource::default()
-        },
+        journal: JournalSource { directory: Some(manager.journal_directory()), ..JournalSource::default() },
         limits: Limits::default(),
         zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
         version: "1.2.3".to_owned(),

@@ -12,10 +12,10 @@ use crate::ui::harmless;
 use crate::{App, CliError, Exit, Ui, show};
 
 #[derive(Serialize)]
-struct StepRow<'a> {
+struct StepRow {
     name: String,
     change: &'static str,
-    files: Vec<&'a str>,
+    files: Vec<String>,
 }
 
 pub(super) async fn create(
@@ -75,20 +75,12 @@ fn write_data(ui: &mut Ui<'_>, format: Format, plan: &Plan) -> Result<bool, CliE
             }
         }
         format => {
-            let row =
-                |step: &'_ Step| -> (String, &'static str) { (step.name.to_string(), step.change.word()) };
-            let rows: Vec<StepRow<'_>> = plan
-                .steps
-                .iter()
-                .map(|step| {
-                    let (name, change) = row(step);
-                    StepRow {
-                        name,
-                        change,
-                        files: step.change.files().iter().map(|file| file.file.as_str()).collect(),
-                    }
-                })
-                .collect();
+            let row = |step: &Step| StepRow {
+                name: step.name.to_string(),
+                change: step.change.word(),
+                files: step.change.files().iter().map(|file| file.file.clone()).collect(),
+            };
+            let rows: Vec<StepRow> = plan.steps.iter().map(row).collect();
             data(ui, format, &rows)?;
         }
     }

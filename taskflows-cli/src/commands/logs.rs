@@ -1,5 +1,4 @@
-use std::ops::ControlFlow;
-
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use jiff::civil;
 use jiff::tz::TimeZone;
@@ -87,27 +86,16 @@ async fn known(app: &App, query: &LogQuery) -> Result<(), CliError> {
 async fn follow(ui: &mut Ui<'_>, app: &App, global: &Global, query: &LogQuery) -> Result<Exit, CliError> {
     let several = query.services.len() > 1;
     let as_data = !matches!(global.output, Format::Table | Format::Wide | Format::Name);
-    let (sender, mut receiver) = tokio::sync::mpsc::channel(1024);
-    let mut each = |entry: LogEntry| match sender.try_send(entry) {
-        Err(tokio::sync::mpsc::error::TrySendError::Closed(_)) => ControlFlow::Break(()),
-        // A terminal that is a thousand lines behind loses lines rather than memory.
-        _ => ControlFlow::Continue(()),
-    };
-    let show = async {
-        while let Some(entry) = receiver.recv().await {
-            let line = match as_data {
-                true => serde_json::to_string(&row(&entry)).unwrap_or_default(),
-                false => plain_line(&entry, &app.display, several),
-            };
-            writeln!(ui.out, "{line}")?;
-            ui.out.flush()?;
-        }
-        Ok(Exit::Ok)
-    };
-    tokio::select! {
-        followed = app.logs.follow(query, &mut each) => followed.map(|()| Exit::Ok).map_err(CliError::from),
-        shown = show => shown,
+    let mut entries = app.logs.follow(query);
+    while let Some(entry) = entries.try_next().await? {
+        let line = match as_data {
+            true => serde_json::to_string(&row(&entry)).unwrap_or_default(),
+            false => plain_line(&entry, &app.display, several),
+        };
+        writeln!(ui.out, "{line}")?;
+        ui.out.flush()?;
     }
+    Ok(Exit::Ok)
 }
 
 /// Writes an entry on one line: `Nov 24 14:00:00.123 hello`.

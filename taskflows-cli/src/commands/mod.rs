@@ -19,7 +19,7 @@ use crate::{App, Arguments, CliError, Exit, Ui, Verb};
 ///
 /// # Errors
 /// What went wrong, with the exit code for it.
-pub async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -> Result<Exit, CliError> {
+pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -> Result<Exit, CliError> {
     let global = &arguments.global;
     match &arguments.verb {
         Verb::Create(create) => create::create(ui, app, global, create).await,

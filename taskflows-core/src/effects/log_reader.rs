@@ -1,6 +1,5 @@
-use std::ops::ControlFlow;
-
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -15,16 +14,11 @@ pub trait LogReader: Send + Sync {
     /// When the log cannot be opened or read.
     async fn read(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError>;
 
-    /// Hands over the entries that [`LogReader::read`] would return, and then each new one as it is
-    /// written, until `each` breaks.
+    /// Returns the entries that [`LogReader::read`] would return, and then each new one as it is written.
     ///
-    /// # Errors
-    /// When the log cannot be opened or read.
-    async fn follow(
-        &self,
-        query: &LogQuery,
-        each: &mut (dyn FnMut(LogEntry) -> ControlFlow<()> + Send),
-    ) -> Result<(), LogError>;
+    /// What the receiver does not take waits in the log, not in memory. An error is the last item; where
+    /// there is none, the log itself came to an end.
+    fn follow(&self, query: &LogQuery) -> BoxStream<'static, Result<LogEntry, LogError>>;
 }
 
 /// Which entries are wanted.

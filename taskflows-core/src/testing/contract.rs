@@ -1,8 +1,7 @@
 //! What every implementation of an effect keeps to: each function is one fact, and panics where it is not
 //! so. They install services called `contract-…` and remove them again.
 
-use std::ops::ControlFlow;
-
+use futures_util::{StreamExt, TryStreamExt};
 use jiff::SignedDuration;
 
 use crate::effects::{
@@ -209,11 +208,6 @@ pub async fn log_reader(reader: &dyn LogReader, service: &ServiceName) {
     let other = LogQuery { services: vec![name("contract-nobody")], ..LogQuery::default() };
     assert!(reader.read(&other).await.unwrap().is_empty(), "another's lines are not among them");
 
-    let mut followed = Vec::new();
-    let mut each = |entry| {
-        followed.push(entry);
-        if followed.len() == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    reader.follow(&query, &mut each).await.unwrap();
-    assert_eq!(followed, all[..2], "until it breaks");
+    let followed: Vec<_> = reader.follow(&query).take(all.len()).try_collect().await.unwrap();
+    assert_eq!(followed, all, "those that are there come first");
 }

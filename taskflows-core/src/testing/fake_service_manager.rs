@@ -124,17 +124,17 @@ impl Host {
             (Action::Stop, Target::Service) => Ok(installed.stop(now)),
             (Action::Restart, Target::Service) => {
                 installed.stop(now);
-                self.start(name, Action::Start).map(|effect| match effect {
+                self.start(name).map(|effect| match effect {
                     Effect::Started => Effect::Restarted,
                     other => other,
                 })
             }
             (_, Target::Service) if installed.runs => Ok(Effect::AlreadyRunning),
-            (_, Target::Service) => self.start(name, action),
+            (_, Target::Service) => self.start(name),
         }
     }
 
-    fn start(&mut self, name: &ServiceName, action: Action) -> Result<Effect, ServiceError> {
+    fn start(&mut self, name: &ServiceName) -> Result<Effect, ServiceError> {
         let started = self.now;
         self.now = started.checked_add(SignedDuration::from_secs(1)).unwrap_or(started);
         let ended = self.now;
@@ -152,10 +152,7 @@ impl Host {
             _ => run(Outcome::Succeeded, Some(ended)),
         };
         installed.last = Some(last.clone());
-        match action {
-            Action::StartAndWait if !installed.runs => Ok(Effect::Finished(last)),
-            _ => Ok(Effect::Started),
-        }
+        Ok(if installed.runs { Effect::Started } else { Effect::Finished(last) })
     }
 }
 

@@ -1,7 +1,7 @@
-use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::effects::{LogEntry, LogError, LogQuery, LogReader};
 
@@ -31,6 +31,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[async_trait]
 impl LogReader for MemoryLogReader {
     async fn read(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError> {
+        self.select(query)
+    }
+
+    fn follow(&self, query: &LogQuery) -> BoxStream<'static, Result<LogEntry, LogError>> {
+        let items = match self.select(query) {
+            Ok(entries) => entries.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        };
+        stream::iter(items).boxed()
+    }
+}
+
+impl MemoryLogReader {
+    fn select(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError> {
         if let Some(error) = lock(&self.failure).take() {
             return Err(error);
         }
@@ -43,18 +57,5 @@ impl LogReader for MemoryLogReader {
         found.sort_by_key(|entry| entry.time);
         let passed_over = query.lines.map_or(0, |lines| found.len().saturating_sub(lines));
         Ok(found.split_off(passed_over))
-    }
-
-    async fn follow(
-        &self,
-        query: &LogQuery,
-        each: &mut (dyn FnMut(LogEntry) -> ControlFlow<()> + Send),
-    ) -> Result<(), LogError> {
-        for entry in self.read(query).await? {
-            if each(entry).is_break() {
-                break;
-            }
-        }
-        Ok(())
     }
 }

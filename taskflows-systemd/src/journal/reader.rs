@@ -1,9 +1,11 @@
-use std::ops::ControlFlow;
+use std::io;
 
 use async_trait::async_trait;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
+use taskflows_core::ServiceName;
 use taskflows_core::effects::{LogEntry, LogError, LogOrigin, LogQuery, LogReader};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 
 use super::entry::Entry;
 use super::source::{JournalSource, matches};
@@ -51,33 +53,66 @@ impl JournalReader {
         command
     }
 
-    async fn stream(
+    /// Starts `command` when the stream is first asked for an entry, and ends it with the stream.
+    fn stream(
         &self,
-        mut command: Command,
-        query: &LogQuery,
-        each: &mut (dyn FnMut(LogEntry) -> ControlFlow<()> + Send),
-    ) -> Result<(), LogError> {
-        let mut child = command.spawn().map_err(|source| LogError::Unavailable {
-            operation: format!("start `{}`", self.source.program.display()),
-            source: Box::new(source),
-        })?;
-        let Some(output) = child.stdout.take() else { return Ok(()) };
-        let mut lines = BufReader::new(output);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let length =
-                lines.read_until(b'\n', &mut line).await.map_err(|source| LogError::Unavailable {
-                    operation: "read the output of journalctl".into(),
-                    source: Box::new(source),
-                })?;
-            if length == 0 {
-                return finish(child).await;
+        command: Command,
+        services: Vec<ServiceName>,
+    ) -> impl Stream<Item = Result<LogEntry, LogError>> + Send + 'static {
+        let program = self.source.program.display().to_string();
+        let state = State::Asked(Box::new(command), program);
+        stream::try_unfold((state, services), |(state, services)| async move {
+            let mut call = match state {
+                State::Asked(command, program) => Box::new(Call::begin(*command, &program)?),
+                State::Begun(call) => call,
+            };
+            while let Some(entry) = call.next().await? {
+                if let Some(entry) = log_entry(&entry, &services) {
+                    return Ok(Some((entry, (State::Begun(call), services))));
+                }
             }
-            let entry =
-                Entry::read(&String::from_utf8_lossy(&line)).and_then(|entry| log_entry(&entry, query));
-            if entry.is_some_and(|entry| each(entry).is_break()) {
-                return Ok(());
+            finish(call.child).await.map(|()| None)
+        })
+    }
+}
+
+enum State {
+    Asked(Box<Command>, String),
+    Begun(Box<Call>),
+}
+
+/// A `journalctl` that runs.
+struct Call {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    line: Vec<u8>,
+}
+
+impl Call {
+    fn begin(mut command: Command, program: &str) -> Result<Self, LogError> {
+        let unavailable = |source: io::Error| LogError::Unavailable {
+            operation: format!("start `{program}`"),
+            source: Box::new(source),
+        };
+        let mut child = command.spawn().map_err(unavailable)?;
+        let output = child.stdout.take().ok_or_else(|| unavailable(io::ErrorKind::BrokenPipe.into()))?;
+        Ok(Self { child, lines: BufReader::new(output), line: Vec::new() })
+    }
+
+    /// Returns the next entry; `None` at the end of its output.
+    async fn next(&mut self) -> Result<Option<Entry>, LogError> {
+        loop {
+            self.line.clear();
+            let read = self.lines.read_until(b'\n', &mut self.line).await;
+            let length = read.map_err(|source| LogError::Unavailable {
+                operation: "read the output of journalctl".into(),
+                source: Box::new(source),
+            })?;
+            if length == 0 {
+                return Ok(None);
+            }
+            if let Some(entry) = Entry::read(&String::from_utf8_lossy(&self.line)) {
+                return Ok(Some(entry));
             }
         }
     }
@@ -106,14 +141,14 @@ async fn finish(mut child: Child) -> Result<(), LogError> {
     }
 }
 
-fn log_entry(entry: &Entry, query: &LogQuery) -> Option<LogEntry> {
+fn log_entry(entry: &Entry, services: &[ServiceName]) -> Option<LogEntry> {
     let unit = |field: &str| UnitName::parse(&entry.text(field)?).map(|unit| unit.service);
     let manager = unit("USER_UNIT").or_else(|| unit("UNIT"));
     let process = unit("_SYSTEMD_USER_UNIT").or_else(|| unit("_SYSTEMD_UNIT"));
     let identifier = || entry.text("SYSLOG_IDENTIFIER")?.strip_prefix("taskflows-")?.parse().ok();
     let origin = if manager.is_some() { LogOrigin::Manager } else { LogOrigin::Process };
     let service = manager.or(process).or_else(identifier)?;
-    if !query.services.contains(&service) {
+    if !services.contains(&service) {
         return None;
     }
     Some(LogEntry {
@@ -128,27 +163,17 @@ fn log_entry(entry: &Entry, query: &LogQuery) -> Option<LogEntry> {
 #[async_trait]
 impl LogReader for JournalReader {
     async fn read(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError> {
-        let mut entries = Vec::new();
-        let mut keep = |entry| {
-            entries.push(entry);
-            ControlFlow::Continue(())
-        };
-        self.stream(self.command(query), query, &mut keep).await?;
-        Ok(entries)
+        self.stream(self.command(query), query.services.clone()).try_collect().await
     }
 
-    async fn follow(
-        &self,
-        query: &LogQuery,
-        each: &mut (dyn FnMut(LogEntry) -> ControlFlow<()> + Send),
-    ) -> Result<(), LogError> {
+    fn follow(&self, query: &LogQuery) -> BoxStream<'static, Result<LogEntry, LogError>> {
         let mut command = self.command(query);
         command.arg("--follow");
         if query.lines.is_none() {
             // journalctl shows ten lines when it follows and is not told how many.
             command.arg("--no-tail");
         }
-        self.stream(command, query, each).await
+        self.stream(command, query.services.clone()).boxed()
     }
 }
 
@@ -157,8 +182,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Option<LogEntry> {
-        let query = LogQuery { services: vec!["web".parse().unwrap()], ..LogQuery::default() };
-        log_entry(&Entry::read(json).unwrap(), &query)
+        log_entry(&Entry::read(json).unwrap(), &["web".parse().unwrap()])
     }
 
     #[test]

@@ -77,6 +77,12 @@ impl Chain {
         self.0.dedup();
     }
 
+    /// Tells whether every number that is written lies in `from..=to`, whatever its step.
+    pub(super) fn lies_in(&self, from: u32, to: u32) -> bool {
+        let mut written = self.0.iter().flat_map(|component| [Some(component.start), component.stop]);
+        written.all(|number| number.is_none_or(|number| (from..=to).contains(&number)))
+    }
+
     pub(super) fn fits(&self, from: u32, to: u32, from_end: bool) -> bool {
         self.0.iter().all(|component| component.fits(from, to, from_end))
     }

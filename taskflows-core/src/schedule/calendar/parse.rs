@@ -76,15 +76,12 @@ fn read(text: &str) -> Result<CalendarSpec, Stop> {
         return Err((0, "it is empty".into()));
     }
     let shorthand = SHORTHANDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(body));
-    let mut spec = match shorthand {
-        Some((_, meaning)) => read_body(meaning)?,
-        None => read_body(body)?,
-    };
+    let (mut spec, places) = read_body(shorthand.map_or(body, |(_, meaning)| meaning))?;
     if let Some(zone) = zone {
         spec.zone = Some(zone);
     }
     normalize(&mut spec);
-    check_ranges(&spec)?;
+    check_ranges(&spec, &places)?;
     Ok(spec)
 }
 
@@ -109,8 +106,11 @@ fn split_zone(text: &str) -> Result<(&str, Option<String>), Stop> {
     }
 }
 
-fn read_body(body: &str) -> Result<CalendarSpec, Stop> {
-    let mut cursor = Cursor { text: body, at: 0 };
+/// Where each field begins, from the year to the second.
+type Places = [usize; 6];
+
+fn read_body(body: &str) -> Result<(CalendarSpec, Places), Stop> {
+    let mut cursor = Cursor { text: body, at: 0, places: [0; 6] };
     let weekdays = cursor.weekdays()?;
     let any = Chain::default;
     let mut spec = CalendarSpec {
@@ -125,13 +125,13 @@ fn read_body(body: &str) -> Result<CalendarSpec, Stop> {
         zone: None,
     };
     if cursor.rest().starts_with('@') {
-        return cursor.epoch();
+        return Ok((cursor.epoch()?, [0; 6]));
     }
     cursor.date(&mut spec)?;
     if !cursor.rest().is_empty() {
         cursor.time(&mut spec)?;
     }
-    Ok(spec)
+    Ok((spec, cursor.places))
 }
 
 fn normalize(spec: &mut CalendarSpec) {
@@ -161,27 +161,35 @@ fn four_digits(year: u32) -> u32 {
     }
 }
 
-fn check_ranges(spec: &CalendarSpec) -> Result<(), Stop> {
+fn check_ranges(spec: &CalendarSpec, places: &Places) -> Result<(), Stop> {
     let fields = [
-        ("year", &spec.year, YEARS.0, YEARS.1, false),
-        ("month", &spec.month, 1, 12, false),
-        ("day", &spec.day, 1, 31, spec.from_end),
-        ("hour", &spec.hour, 0, 23, false),
-        ("minute", &spec.minute, 0, 59, false),
-        ("second", &spec.second, 0, 60 * SECOND - 1, false),
+        ("year", &spec.year, YEARS, 1, false),
+        ("month", &spec.month, (1, 12), 1, false),
+        ("day", &spec.day, (1, 31), 1, spec.from_end),
+        ("hour", &spec.hour, (0, 23), 1, false),
+        ("minute", &spec.minute, (0, 59), 1, false),
+        ("second", &spec.second, (0, 60 * SECOND - 1), SECOND, false),
     ];
-    match fields.iter().find(|(_, chain, from, to, from_end)| !chain.fits(*from, *to, *from_end)) {
-        None => Ok(()),
-        Some(("second", ..)) => Err((0, "a second is not in 0 to 59, or its range or step is empty".into())),
-        Some((name, _, from, to, _)) => {
-            Err((0, format!("a {name} is not in {from} to {to}, or its range or step is empty")))
+    let fields = fields.into_iter().zip(places);
+    for ((name, chain, (from, to), unit, from_end), place) in fields {
+        if chain.fits(from, to, from_end) {
+            continue;
         }
+        // A month is sure to have 28 days only, counted from its end.
+        let last = if from_end { 28 } else { to / unit };
+        let message = match chain.lies_in(from, to) {
+            true => format!("no step or range of this {name} stays within {from} to {last}"),
+            false => format!("a {name} is from {from} to {last}").replace("a hour", "an hour"),
+        };
+        return Err((*place, message));
     }
+    Ok(())
 }
 
 struct Cursor<'a> {
     text: &'a str,
     at: usize,
+    places: Places,
 }
 
 impl<'a> Cursor<'a> {
@@ -279,14 +287,17 @@ impl<'a> Cursor<'a> {
             return Ok(());
         }
         let from_end = self.date_separator()?;
+        let second_begin = self.at;
         let second = self.chain(false)?;
         if self.at_end_or_space() {
             (spec.month, spec.day, spec.from_end) = (first, second, from_end);
+            self.places[1..3].copy_from_slice(&[begin, second_begin]);
         } else {
             if from_end {
                 return self.stop("the end of the date after `~`");
             }
             let from_end = self.date_separator()?;
+            self.places[..3].copy_from_slice(&[begin, second_begin, self.at]);
             let third = self.chain(false)?;
             if !self.at_end_or_space() {
                 return self.stop("a space after the date");
@@ -307,12 +318,15 @@ impl<'a> Cursor<'a> {
 
     /// Reads `HOUR:MINUTE[:SECOND]` to the end.
     fn time(&mut self, spec: &mut CalendarSpec) -> Result<(), Stop> {
+        self.places[3] = self.at;
         spec.hour = self.chain(false)?;
         if !self.skip(":") {
             return self.stop("`:` after the hour");
         }
+        self.places[4] = self.at;
         spec.minute = self.chain(false)?;
         if self.skip(":") {
+            self.places[5] = self.at;
             spec.second = self.chain(true)?;
         }
         if !self.rest().is_empty() {

@@ -1,0 +1,277 @@
+//! Commands on a fake host: what they write to stdout and stderr, and their exit codes.
+
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use clap::Parser;
+use jiff::Timestamp;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use taskflows_cli::{App, Arguments, Ui, run_on};
+use taskflows_core::effects::{LogEntry, LogError, LogOrigin, ServiceError};
+use taskflows_core::schedule::Zones;
+use taskflows_core::testing::{FakeServiceManager, MemoryLogReader};
+
+const DEFINITION: &str = r#"
+version = 1
+
+[[services]]
+name = "nightly-backup"
+description = "Copies the database away"
+start_command = "pg_dump --all"
+start_schedule = "*-*-* 02:00 Europe/Berlin"
+
+[[services]]
+name = "web"
+start_command = "sleep infinity"
+restart_policy = "always"
+
+[[services]]
+name = "broken"
+start_command = "false"
+"#;
+
+struct Host {
+    manager: Arc<FakeServiceManager>,
+    logs: Arc<MemoryLogReader>,
+    app: App,
+    width: Option<u16>,
+    answer: &'static str,
+    interactive: bool,
+    files: tempfile::TempDir,
+    transcript: String,
+}
+
+impl Host {
+    fn new() -> Self {
+        let manager = Arc::new(FakeServiceManager::at("2026-11-24T12:00:00Z".parse().unwrap()));
+        let logs = Arc::new(MemoryLogReader::default());
+        let clock = Arc::clone(&manager);
+        let app = App {
+            services: Arc::clone(&manager) as _,
+            logs: Arc::clone(&logs) as _,
+            zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
+            display: TimeZone::UTC,
+            now: Box::new(move || clock.now()),
+            linger_hint: None,
+            unreachable_hint: "start the manager".to_owned(),
+            permission_hint: "ask the owner".to_owned(),
+        };
+        let files = tempfile::tempdir().unwrap();
+        std::fs::write(files.path().join("jobs.toml"), DEFINITION).unwrap();
+        Self {
+            manager,
+            logs,
+            app,
+            width: Some(80),
+            answer: "",
+            interactive: false,
+            files,
+            transcript: String::new(),
+        }
+    }
+
+    /// A host on which the services of [`DEFINITION`] are installed.
+    fn with_services() -> Self {
+        let mut host = Self::new();
+        host.tf("create jobs.toml");
+        host.transcript.clear();
+        host
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.files.path().join(name), text).unwrap();
+    }
+
+    fn log(&self, service: &str, second: i64, message: &str) {
+        self.logs.write(LogEntry {
+            time: Timestamp::from_second(1_795_521_600 + second).unwrap(),
+            service: service.parse().unwrap(),
+            origin: LogOrigin::Process,
+            priority: 6,
+            message: message.to_owned(),
+        });
+    }
+
+    /// Runs a command line and adds what it wrote to the transcript: `|` before each line of stdout, `!`
+    /// before each of stderr.
+    fn tf(&mut self, line: &str) {
+        let directory = self.files.path().display().to_string();
+        let words = shell_words::split(line).unwrap();
+        let in_place = |word: String| match word.ends_with(".toml") || word.ends_with(".yaml") {
+            true => format!("{directory}/{word}"),
+            false => word,
+        };
+        let arguments = Arguments::try_parse_from(
+            std::iter::once("tf".to_owned()).chain(words.into_iter().map(in_place)),
+        );
+        let arguments = arguments.unwrap_or_else(|error| panic!("{error}"));
+        let (mut out, mut status, mut input) = (Vec::new(), Vec::new(), self.answer.as_bytes());
+        let mut ui = Ui {
+            out: &mut out,
+            status: &mut status,
+            input: &mut input,
+            width: self.width,
+            colour: false,
+            interactive: self.interactive,
+            quiet: arguments.global.quiet,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let exit = runtime.block_on(run_on(&mut ui, &self.app, &arguments));
+        writeln!(self.transcript, "$ tf {line}").unwrap();
+        for (sign, text) in [("|", out), ("!", status)] {
+            let text = anstream::adapter::strip_bytes(&text).into_vec();
+            let text = String::from_utf8(text).unwrap().replace(&directory, "[dir]");
+            for line in text.lines() {
+                writeln!(self.transcript, "{}", format!("{sign} {line}").trim_end()).unwrap();
+            }
+        }
+        writeln!(self.transcript, "= {exit:?}\n").unwrap();
+    }
+}
+
+macro_rules! check {
+    ($host:expr) => {
+        insta::assert_snapshot!($host.transcript)
+    };
+}
+
+#[test]
+fn create_tells_what_it_did_and_the_second_time_nothing() {
+    let mut host = Host::new();
+    host.tf("create jobs.toml --dry-run");
+    host.tf("create jobs.toml");
+    host.tf("create jobs.toml");
+    host.tf("plan jobs.toml");
+    host.write("jobs.toml", &DEFINITION.replace("02:00", "03:30"));
+    host.tf("plan jobs.toml");
+    host.tf("plan jobs.toml -o json --include 'n*'");
+    host.tf("create jobs.toml --quiet");
+    host.tf("create jobs.toml --exclude '*'");
+    check!(host);
+}
+
+#[test]
+fn a_wrong_definition_is_shown_with_its_place_and_changes_nothing() {
+    let mut host = Host::new();
+    host.write("jobs.toml", &DEFINITION.replace("start_schedule", "start_shedule"));
+    host.tf("create jobs.toml");
+    host.write(
+        "jobs.yaml",
+        "services:\n  - name: a\n    start_command: date\n    start_schedule: Mon 25:00\n",
+    );
+    host.tf("create jobs.yaml");
+    host.tf("create missing.toml");
+    host.write("twice.toml", DEFINITION);
+    host.write("jobs.toml", DEFINITION);
+    host.tf("create jobs.toml twice.toml");
+    host.tf("list");
+    check!(host);
+}
+
+#[test]
+fn list_and_status_fit_eighty_columns() {
+    let mut host = Host::with_services();
+    host.tf("list");
+    host.tf("start web");
+    host.tf("start broken");
+    host.tf("list");
+    host.tf("list -o name");
+    host.tf("list 'n*' -o json");
+    host.tf("status");
+    host.tf("status web");
+    host.tf("status broken");
+    host.write(
+        "long.toml",
+        "[[services]]\nname = \"a-service-with-a-name-that-is-as-long-as-some-people-like-them\"\nstart_command = \"true\"\n",
+    );
+    host.tf("create long.toml --now");
+    host.tf("list");
+    assert!(
+        host.transcript.lines().filter(|line| line.starts_with('|')).all(|line| line.chars().count() <= 82)
+    );
+    check!(host);
+}
+
+#[test]
+fn an_unknown_name_is_told_with_the_nearest_one() {
+    let mut host = Host::with_services();
+    for verb in ["start", "stop", "status", "show", "logs", "remove -y", "list"] {
+        host.tf(&format!("{verb} wbe"));
+    }
+    host.tf("stop 'x-*'");
+    host.tf("list 'x-*'");
+    check!(host);
+}
+
+#[test]
+fn actions_say_what_happened() {
+    let mut host = Host::with_services();
+    host.log("broken", 5, "no such table: orders");
+    host.tf("start web nightly-backup");
+    host.tf("start web");
+    host.tf("start nightly-backup --wait");
+    host.tf("start broken");
+    host.tf("restart web");
+    host.tf("stop '*'");
+    host.tf("stop nightly-backup --timers");
+    host.tf("start nightly-backup --timers");
+    host.tf("disable nightly-backup");
+    host.tf("disable nightly-backup");
+    host.tf("enable nightly-backup --dry-run");
+    host.tf("enable nightly-backup");
+    host.tf("start web broken -o json");
+    check!(host);
+}
+
+#[test]
+fn remove_asks_before_it_takes_several_away() {
+    let mut host = Host::with_services();
+    host.tf("remove '*'");
+    host.tf("remove '*' --dry-run");
+    host.interactive = true;
+    host.answer = "n\n";
+    host.tf("remove '*'");
+    host.answer = "y\n";
+    host.tf("remove '*'");
+    host.tf("list");
+    check!(host);
+}
+
+#[test]
+fn logs_are_of_the_services_that_were_asked_for() {
+    let mut host = Host::with_services();
+    host.log("web", 1, "listening on port 80");
+    host.log("nightly-backup", 2, "dumped \u{1b}[2Jeverything");
+    host.log("web", 3, "GET /");
+    host.tf("logs web");
+    host.tf("logs web nightly-backup -n 2");
+    host.tf("logs web -f -n 1");
+    host.tf("logs web -o jsonl");
+    host.tf("logs broken");
+    host.tf("logs web --since yesterdaay");
+    host.logs.fail_next(LogError::Failed { reason: "the files are damaged".into() });
+    host.tf("logs web");
+    check!(host);
+}
+
+#[test]
+fn what_goes_wrong_has_an_exit_code_and_a_remedy() {
+    let mut host = Host::with_services();
+    let io = || Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+    host.manager.fail_next(ServiceError::Unreachable { what: "systemd".into(), source: io() });
+    host.tf("list");
+    let operation = || "start taskflows-web.service".to_owned();
+    host.manager.fail_next(ServiceError::PermissionDenied { operation: operation(), source: io() });
+    host.tf("start web");
+    let limit = std::time::Duration::from_secs(5);
+    host.manager.fail_next(ServiceError::TimedOut { operation: operation(), limit });
+    host.tf("start web");
+    host.manager.add_foreign("another".parse().unwrap());
+    host.tf("status another");
+    host.tf("remove another -y");
+    host.write("jobs.toml", "[[services]]\nname = \"another\"\nstart_command = \"true\"\n");
+    host.tf("create jobs.toml");
+    check!(host);
+}
