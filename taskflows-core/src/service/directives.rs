@@ -83,8 +83,8 @@ impl Directives {
 fn check_key(key: &str) -> Result<(), DirectiveError> {
     let error = |reason| Err(DirectiveError::Key { key: key.to_owned(), reason });
     let letters = key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if !letters || !key.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        return error("a directive is letters, digits and `-`");
+    if !letters || !key.starts_with(|c: char| c.is_ascii_uppercase()) {
+        return error("a directive is a capital letter, then letters, digits and `-`");
     }
     if key.starts_with("X-Taskflows") {
         return error("it is our own mark");

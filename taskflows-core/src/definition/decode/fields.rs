@@ -19,8 +19,9 @@ pub(super) struct Reader<'a> {
 
 /// A table of which every key is to be known.
 pub(super) struct Fields<'a> {
-    pub(super) entries: &'a [(Key, Node)],
-    pub(super) span: Range<usize>,
+    entries: &'a [(Key, Node)],
+    unknown: Vec<&'a Key>,
+    span: Range<usize>,
 }
 
 impl<'a> Fields<'a> {
@@ -70,10 +71,12 @@ impl<'a> Reader<'a> {
         let Value::Table(entries) = &node.value else {
             return self.expected(node, &format!("{what} as a table"));
         };
-        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
+        let unknown = entries.iter().map(|(key, _)| key).filter(|key| !known.contains(&key.text.as_str()));
+        let unknown: Vec<&Key> = unknown.collect();
+        for key in &unknown {
             self.unknown_key(key, what, known, planned);
         }
-        Some(Fields { entries, span: node.span.clone() })
+        Some(Fields { entries, unknown, span: node.span.clone() })
     }
 
     fn unknown_key(&mut self, key: &Key, what: &str, known: &[&str], planned: &[&str]) {
@@ -91,7 +94,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn missing(&mut self, fields: &Fields<'_>, key: &str, what: &str) {
-        let message = format!("{what} needs a `{key}`");
+        if fields.unknown.iter().any(|own| nearest(&own.text, [key]).is_some()) {
+            // It is there, misspelt, which was told.
+            return;
+        }
+        let message = format!("{what} needs `{key}`");
         self.error(Problem::error(message, fields.span.clone(), ""));
     }
 

@@ -1,7 +1,11 @@
+use std::ops::Range;
+
 use super::fields::{Fields, Reader};
 use super::service::length;
 use crate::definition::node::{Node, Value};
 use crate::definition::problem::Problem;
+use crate::definition::source::Source;
+use crate::nearest;
 use crate::schedule::{
     Calendar, ParseScheduleError, Periodic, RelativeTo, Schedule, StartOn, Zones, parse_instant,
 };
@@ -25,7 +29,7 @@ fn schedule<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones) -> Optio
     let Value::Table(entries) = &node.value else {
         return calendar(reader, node, zones).map(Schedule::from);
     };
-    let has = |key: &str| entries.iter().any(|(own, _)| own.text == key);
+    let meant = |key: &str| own_or_near(entries.iter().map(|(own, _)| own.text.as_str()), key);
     let kind = entries.iter().find(|(key, _)| key.text == "type").map(|(_, node)| node);
     match kind.map(|node| (node, reader.string(node))) {
         Some((_, Some("Calendar"))) => calendar_table(reader, node, zones),
@@ -36,9 +40,14 @@ fn schedule<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones) -> Optio
             None
         }
         Some((_, None)) => None,
-        None if has("period") || has("start_on") || has("relative_to") => periodic(reader, node),
+        None if ["period", "start_on", "relative_to"].into_iter().any(meant) => periodic(reader, node),
         None => calendar_table(reader, node, zones),
     }
+}
+
+/// Tells whether one of `keys` is `key`, or a slip for it.
+fn own_or_near<'a>(mut keys: impl Iterator<Item = &'a str>, key: &str) -> bool {
+    keys.any(|own| own == key || nearest(own, [key]).is_some())
 }
 
 /// Reads an expression of the calendar, or an instant.
@@ -48,7 +57,14 @@ fn calendar<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones) -> Optio
     }
     let text = reader.string(node)?;
     match text.parse::<Calendar>() {
-        Ok(calendar) => Some(calendar),
+        Ok(calendar) => match zones.resolve(calendar.spec()) {
+            Ok(_) => Some(calendar),
+            Err(error) => {
+                let zone = calendar.spec().zone_name().unwrap_or_default();
+                reader.error(Problem::error(error.to_string(), place(reader.source, node, zone), ""));
+                None
+            }
+        },
         // `2026-05-05T16:50:08Z` is no expression of systemd's, and says exactly what it means.
         Err(_) if text.contains('T') && parse_instant(text, zones).is_ok() => {
             instant(reader, node, text, zones)
@@ -58,6 +74,12 @@ fn calendar<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones) -> Optio
             None
         }
     }
+}
+
+/// Returns where `part`, which a text ends with, stands in it, if it stands in the source as it is.
+fn place(source: &Source, node: &Node, part: &str) -> Range<usize> {
+    let written = source.text.get(node.span.clone()).and_then(|slice| slice.rfind(part));
+    written.map_or(node.span.clone(), |begin| node.span.start + begin..node.span.start + begin + part.len())
 }
 
 /// Points into the text where reading stopped, if it stands in the source as it is.

@@ -1,0 +1,113 @@
+//! Unit text: the same bytes for the same service, every directive where it belongs, and nothing that a
+//! definition holds read as one.
+
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
+
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use proptest::prelude::*;
+use taskflows_core::schedule::Zones;
+use taskflows_core::{Format, Service, Source, UnitFiles, read};
+use taskflows_systemd::{Mark, RenderContext, Scope, render, same_meaning};
+
+const FULL: &str = include_str!("../../taskflows-core/tests/files/full.toml");
+
+fn services(text: &str) -> Vec<Service> {
+    let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
+    let source = Source::new("jobs.toml", text, Format::Toml).with_base("/home/ada/jobs".to_owned());
+    read(&source.with_origin("/home/ada/jobs/jobs.toml".to_owned()), &zones).unwrap().services
+}
+
+fn context(scope: Scope) -> RenderContext {
+    RenderContext { version: "1.2.3".to_owned(), scope }
+}
+
+fn units(service: &Service) -> UnitFiles {
+    render(service, &context(Scope::User)).unwrap()
+}
+
+fn shown(units: &UnitFiles) -> String {
+    units.files.iter().map(|(name, text)| format!("==> {name} <==\n{text}\n")).collect()
+}
+
+#[test]
+fn every_field_becomes_its_directives() {
+    let text: String = services(FULL).iter().map(|service| shown(&units(service))).collect();
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn helpers_ask_the_manager_of_their_scope() {
+    let service = &services(FULL)[0];
+    let system = render(service, &context(Scope::System)).unwrap();
+    let helper = &system.files["stop-taskflows-nightly_backup.service"];
+    assert!(helper.contains("ExecStart=systemctl stop taskflows-nightly_backup.service\n"), "{helper}");
+    let helper = &units(service).files["restart-taskflows-nightly_backup.service"];
+    assert!(
+        helper.contains("systemctl --user reload-or-restart taskflows-nightly_backup.service\n"),
+        "{helper}"
+    );
+    assert!(!helper.contains("[Install]") && !helper.contains("ConditionCPUPressure"), "{helper}");
+}
+
+#[test]
+fn the_same_service_gives_the_same_bytes_and_another_version_the_same_meaning() {
+    for service in services(FULL) {
+        let (one, other) = (units(&service), units(&service.clone()));
+        assert_eq!(one, other);
+        let newer = RenderContext { version: "9.9.9".to_owned(), scope: Scope::User };
+        for (name, text) in render(&service, &newer).unwrap().files {
+            assert_ne!(text, one.files[&name]);
+            assert!(same_meaning(&text, &one.files[&name]), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_file_bears_an_intact_mark() {
+    for (name, text) in services(FULL).iter().flat_map(|service| units(service).files) {
+        let mark = Mark::read(&text).unwrap_or_else(|| panic!("{name} has no mark"));
+        assert!(mark.is_intact(&text), "{name}");
+        assert_eq!(
+            (mark.version.as_str(), mark.source.as_deref()),
+            ("1.2.3", Some("/home/ada/jobs/jobs.toml"))
+        );
+        assert!(!mark.is_intact(&text.replace("Description=", "Description=x")), "{name}");
+    }
+}
+
+#[test]
+fn a_line_longer_than_systemd_reads_is_refused() {
+    let service = Service::builder("long").start_argv(vec!["x".to_owned(); 600_000]).build();
+    // Refused where it is built or where it is rendered, but never written.
+    assert!(
+        service
+            .map_err(|error| error.to_string())
+            .and_then(|service| render(&service, &context(Scope::User)).map_err(|error| error.to_string()))
+            .is_err()
+    );
+}
+
+/// The keys of the directives in a text, in order.
+fn keys(text: &str) -> Vec<&str> {
+    text.lines().map(|line| line.split_once('=').map_or(line, |(key, _)| key)).collect()
+}
+
+proptest! {
+    /// Whatever an argument, a value, a description holds, the directives are the same.
+    #[test]
+    fn no_value_adds_a_directive(argument in "[^\0]{0,40}", value in "[^\0]{0,40}", description in "[^\0\r\n]{0,40}") {
+        let build = |argument: &str, value: &str, description: &str| {
+            Service::builder("web").start_argv(["serve", argument]).env("A", value).description(description).build()
+        };
+        let plain = units(&build("x", "x", "x").unwrap());
+        // What no line can hold is refused by the builder.
+        if let Ok(service) = build(&argument, &value, &description) {
+            let odd = units(&service);
+            for (name, text) in &odd.files {
+                prop_assert_eq!(keys(text), keys(&plain.files[name]));
+                prop_assert!(!text.contains('\r') && !text.contains('\0'));
+                prop_assert!(text.lines().all(|line| !line.ends_with('\\')));
+            }
+        }
+    }
+}
