@@ -54,7 +54,10 @@ impl LiveManager {
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LANG", "C.UTF-8");
+        // `tf` is found as a user finds it.
+        let installed = tf_binary().parent().map(Path::to_owned).unwrap_or_default();
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", installed.display())).env("LANG", "C.UTF-8");
         command.current_dir(self.home());
         command
     }

@@ -17,12 +17,12 @@ const ARROWS: [(&str, &[&str]); 4] = [
 const PURE: [&str; 12] = [
     "annotate-snippets",
     "async-trait",
+    "futures-util",
     "glob",
     "granit-parser",
     "jiff",
     "serde",
     "serde_json",
-    "sha2",
     "shell-words",
     "thiserror",
     "toml",

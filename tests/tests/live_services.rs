@@ -369,3 +369,35 @@ fn a_changed_calendar_counts_from_now() {
     assert_eq!(runs, "", "the new schedule has no elapse in the past");
     assert_eq!(manager.property("taskflows-once.timer", "ActiveState"), "active");
 }
+
+/// systemd tells of a line it does not understand in a warning only, and goes on without it.
+#[test]
+fn systemd_understands_every_line_we_write() {
+    let manager = LiveManager::start();
+    let mut text = include_str!("../../taskflows-core/tests/files/full.toml").to_owned();
+    for (program, here) in
+        [("pg_dump", "true"), ("pg_ctl", "true"), ("curl", "true"), ("secrets.env", "/dev/null")]
+    {
+        text = text.replace(program, here);
+    }
+    let file = manager.write("full.toml", &text);
+    manager.tf(&["create", &file]).expect(0);
+    let units: Vec<String> = fs::read_dir(manager.unit_directory())
+        .unwrap()
+        .map(|entry| entry.unwrap().path().display().to_string())
+        .filter(|path| path.ends_with(".service") || path.ends_with(".timer"))
+        .collect();
+    assert_eq!(units.len(), 8);
+    let mut verify = manager.command("systemd-analyze");
+    let verified = verify.args(["--user", "--man=no", "verify"]).args(&units).output().unwrap();
+    let said = String::from_utf8_lossy(&verified.stderr);
+    let of_ours: Vec<&str> = said.lines().filter(|line| line.contains("taskflows-")).collect();
+    assert!(of_ours.is_empty() && verified.status.success(), "{said}");
+    // The manager has what the definition says.
+    let unit = "taskflows-nightly_backup.service";
+    assert_eq!(manager.property(unit, "RuntimeMaxUSec"), "1h 30min");
+    assert_eq!(manager.property(unit, "Nice"), "5");
+    assert_eq!(manager.property(unit, "Restart"), "on-failure");
+    assert_eq!(manager.property(unit, "Description"), "Copies 100% of the database");
+    manager.tf(&["remove", "*", "--yes"]).expect(0);
+}

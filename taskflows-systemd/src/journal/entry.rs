@@ -21,7 +21,17 @@ impl Entry {
 
     /// Returns when the entry was received.
     pub(super) fn time(&self) -> Option<Timestamp> {
-        Timestamp::from_microsecond(self.text("__REALTIME_TIMESTAMP")?.parse().ok()?).ok()
+        self.micros("__REALTIME_TIMESTAMP")
+    }
+
+    /// Returns when the entry was sent, which a busy journal receives later; where that is not known, when
+    /// it was received.
+    pub(super) fn sent(&self) -> Option<Timestamp> {
+        self.micros("_SOURCE_REALTIME_TIMESTAMP").or_else(|| self.time())
+    }
+
+    fn micros(&self, field: &str) -> Option<Timestamp> {
+        Timestamp::from_microsecond(self.text(field)?.parse().ok()?).ok()
     }
 }
 

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use taskflows_core::{ExitKind, Outcome, Run, RunEnd, ServiceName};
 use tokio::time::timeout;
@@ -39,12 +39,16 @@ const FIELDS: [&str; 8] = [
     "UNIT_RESULT",
     "EXIT_CODE",
     "EXIT_STATUS",
-    "USER_INVOCATION_ID",
+    "_SOURCE_REALTIME_TIMESTAMP",
 ];
 
 /// So many of the newest entries are read at most; older ones cannot be the last of a busy service, and
 /// those of a quiet one were read by an earlier list.
 const MOST: usize = 20_000;
+
+/// The manager writes of a start after it has begun, so that a run of a millisecond may be over before: an
+/// end so little earlier than its start is the end of the same run.
+const JITTER: SignedDuration = SignedDuration::from_secs(1);
 
 /// The wait for the journal; a list goes on without it.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -173,11 +177,12 @@ impl Known {
 
     /// Notes when a run that ended well was over.
     pub(crate) fn end_well(&mut self, name: &ServiceName, time: Timestamp) {
-        if let Some(seen) = self.runs.get_mut(name.as_str())
-            && seen.started.is_none_or(|started| started <= time)
-        {
-            seen.end(time, "success".into());
+        let Some(seen) = self.runs.get_mut(name.as_str()) else { return };
+        if seen.started.is_some_and(|started| started.duration_since(time) > JITTER) {
+            return;
         }
+        seen.started = seen.started.map(|started| started.min(time));
+        seen.end(time, "success".into());
     }
 
     fn note(&mut self, scope: Scope, entry: &Entry) {
@@ -187,7 +192,7 @@ impl Known {
         let field = if scope == Scope::User { "USER_UNIT" } else { "UNIT" };
         let unit = entry.text(field).and_then(|unit| UnitName::parse(&unit));
         let Some(unit) = unit.filter(|unit| unit.role == Role::Main && !unit.timer) else { return };
-        let (Some(time), Some(id)) = (entry.time(), entry.text("MESSAGE_ID")) else { return };
+        let (Some(time), Some(id)) = (entry.sent(), entry.text("MESSAGE_ID")) else { return };
         let seen = self.runs.entry(unit.service.to_string()).or_default();
         // systemd 252 gives a start that a condition prevents the id of a start.
         let skipped = entry.text("MESSAGE").is_some_and(|text| text.contains(" was skipped because of "));
@@ -291,6 +296,10 @@ mod tests {
         known.note(Scope::User, &entry(10, message::STARTED, ""));
         known.end_well(&name, Timestamp::from_second(5).unwrap());
         assert_eq!(known.run(&name).unwrap().outcome, Outcome::Running, "that was an earlier run");
+        let mut short = known.clone();
+        let early = Timestamp::from_millisecond(9_990).unwrap();
+        short.end_well(&name, early);
+        assert_eq!(short.run(&name).unwrap().took(early), Some(Duration::ZERO));
         known.end_well(&name, Timestamp::from_second(15).unwrap());
         assert_eq!(known.run(&name).unwrap().outcome, Outcome::Succeeded);
     }
