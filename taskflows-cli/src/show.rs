@@ -9,6 +9,9 @@ use taskflows_core::{Outcome, Run};
 
 use crate::output::{Styled, Tone};
 
+/// 365.25 days in seconds, as systemd counts them.
+const YEAR: u64 = 31_557_600;
+
 /// Writes a length in its two greatest units at most: `12s`, `3min 5s`, `2h`, `31d`.
 pub(crate) fn length(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -25,7 +28,8 @@ pub(crate) fn length(duration: Duration) -> String {
         },
         60..3_600 => pair(seconds / 60, "min", seconds % 60, "s"),
         3_600..86_400 => pair(seconds / 3_600, "h", seconds / 60 % 60, "min"),
-        _ => pair(seconds / 86_400, "d", seconds / 3_600 % 24, "h"),
+        86_400..YEAR => pair(seconds / 86_400, "d", seconds / 3_600 % 24, "h"),
+        _ => pair(seconds / YEAR, "y", seconds % YEAR / 86_400, "d"),
     }
 }
 
@@ -35,10 +39,14 @@ pub(crate) fn short(duration: Duration) -> String {
     text.split(' ').next().unwrap_or(&text).to_owned()
 }
 
+fn whole(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs())
+}
+
 /// Writes how long ago a time was: `3h ago`, `now`.
 pub(crate) fn ago(time: Timestamp, now: Timestamp) -> String {
     match Duration::try_from(now.duration_since(time)) {
-        Ok(past) if past.as_secs() > 0 => format!("{} ago", short(past)),
+        Ok(past) if past.as_secs() > 0 => format!("{} ago", short(whole(past))),
         Ok(_) => "just now".to_owned(),
         Err(_) => "just now".to_owned(),
     }
@@ -49,18 +57,18 @@ pub(crate) fn full(time: Timestamp, zone: &TimeZone) -> String {
     time.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
-/// Writes a coming time for a table: `Tue 14:00, in 3h`, and beyond a week `2027-01-01, in 38d`.
+/// Writes a coming time for a table: `Tue 14:00 UTC, in 3h`, and beyond a week `2027-01-01, in 38d`.
 pub(crate) fn coming(time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let ahead = Duration::try_from(time.duration_since(now)).unwrap_or_default();
     let zoned = time.to_zoned(zone.clone());
     let when = if ahead < Duration::from_secs(6 * 86_400) {
-        zoned.strftime("%a %H:%M").to_string()
+        zoned.strftime("%a %H:%M %Z").to_string()
     } else {
         zoned.strftime("%Y-%m-%d").to_string()
     };
     match ahead.as_secs() {
         0 => format!("{when}, now"),
-        _ => format!("{when}, in {}", short(ahead)),
+        _ => format!("{when}, in {}", short(whole(ahead))),
     }
 }
 
@@ -134,6 +142,7 @@ mod tests {
             (185_000, "3min 5s"),
             (7_200_000, "2h"),
             (90_000_000, "1d 1h"),
+            (5_440_000_000_000, "172y 139d"),
         ] {
             assert_eq!(length(Duration::from_millis(millis)), text);
         }
@@ -142,9 +151,9 @@ mod tests {
     #[test]
     fn coming_times_say_when_and_in_how_long() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        assert_eq!(coming(at(50_400), at(0), &TimeZone::UTC), "Thu 14:00, in 14h");
+        assert_eq!(coming(at(50_400), at(0), &TimeZone::UTC), "Thu 14:00 UTC, in 14h");
         assert_eq!(coming(at(86_400 * 31), at(0), &TimeZone::UTC), "1970-02-01, in 31d");
-        assert_eq!(coming(at(0), at(0), &TimeZone::UTC), "Thu 00:00, now");
+        assert_eq!(coming(at(0), at(0), &TimeZone::UTC), "Thu 00:00 UTC, now");
     }
 
     #[test]
