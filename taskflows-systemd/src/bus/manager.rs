@@ -16,6 +16,10 @@ const OBJECT: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
+/// So many calls wait for an answer at the same time: enough that the manager never waits for us, and few
+/// enough for its queue and our memory.
+pub(crate) const AT_ONCE: usize = 128;
+
 /// Every unit that may be ours; whether it is, its file tells.
 const PATTERN: &str = "*taskflows-*";
 
@@ -99,13 +103,17 @@ impl Bus {
         self.call(&format!("{verb} {unit}"), method, &(unit, "replace")).await
     }
 
-    /// Queues a job for each of `units` without waiting in between, and returns the answers in order.
+    /// Queues a job for each of `units`, many at a time, and returns the answers in order.
     pub(crate) async fn queue_all(
         &self,
         method: &str,
         units: &[String],
     ) -> Vec<Result<OwnedObjectPath, ServiceError>> {
-        join_all(units.iter().map(|unit| self.queue(method, unit))).await
+        let mut answers = Vec::with_capacity(units.len());
+        for some in units.chunks(AT_ONCE) {
+            answers.extend(join_all(some.iter().map(|unit| self.queue(method, unit))).await);
+        }
+        answers
     }
 
     /// Forgets that `unit` failed.

@@ -13,6 +13,12 @@ use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant};
 use super::connect::Bus;
 use super::unit_path;
 
+/// The interface and the name of the signals that tell of the ends of jobs.
+const JOBS: (&str, &str) = ("org.freedesktop.systemd1.Manager", "JobRemoved");
+
+/// And of those that tell of units.
+const UNITS: (&str, &str) = ("org.freedesktop.DBus.Properties", "PropertiesChanged");
+
 /// What the manager has told of a unit since the watch began.
 pub(crate) type Properties = HashMap<String, OwnedVariant>;
 
@@ -40,17 +46,22 @@ struct State {
 }
 
 impl Watch {
-    /// Begins to collect.
+    /// Begins to collect what is told of jobs and of units.
     pub(crate) async fn begin(bus: &Bus) -> Result<Self, ServiceError> {
+        Self::over(bus, &[JOBS, UNITS]).await
+    }
+
+    /// Begins to collect what is told of jobs alone: of a thousand units the rest is megabytes.
+    pub(crate) async fn begin_jobs(bus: &Bus) -> Result<Self, ServiceError> {
+        Self::over(bus, &[JOBS]).await
+    }
+
+    async fn over(bus: &Bus, rules: &[(&'static str, &'static str)]) -> Result<Self, ServiceError> {
         bus.subscribe().await?;
         let limit = bus.limits.read;
         let operation = "watch the manager's signals";
-        let rules = [
-            ("org.freedesktop.systemd1.Manager", "JobRemoved"),
-            ("org.freedesktop.DBus.Properties", "PropertiesChanged"),
-        ];
         let mut streams = Vec::new();
-        for (interface, member) in rules {
+        for &(interface, member) in rules {
             let stream = async {
                 let rule = MatchRule::builder()
                     .msg_type(MessageType::Signal)

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use taskflows_core::effects::{JobResult, ServiceError};
 
 use super::SystemdServiceManager;
-use crate::bus::{Bus, Units, Watch};
+use crate::bus::{AT_ONCE, Bus, Units, Watch};
 use crate::directory::{Changes, Recovery, Transaction};
 
 /// How often the manager is asked whether the timers that it was told to start run.
@@ -58,9 +58,12 @@ impl SystemdServiceManager {
         stop_all(bus, &changes.stops).await?;
         stop_all(bus, &changes.resets).await?;
         // A stamp that stays would make a timer of the same name catch up on runs it never had to make.
-        let stopped_timers =
-            changes.resets.iter().chain(&changes.stops).filter(|name| name.ends_with(".timer"));
-        let cleaned = join_all(stopped_timers.map(|timer| bus.clean_state(timer))).await;
+        let stopped = changes.resets.iter().chain(&changes.stops);
+        let stopped_timers: Vec<&String> = stopped.filter(|name| name.ends_with(".timer")).collect();
+        let mut cleaned = Vec::new();
+        for some in stopped_timers.chunks(AT_ONCE) {
+            cleaned.extend(join_all(some.iter().map(|timer| bus.clean_state(timer))).await);
+        }
         lost(cleaned)?;
         if changes.touches_files() {
             bus.reload().await?;
@@ -113,7 +116,7 @@ pub(super) async fn stop_all(bus: &Bus, units: &[String]) -> Result<(), ServiceE
     if units.is_empty() {
         return Ok(());
     }
-    let watch = Watch::begin(bus).await?;
+    let watch = Watch::begin_jobs(bus).await?;
     for (unit, queued) in units.iter().zip(bus.queue_all("StopUnit", units).await) {
         let operation = format!("stop {unit}");
         match queued {
