@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use futures_util::future::join_all;
@@ -29,10 +30,11 @@ pub(crate) type Value = OwnedVariant;
 /// A unit that the manager has loaded, as `ListUnitsByPatterns` tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unit {
+    /// Of a service; nobody asks for a timer's.
     pub(crate) description: String,
-    pub(crate) load_state: String,
-    pub(crate) active_state: String,
-    pub(crate) sub_state: String,
+    pub(crate) load_state: Word,
+    pub(crate) active_state: Word,
+    pub(crate) sub_state: Word,
     /// Whether a job is queued for it.
     pub(crate) has_job: bool,
 }
@@ -46,15 +48,40 @@ type UnitTuple<'a> =
 
 fn unit(tuple: UnitTuple<'_>) -> Option<(String, Unit)> {
     let (name, description, load_state, active_state, sub_state, _, _, job, _, _) = tuple;
-    UnitName::parse(name)?;
+    if !UnitName::is_like_ours(name) {
+        return None;
+    }
+    let description = if name.ends_with(".service") { description } else { "" };
     let unit = Unit {
         description: description.to_owned(),
-        load_state: load_state.to_owned(),
-        active_state: active_state.to_owned(),
-        sub_state: sub_state.to_owned(),
+        load_state: word(load_state),
+        active_state: word(active_state),
+        sub_state: word(sub_state),
         has_job: job != 0,
     };
     Some((name.to_owned(), unit))
+}
+
+/// A state. A list of a thousand services holds six thousand of them, and a dozen different ones.
+pub(crate) type Word = Cow<'static, str>;
+
+fn word(text: &str) -> Word {
+    const COMMON: [&str; 12] = [
+        "loaded",
+        "active",
+        "inactive",
+        "failed",
+        "activating",
+        "deactivating",
+        "reloading",
+        "dead",
+        "waiting",
+        "running",
+        "elapsed",
+        "exited",
+    ];
+    let known = COMMON.into_iter().find(|known| *known == text);
+    known.map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed)
 }
 
 impl Bus {
@@ -83,7 +110,9 @@ impl Bus {
             // Thousands of texts, of which few are kept: they are read in place.
             let body = reply.body();
             let tuples: Vec<UnitTuple<'_>> = body.deserialize()?;
-            Ok(tuples.into_iter().filter_map(unit).collect())
+            let mut units = Units::with_capacity(tuples.len());
+            units.extend(tuples.into_iter().filter_map(unit));
+            Ok(units)
         };
         self.within(self.limits.read, "list the units", call).await
     }

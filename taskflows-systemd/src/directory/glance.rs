@@ -41,7 +41,7 @@ impl UnitDirectory {
 
 impl Glance {
     fn new(units: &[UnitName], head: &UnitName, text: Text, links: &HashSet<String>) -> Self {
-        let enabled = is_enabled(units.iter().map(|unit| (unit, links.contains(&unit.to_string()))));
+        let enabled = is_enabled(units.iter(), |unit| links.contains(&unit.to_string()));
         let (timer, service) = if head.timer { (Some(text.text), None) } else { (None, Some(text.text)) };
         Self { name: head.service.clone(), timer, service, source: text.mark.source, enabled }
     }

@@ -26,9 +26,12 @@ pub(crate) struct Installed {
 
 /// Tells whether a service with these units starts by itself: by its timers where it has any, else with
 /// its target.
-pub(super) fn is_enabled<'a>(mut units: impl Iterator<Item = (&'a UnitName, bool)> + Clone) -> bool {
-    let timers = units.clone().any(|(unit, _)| unit.timer);
-    units.any(|(unit, linked)| unit.timer == timers && linked)
+pub(super) fn is_enabled<'a>(
+    mut units: impl Iterator<Item = &'a UnitName> + Clone,
+    mut is_linked: impl FnMut(&UnitName) -> bool,
+) -> bool {
+    let timers = units.clone().any(|unit| unit.timer);
+    units.any(|unit| unit.timer == timers && is_linked(unit))
 }
 
 /// A unit file of a service, and whether it is linked to its target.
@@ -46,7 +49,7 @@ impl Installed {
 
     /// Tells whether it starts by itself.
     pub(crate) fn is_enabled(&self) -> bool {
-        is_enabled(self.units.iter().map(|(unit, found)| (unit, found.enabled)))
+        is_enabled(self.units.keys(), |unit| self.units[unit].enabled)
     }
 }
 

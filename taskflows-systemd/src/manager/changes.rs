@@ -18,7 +18,7 @@ pub(super) struct Installation<'a> {
 
 /// Tells whether a unit runs or is about to.
 pub(super) fn is_active(units: &Units, name: &str) -> bool {
-    units.get(name).is_some_and(|unit| !matches!(unit.active_state.as_str(), "inactive" | "failed"))
+    units.get(name).is_some_and(|unit| !matches!(unit.active_state.as_ref(), "inactive" | "failed"))
 }
 
 impl Installation<'_> {
@@ -26,7 +26,7 @@ impl Installation<'_> {
         let active: BTreeSet<&str> = self
             .units
             .iter()
-            .filter(|(_, unit)| !matches!(unit.active_state.as_str(), "inactive" | "failed"))
+            .filter(|(_, unit)| !matches!(unit.active_state.as_ref(), "inactive" | "failed"))
             .map(|(name, _)| name.as_str())
             .collect();
         let mut changes = Changes::default();

@@ -31,17 +31,17 @@ impl SystemdServiceManager {
         service: &Glance,
         depth: Depth,
     ) -> Result<Details, ServiceError> {
-        let mut listing = overview.listing(service, &self.directory, Self::now(), &self.settings.zones);
-        let unit = overview.service(service);
-        let unit_state = unit.map_or_else(
+        let known = overview.of(service);
+        let mut listing = known.listing(&self.directory, Self::now(), &self.settings.zones);
+        let unit_state = known.main.map_or_else(
             || ("inactive".to_owned(), "dead".to_owned()),
-            |unit| (unit.active_state.clone(), unit.sub_state.clone()),
+            |unit| (unit.active_state.to_string(), unit.sub_state.to_string()),
         );
         let name = UnitName::service(&service.name).to_string();
-        let ask = Ask { bus, unit: &name, loaded: unit.is_some() };
+        let ask = Ask { bus, unit: &name, loaded: known.main.is_some() };
         let runs = !matches!(unit_state.0.as_str(), "inactive" | "failed");
         let timer = UnitName::timer(&service.name);
-        if let (Some(text), Some(_)) = (&service.timer, overview.timer(service)) {
+        if let (Some(text), Some(_)) = (&service.timer, known.timer) {
             let lines = TimerLines::read(text);
             if let Some(next) = next_elapse(bus, &timer.to_string(), &lines).await? {
                 listing.next = next;
@@ -61,7 +61,7 @@ impl SystemdServiceManager {
                 .await?
                 .and_then(|n| u32::try_from(n).ok())
                 .unwrap_or(0),
-            last_trigger: last_trigger(bus, &timer, overview.timer(service).is_some() && full).await?,
+            last_trigger: last_trigger(bus, &timer, known.timer.is_some() && full).await?,
             needs_reload: ask.flag(full, "Unit", "NeedDaemonReload").await?,
             listing,
             unit_state,

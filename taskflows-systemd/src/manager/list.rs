@@ -46,19 +46,8 @@ impl SystemdServiceManager {
 
     /// Asks the manager when runs ended of which the journal tells only the beginning.
     async fn ask_ends(&self, overview: &mut Overview) -> Result<bool, ServiceError> {
-        let open = |service: &&Glance| {
-            let run = overview.latest.runs.run(&service.name);
-            let loaded_and_idle =
-                overview.service(service).is_some_and(|unit| unit.active_state == "inactive");
-            loaded_and_idle && run.is_some_and(|run| run.outcome == Outcome::Running)
-        };
-        let names: Vec<ServiceName> = overview
-            .services
-            .iter()
-            .filter(open)
-            .take(MOST_ENDS)
-            .map(|service| service.name.clone())
-            .collect();
+        let open = overview.services.iter().filter(|service| overview.of(service).is_over_unseen());
+        let names: Vec<ServiceName> = open.take(MOST_ENDS).map(|service| service.name.clone()).collect();
         if names.is_empty() {
             return Ok(false);
         }
@@ -78,92 +67,94 @@ impl SystemdServiceManager {
         Ok(overview
             .services
             .iter()
-            .map(|service| overview.listing(service, &self.directory, now, &self.settings.zones))
+            .map(|service| overview.of(service).listing(&self.directory, now, &self.settings.zones))
             .collect())
     }
 }
 
 impl Overview {
-    fn unit(&self, name: &UnitName) -> Option<&Unit> {
-        self.units.get(&name.to_string())
+    /// Puts together what is known of `service`.
+    pub(super) fn of<'a>(&'a self, service: &'a Glance) -> Known<'a> {
+        let unit = |name: UnitName| self.units.get(&name.to_string());
+        let (main, timer) = (unit(UnitName::service(&service.name)), unit(UnitName::timer(&service.name)));
+        Known { service, main, timer, run: self.latest.runs.run(&service.name) }
     }
+}
 
-    /// Returns the start timer of `service` as the manager has it loaded.
-    pub(super) fn timer(&self, service: &Glance) -> Option<&Unit> {
-        self.unit(&UnitName::timer(&service.name))
-    }
+/// What is known of one service.
+pub(super) struct Known<'a> {
+    pub(super) service: &'a Glance,
+    /// Its service unit as the manager has it loaded.
+    pub(super) main: Option<&'a Unit>,
+    /// Its start timer as the manager has it loaded.
+    pub(super) timer: Option<&'a Unit>,
+    /// Its last run as the journal tells it.
+    run: Option<Run>,
+}
 
-    /// Returns the service unit of `service` as the manager has it loaded.
-    pub(super) fn service(&self, service: &Glance) -> Option<&Unit> {
-        self.unit(&UnitName::service(&service.name))
-    }
-
-    pub(super) fn listing(
-        &self,
-        service: &Glance,
-        directory: &UnitDirectory,
-        now: Timestamp,
-        zones: &Zones,
-    ) -> Listing {
-        let last = self.last(service);
+impl Known<'_> {
+    pub(super) fn listing(&self, directory: &UnitDirectory, now: Timestamp, zones: &Zones) -> Listing {
+        let (service, last) = (self.service, self.last());
         Listing {
             name: service.name.clone(),
-            description: self.description(service, directory),
-            state: self.state(service),
+            description: self.description(directory),
+            state: self.state(),
             enabled: service.enabled,
-            next: self.next(service, last.as_ref(), now, zones),
+            next: self.next(last.as_ref(), now, zones),
             last,
             source: service.source.clone(),
         }
     }
 
     /// Returns what the manager calls it, else what its file says.
-    fn description(&self, service: &Glance, directory: &UnitDirectory) -> String {
-        if let Some(unit) = self.service(service) {
+    fn description(&self, directory: &UnitDirectory) -> String {
+        if let Some(unit) = self.main {
             return unit.description.clone();
         }
+        let service = self.service;
         let text = service.service.clone().or_else(|| directory.text(&UnitName::service(&service.name)));
         let line = text.as_deref().and_then(|text| directive(text, "Description="));
         line.unwrap_or_default().replace("%%", "%")
     }
 
-    fn state(&self, service: &Glance) -> State {
-        let active = self.service(service).map_or("inactive", |unit| unit.active_state.as_str());
-        match active {
+    fn state(&self) -> State {
+        match self.main.map_or("inactive", |unit| unit.active_state.as_ref()) {
             "active" | "reloading" | "refreshing" => State::Running,
             "activating" => State::Starting,
             "deactivating" => State::Stopping,
             "failed" => State::Failed,
-            _ if self.timer(service).is_some_and(is_running) => State::Waiting,
+            _ if self.timer.is_some_and(is_running) => State::Waiting,
             _ => State::Stopped,
         }
     }
 
+    fn runs(&self) -> bool {
+        matches!(self.state(), State::Running | State::Starting | State::Stopping)
+    }
+
     /// Returns the last run.
-    fn last(&self, service: &Glance) -> Option<Run> {
-        let mut run = self.latest.runs.run(&service.name)?;
-        let runs = matches!(self.state(service), State::Running | State::Starting | State::Stopping);
-        if run.outcome == Outcome::Running && !runs {
+    fn last(&self) -> Option<Run> {
+        let mut run = self.run.clone()?;
+        if run.outcome == Outcome::Running && !self.runs() {
             // A bad end is told in the journal.
             run.outcome = Outcome::Succeeded;
         }
         Some(run)
     }
 
-    fn next(&self, service: &Glance, last: Option<&Run>, now: Timestamp, zones: &Zones) -> Next {
-        let Some(timer) = &service.timer else {
-            return Next::Unscheduled;
-        };
-        match self.timer(service) {
-            Some(unit) if !is_running(unit) => Next::Off,
+    fn next(&self, last: Option<&Run>, now: Timestamp, zones: &Zones) -> Next {
+        let Some(text) = &self.service.timer else { return Next::Unscheduled };
+        match self.timer.filter(|unit| is_running(unit)) {
             None => Next::Off,
             Some(unit) if unit.sub_state == "elapsed" => Next::Never,
-            Some(_) => {
-                let running =
-                    matches!(self.state(service), State::Running | State::Starting | State::Stopping);
-                foretell(&TimerLines::read(timer), running, last, now, zones)
-            }
+            Some(_) => foretell(&TimerLines::read(text), self.runs(), last, now, zones),
         }
+    }
+
+    /// Tells whether the run of which the journal tells only the beginning is over.
+    fn is_over_unseen(&self) -> bool {
+        let idle = self.main.is_some_and(|unit| unit.active_state == "inactive");
+        idle && self.run.as_ref().is_some_and(|run| run.outcome == Outcome::Running)
     }
 }
 

@@ -67,6 +67,13 @@ impl UnitName {
             .flat_map(move |role| [false, true].map(|timer| Self { role, timer, service: service.clone() }))
     }
 
+    /// Tells whether a name may be one of ours; to be sure, [`UnitName::parse`] reads it.
+    pub(crate) fn is_like_ours(text: &str) -> bool {
+        Role::ALL
+            .into_iter()
+            .any(|role| text.strip_prefix(role.prefix()).is_some_and(|rest| rest.starts_with(PREFIX)))
+    }
+
     /// Reads a unit's name, `None` where it cannot be one of ours.
     ///
     /// ```

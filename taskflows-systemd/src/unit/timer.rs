@@ -18,7 +18,7 @@ impl TimerLines {
     /// Reads the `[Timer]` section of a unit file.
     pub(crate) fn read(text: &str) -> Self {
         let mut lines = Self::default();
-        for line in text.lines() {
+        for line in text.split_once("[Timer]\n").map_or("", |(_, timer)| timer).lines() {
             let Some((key, value)) = line.split_once('=') else { continue };
             lines.add(key, value);
         }
