@@ -8,6 +8,7 @@ mod quantity;
 mod run;
 pub mod schedule;
 mod service;
+mod signal;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 mod text;
@@ -19,8 +20,10 @@ pub use quantity::{ByteSize, ParseByteSizeError, ParseTimeSpanError, TimeSpan};
 pub use run::{ExitKind, Outcome, Run, RunEnd};
 pub use schedule::{Calendar, ParseScheduleError, Periodic, RelativeTo, Schedule, StartOn};
 pub use service::{
-    BuildServiceError, CommandError, CommandLine, Comparison, ConstraintError, DirectiveError, Directives,
-    LoadConstraint, Pressure, PressureSpan, Requirement, RestartCondition, RestartPolicy, Section, Service,
-    ServiceBuilder, shell_syntax,
+    BuildServiceError, CommandError, CommandLine, Comparison, ConstraintError, CredentialName,
+    DirectiveError, Directives, ForeignUnit, LoadConstraint, NotifyAccess, Pressure, PressureSpan, Relation,
+    Relations, Requirement, RestartCondition, RestartPolicy, Section, Service, ServiceBuilder, UnitReference,
+    Watchdog, shell_syntax,
 };
+pub use signal::Signal;
 pub use text::{Line, MAX_ARGUMENT, MAX_UNIT_LINE, TextError, UnitPath, VariableName, VariableValue};

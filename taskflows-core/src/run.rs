@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::Signal;
+
 /// One run of a service, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -92,7 +94,10 @@ impl fmt::Display for RunEnd {
                 Some(words) => write!(f, "{words} (exit code {code})"),
                 None => write!(f, "exit code {code}"),
             },
-            (_, Some(ExitKind::Killed(signal))) => write!(f, "killed by {}", SignalName(signal)),
+            (_, Some(ExitKind::Killed(signal))) => match Signal::from_number(signal) {
+                Some(known) if known.to_string().starts_with("SIG") => write!(f, "killed by {known}"),
+                _ => write!(f, "killed by signal {signal}"),
+            },
             (result, None) => f.write_str(result),
         }
     }
@@ -113,34 +118,6 @@ fn exit_words(code: i32) -> Option<&'static str> {
         143 => "terminated (SIGTERM)",
         _ => return None,
     })
-}
-
-struct SignalName(i32);
-
-impl fmt::Display for SignalName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self.0 {
-            1 => "SIGHUP",
-            2 => "SIGINT",
-            3 => "SIGQUIT",
-            4 => "SIGILL",
-            6 => "SIGABRT",
-            7 => "SIGBUS",
-            8 => "SIGFPE",
-            9 => "SIGKILL",
-            10 => "SIGUSR1",
-            11 => "SIGSEGV",
-            12 => "SIGUSR2",
-            13 => "SIGPIPE",
-            14 => "SIGALRM",
-            15 => "SIGTERM",
-            24 => "SIGXCPU",
-            25 => "SIGXFSZ",
-            31 => "SIGSYS",
-            other => return write!(f, "signal {other}"),
-        };
-        f.write_str(name)
-    }
 }
 
 #[cfg(test)]

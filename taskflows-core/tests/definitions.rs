@@ -24,7 +24,7 @@ fn services(name: &str, text: &str) -> Vec<Service> {
 #[test]
 fn the_same_content_is_the_same_services_in_every_format() {
     let toml = services("full.toml", TOML);
-    assert_eq!(toml.len(), 2);
+    assert_eq!(toml.len(), 3);
     assert_eq!(services("full.yaml", YAML), toml);
     assert_eq!(services("full.json", JSON), toml);
 }
@@ -66,6 +66,11 @@ fn a_slip_is_shown_with_its_place_and_the_nearest_word() {
         "systemd = { Service = { nice = 5 } }",
         "stop_command = 'unbalanced \"quote'",
         "stop_command = []",
+        "require = 'database'",
+        "requires = ['data/base']",
+        "kill_signal = 'SIGTREM'",
+        "watchdog = { interval = 0 }",
+        "credentials = { 'a/b' = 'x' }",
     ];
     let texts: Vec<String> = bodies.iter().map(|body| service(body)).collect();
     let cases: Vec<(&str, &str)> = texts.iter().map(|text| ("web.toml", text.as_str())).collect();

@@ -46,6 +46,14 @@ impl Schedule {
             Self::Periodic(periodic) => periodic.accuracy,
         }
     }
+
+    /// Returns how long it may wait after its time, by chance.
+    pub fn randomized_delay(&self) -> Option<TimeSpan> {
+        match self {
+            Self::Calendar(calendar) => calendar.randomized_delay,
+            Self::Periodic(periodic) => periodic.randomized_delay,
+        }
+    }
 }
 
 /// Starts at days and times of the calendar, in systemd's words.
@@ -65,6 +73,8 @@ pub struct Calendar {
     pub persistent: bool,
     /// How late the timer may fire (`AccuracySec=`).
     pub accuracy: TimeSpan,
+    /// Wait up to so long after the time, a new length each time (`RandomizedDelaySec=`).
+    pub randomized_delay: Option<TimeSpan>,
 }
 
 impl Calendar {
@@ -80,7 +90,7 @@ impl Calendar {
     pub fn from_datetime(instant: jiff::Timestamp) -> Self {
         let spec = CalendarSpec::at(instant);
         let text = spec.to_string().parse().expect("a normal form is one line of ASCII");
-        Self { text, spec, persistent: true, accuracy: DEFAULT_ACCURACY }
+        Self { text, spec, persistent: true, accuracy: DEFAULT_ACCURACY, randomized_delay: None }
     }
 
     /// Returns the expression as it was written.
@@ -100,7 +110,7 @@ impl std::str::FromStr for Calendar {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let line: Line = text.parse()?;
         let spec = line.as_str().parse()?;
-        Ok(Self { text: line, spec, persistent: true, accuracy: DEFAULT_ACCURACY })
+        Ok(Self { text: line, spec, persistent: true, accuracy: DEFAULT_ACCURACY, randomized_delay: None })
     }
 }
 

@@ -16,12 +16,20 @@ pub struct Periodic {
     pub relative_to: RelativeTo,
     /// How late the timer may fire (`AccuracySec=`).
     pub accuracy: TimeSpan,
+    /// Wait up to so long after the time, a new length each time (`RandomizedDelaySec=`).
+    pub randomized_delay: Option<TimeSpan>,
 }
 
 impl Periodic {
     /// Runs every `period`; `None` where that is zero.
     pub fn new(start_on: StartOn, period: TimeSpan, relative_to: RelativeTo) -> Option<Self> {
-        (!period.is_zero()).then_some(Self { start_on, period, relative_to, accuracy: DEFAULT_ACCURACY })
+        (!period.is_zero()).then_some(Self {
+            start_on,
+            period,
+            relative_to,
+            accuracy: DEFAULT_ACCURACY,
+            randomized_delay: None,
+        })
     }
 
     /// Returns the length of time between runs.

@@ -1,10 +1,13 @@
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use thiserror::Error;
 
 use super::{
-    CommandError, CommandLine, DirectiveError, Directives, LoadConstraint, RestartPolicy, Section, Service,
+    CommandError, CommandLine, DirectiveError, Directives, LoadConstraint, Relation, Relations,
+    RestartPolicy, Section, Service, Watchdog,
 };
+use crate::Signal;
 use crate::schedule::Schedule;
 use crate::{Line, ParseServiceNameError, TextError, TimeSpan, UnitPath};
 
@@ -27,6 +30,10 @@ pub struct ServiceBuilder {
     restart_policy: RestartPolicy,
     enabled: bool,
     system_load_constraints: Vec<LoadConstraint>,
+    relations: Vec<(Relation, String)>,
+    kill_signal: Option<Signal>,
+    watchdog: Option<Watchdog>,
+    credentials: Vec<(String, String)>,
     systemd: Vec<(Section, String, Vec<String>)>,
     source: Option<String>,
 }
@@ -64,6 +71,10 @@ impl ServiceBuilder {
             restart_policy: RestartPolicy::default(),
             enabled: false,
             system_load_constraints: Vec::new(),
+            relations: Vec::new(),
+            kill_signal: None,
+            watchdog: None,
+            credentials: Vec::new(),
             systemd: Vec::new(),
             source: None,
         }
@@ -183,6 +194,30 @@ impl ServiceBuilder {
         self
     }
 
+    /// Names a service (a bare name) or a unit that it stands in a relation to; may be called again.
+    pub fn relation(mut self, relation: Relation, unit: impl Into<String>) -> Self {
+        self.relations.push((relation, unit.into()));
+        self
+    }
+
+    /// Sets the signal that asks it to end.
+    pub fn kill_signal(mut self, signal: Signal) -> Self {
+        self.kill_signal = Some(signal);
+        self
+    }
+
+    /// Ends it when it has stopped telling that it is alive.
+    pub fn watchdog(mut self, watchdog: Watchdog) -> Self {
+        self.watchdog = Some(watchdog);
+        self
+    }
+
+    /// Adds a secret that is read from a file at each start.
+    pub fn credential(mut self, name: impl Into<String>, path: impl Into<String>) -> Self {
+        self.credentials.push((name.into(), path.into()));
+        self
+    }
+
     /// Passes a directive through; given again it has several values.
     pub fn directive(mut self, section: Section, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.systemd.push((section, key.into(), vec![value.into()]));
@@ -223,13 +258,17 @@ impl ServiceBuilder {
             start_schedule: self.start_schedule,
             stop_schedule: self.stop_schedule,
             restart_schedule: self.restart_schedule,
-            env: variables(self.env)?,
+            env: pairs("env", self.env)?,
             env_file: paths("env_file", self.env_file)?,
             working_directory: paths("working_directory", self.working_directory)?.pop(),
             timeout: self.timeout,
             restart_policy: self.restart_policy,
             enabled: self.enabled,
             system_load_constraints: self.system_load_constraints,
+            relations: relations(self.relations)?,
+            kill_signal: self.kill_signal,
+            watchdog: self.watchdog,
+            credentials: pairs("credentials", self.credentials)?,
             systemd,
             source: text("source", self.source)?,
         })
@@ -248,15 +287,25 @@ where
     paths.into_iter().map(parse).collect()
 }
 
-fn variables(
-    env: Vec<(String, String)>,
-) -> Result<BTreeMap<crate::VariableName, crate::VariableValue>, BuildServiceError> {
-    let field = "env";
+/// Parses names and their values.
+fn pairs<K, V>(field: &'static str, pairs: Vec<(String, String)>) -> Result<BTreeMap<K, V>, BuildServiceError>
+where
+    K: FromStr<Err = TextError> + Ord,
+    V: FromStr<Err = TextError>,
+{
     let parse = |(name, value): (String, String)| Ok((name.parse()?, value.parse()?));
-    env.into_iter()
-        .map(parse)
-        .collect::<Result<_, TextError>>()
-        .map_err(|source| BuildServiceError::Text { field, source })
+    let parsed: Result<_, TextError> = pairs.into_iter().map(parse).collect();
+    parsed.map_err(|source| BuildServiceError::Text { field, source })
+}
+
+fn relations(named: Vec<(Relation, String)>) -> Result<Relations, BuildServiceError> {
+    let mut relations = Relations::new();
+    for (relation, unit) in named {
+        let unit =
+            unit.parse().map_err(|source| BuildServiceError::Text { field: relation.key(), source })?;
+        relations.entry(relation).or_default().push(unit);
+    }
+    Ok(relations)
 }
 
 /// Which part of a service is missing or wrong.

@@ -3,17 +3,25 @@
 mod builder;
 mod command;
 mod constraint;
+mod credential;
 mod directives;
+mod relation;
 mod restart;
+mod watchdog;
 
 use std::collections::BTreeMap;
 
 pub use builder::{BuildServiceError, ServiceBuilder};
 pub use command::{CommandError, CommandLine, shell_syntax};
 pub use constraint::{Comparison, ConstraintError, LoadConstraint, Pressure, PressureSpan, Requirement};
+pub use credential::CredentialName;
 pub use directives::{DirectiveError, Directives, Section};
+pub use relation::{ForeignUnit, Relation, Relations, UnitReference};
 pub use restart::{RestartCondition, RestartPolicy};
 
+pub use watchdog::{NotifyAccess, Watchdog};
+
+use crate::Signal;
 use crate::schedule::Schedule;
 use crate::{Line, ServiceName, TimeSpan, UnitPath, VariableName, VariableValue};
 
@@ -65,6 +73,15 @@ pub struct Service {
     pub enabled: bool,
     /// States of the machine without which it does not start.
     pub system_load_constraints: Vec<LoadConstraint>,
+    /// How it stands to other units.
+    pub relations: Relations,
+    /// The signal that asks it to end; SIGTERM where nothing is said (`KillSignal=`).
+    pub kill_signal: Option<Signal>,
+    /// Ends it when it has stopped telling that it is alive.
+    pub watchdog: Option<Watchdog>,
+    /// Secrets, read from files at each start; the process finds them in `$CREDENTIALS_DIRECTORY`
+    /// (`LoadCredential=`).
+    pub credentials: BTreeMap<CredentialName, UnitPath>,
     /// Directives passed through to the unit files.
     pub systemd: Directives,
     /// The file it was defined in, where there is one.

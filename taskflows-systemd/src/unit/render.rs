@@ -1,8 +1,11 @@
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use taskflows_core::effects::ServiceError;
 use taskflows_core::schedule::{Periodic, RelativeTo, Schedule, StartOn};
-use taskflows_core::{MAX_UNIT_LINE, Section, Service, UnitFiles};
+use taskflows_core::{
+    MAX_UNIT_LINE, RestartCondition, RestartPolicy, Section, Service, UnitFiles, UnitReference,
+};
 
 use super::escape::{assignment, command_line, path, specifier_free};
 use super::mark;
@@ -155,23 +158,49 @@ fn main_service(service: &Service, context: &RenderContext) -> String {
     text.finish(Some("default.target"))
 }
 
+/// Returns the policy that is in force: a watchdog that restarts has one where the definition has none.
+fn restart_policy(service: &Service) -> Cow<'_, RestartPolicy> {
+    let policy = &service.restart_policy;
+    let restarts = service.watchdog.is_some_and(|watchdog| watchdog.restart_on_hang);
+    match policy.condition {
+        RestartCondition::No if restarts => Cow::Owned(RestartPolicy::new(RestartCondition::OnWatchdog)),
+        _ => Cow::Borrowed(policy),
+    }
+}
+
 fn unit_lines(service: &Service) -> Vec<(String, String)> {
     let mut lines = Vec::new();
-    let policy = &service.restart_policy;
-    if policy.condition.as_str() != "no" {
+    let policy = restart_policy(service);
+    if policy.condition != RestartCondition::No {
         lines.push(("StartLimitIntervalSec".to_owned(), policy.window.to_string()));
         let burst = policy.max_attempts.unwrap_or(0);
         lines.push(("StartLimitBurst".to_owned(), burst.to_string()));
     }
+    for (relation, units) in &service.relations {
+        let names: Vec<String> = units.iter().map(unit_name).collect();
+        lines.push((relation.directive().to_owned(), names.join(" ")));
+    }
     lines.extend(service.system_load_constraints.iter().map(|constraint| constraint.directive()));
     lines
+}
+
+/// Names a unit in a list of them, where systemd keeps a backslash as it stands.
+fn unit_name(unit: &UnitReference) -> String {
+    match unit {
+        UnitReference::Service(name) => UnitName::service(name).to_string(),
+        UnitReference::Unit(unit) => unit.as_str().to_owned(),
+    }
 }
 
 fn service_lines(service: &Service) -> Vec<(String, String)> {
     let mut lines: Vec<(String, String)> = Vec::new();
     let mut add = |key: &str, value: String| lines.push((key.to_owned(), value));
     // `exec` makes a start that cannot run its program fail, where `simple` reports success.
-    add("Type", "exec".into());
+    add("Type", if service.watchdog.is_some() { "notify" } else { "exec" }.into());
+    if let Some(watchdog) = &service.watchdog {
+        add("NotifyAccess", watchdog.notify_access.as_str().into());
+        add("WatchdogSec", watchdog.interval().to_string());
+    }
     add("ExecStart", command_line(&service.start_command));
     if let Some(command) = &service.stop_command {
         add("ExecStop", command_line(command));
@@ -193,10 +222,17 @@ fn service_lines(service: &Service) -> Vec<(String, String)> {
     if let Some(timeout) = service.timeout {
         add("RuntimeMaxSec", timeout.to_string());
     }
+    for (name, file) in &service.credentials {
+        add("LoadCredential", format!("{name}:{}", path(file)));
+    }
+    if let Some(signal) = service.kill_signal {
+        add("KillSignal", signal.to_string());
+    }
     add("TimeoutStopSec", STOP_LIMIT.into());
-    if service.restart_policy.condition.as_str() != "no" {
-        add("Restart", service.restart_policy.condition.as_str().into());
-        add("RestartSec", service.restart_policy.delay.to_string());
+    let policy = restart_policy(service);
+    if policy.condition != RestartCondition::No {
+        add("Restart", policy.condition.as_str().into());
+        add("RestartSec", policy.delay.to_string());
     }
     add("StandardOutput", "journal".into());
     add("StandardError", "journal".into());
@@ -237,6 +273,9 @@ fn timer_lines(schedules: &[Schedule]) -> Vec<(String, String)> {
     }
     let accuracy = schedules.iter().map(Schedule::accuracy).min();
     lines.extend(accuracy.map(|accuracy| ("AccuracySec".to_owned(), accuracy.to_string())));
+    // A timer has one delay, so the widest serves for all its schedules.
+    let delay = schedules.iter().filter_map(Schedule::randomized_delay).max();
+    lines.extend(delay.map(|delay| ("RandomizedDelaySec".to_owned(), delay.to_string())));
     let persistent =
         |schedule: &Schedule| matches!(schedule, Schedule::Calendar(calendar) if calendar.persistent);
     if schedules.iter().any(persistent) {

@@ -10,9 +10,9 @@ use crate::schedule::{
     Calendar, ParseScheduleError, Periodic, RelativeTo, Schedule, StartOn, Zones, parse_instant,
 };
 
-const CALENDAR_KEYS: [&str; 5] = ["type", "schedule", "at", "persistent", "accuracy"];
-const PERIODIC_KEYS: [&str; 5] = ["type", "start_on", "period", "relative_to", "accuracy"];
-const PLANNED: [&str; 1] = ["randomized_delay"];
+const CALENDAR_KEYS: [&str; 6] = ["type", "schedule", "at", "persistent", "accuracy", "randomized_delay"];
+const PERIODIC_KEYS: [&str; 6] =
+    ["type", "start_on", "period", "relative_to", "accuracy", "randomized_delay"];
 
 /// Reads one schedule or a list of them; none where there is no such key.
 pub(super) fn schedules<'a>(
@@ -109,7 +109,7 @@ fn instant(reader: &mut Reader<'_>, node: &Node, text: &str, zones: &Zones) -> O
 }
 
 fn calendar_table<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones) -> Option<Schedule> {
-    let fields = reader.table(node, "a calendar schedule", &CALENDAR_KEYS, &PLANNED)?;
+    let fields = reader.table(node, "a calendar schedule", &CALENDAR_KEYS, &[])?;
     let mut calendar = match (fields.get("schedule"), fields.get("at")) {
         (Some(text), None) => calendar(reader, text, zones)?,
         (None, Some(at)) => {
@@ -134,11 +134,14 @@ fn calendar_table<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones) ->
     if let Some(accuracy) = fields.get("accuracy") {
         calendar.accuracy = length(reader, accuracy)?;
     }
+    if let Some(delay) = fields.get("randomized_delay") {
+        calendar.randomized_delay = Some(length(reader, delay)?);
+    }
     Some(calendar.into())
 }
 
 fn periodic<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Schedule> {
-    let fields = reader.table(node, "a periodic schedule", &PERIODIC_KEYS, &PLANNED)?;
+    let fields = reader.table(node, "a periodic schedule", &PERIODIC_KEYS, &[])?;
     for key in ["start_on", "period", "relative_to"] {
         if fields.get(key).is_none() {
             reader.missing(&fields, key, "a periodic schedule");
@@ -150,6 +153,9 @@ fn periodic<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Schedule> {
     let mut periodic = Periodic::new(start_on, period, relative_to)?;
     if let Some(accuracy) = fields.get("accuracy") {
         periodic.accuracy = length(reader, accuracy)?;
+    }
+    if let Some(delay) = fields.get("randomized_delay") {
+        periodic.randomized_delay = Some(length(reader, delay)?);
     }
     Some(periodic.into())
 }

@@ -7,11 +7,12 @@ use crate::definition::node::{Node, Value};
 use crate::definition::problem::Problem;
 use crate::schedule::Zones;
 use crate::service::{
-    CommandLine, Directives, RestartCondition, RestartPolicy, Section, Service, shell_syntax,
+    CommandLine, CredentialName, Directives, NotifyAccess, Relation, Relations, RestartCondition,
+    RestartPolicy, Section, Service, UnitReference, Watchdog, shell_syntax,
 };
 use crate::{TimeSpan, UnitPath, VariableName, VariableValue, nearest};
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 32] = [
     "name",
     "description",
     "start_command",
@@ -27,17 +28,6 @@ const KEYS: [&str; 16] = [
     "restart_policy",
     "enabled",
     "system_load_constraints",
-    "systemd",
-];
-
-const PLANNED: [&str; 22] = [
-    "task",
-    "alerts",
-    "environment",
-    "credentials",
-    "cgroup_config",
-    "watchdog",
-    "kill_signal",
     "start_before",
     "start_after",
     "wants",
@@ -51,10 +41,15 @@ const PLANNED: [&str; 22] = [
     "propagate_stop_to",
     "propagate_stop_from",
     "conflicts",
-    "alert_on_missed_run",
-    "type",
+    "kill_signal",
+    "watchdog",
+    "credentials",
+    "systemd",
 ];
 
+const PLANNED: [&str; 6] = ["task", "alerts", "environment", "cgroup_config", "alert_on_missed_run", "type"];
+
+const WATCHDOG_KEYS: [&str; 3] = ["interval", "restart_on_hang", "notify_access"];
 const POLICY_KEYS: [&str; 4] = ["condition", "delay", "max_attempts", "window"];
 
 /// Returns where a service says its name.
@@ -94,6 +89,13 @@ pub(super) fn service<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones
             .unwrap_or_default(),
         enabled: fields.get("enabled").and_then(|node| reader.boolean(node)).unwrap_or(false),
         system_load_constraints: constraints(reader, &fields),
+        relations: relations(reader, &fields),
+        kill_signal: fields.get("kill_signal").and_then(|node| {
+            let text = reader.amount(node)?;
+            reader.parse(node, text)
+        }),
+        watchdog: fields.get("watchdog").and_then(|node| watchdog(reader, node)),
+        credentials: credentials(reader, &fields),
         systemd,
         source: reader.source.origin.as_deref().and_then(|path| path.parse().ok()),
         start_command: start_command?,
@@ -161,25 +163,78 @@ fn variables<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>) -> BTreeMap<Varia
     variables
 }
 
+fn relations<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>) -> Relations {
+    let mut relations = Relations::new();
+    for relation in Relation::ALL {
+        let Some(node) = fields.get(relation.key()) else { continue };
+        let units: Vec<UnitReference> =
+            Reader::one_or_many(node).iter().filter_map(|item| reader.parsed(item)).collect();
+        if !units.is_empty() {
+            relations.insert(relation, units);
+        }
+    }
+    relations
+}
+
+/// Reads a table of options, or the interval alone.
+fn watchdog<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Watchdog> {
+    if !matches!(node.value, Value::Table(_)) {
+        return Watchdog::new(length(reader, node)?);
+    }
+    let fields = reader.table(node, "a watchdog", &WATCHDOG_KEYS, &[])?;
+    let Some(interval) = fields.get("interval") else {
+        reader.missing(&fields, "interval", "a watchdog");
+        return None;
+    };
+    let mut watchdog = Watchdog::new(length(reader, interval)?)?;
+    if let Some(restart) = fields.get("restart_on_hang") {
+        watchdog.restart_on_hang = reader.boolean(restart)?;
+    }
+    if let Some(access) = fields.get("notify_access") {
+        watchdog.notify_access = reader.word(access, &NotifyAccess::TEXTS)?;
+    }
+    Some(watchdog)
+}
+
+fn credentials<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>) -> BTreeMap<CredentialName, UnitPath> {
+    let mut credentials = BTreeMap::new();
+    let Some(node) = fields.get("credentials") else { return credentials };
+    let Value::Table(entries) = &node.value else {
+        reader.wrong(node, "`credentials` is a table of names and files");
+        return credentials;
+    };
+    for (key, node) in entries {
+        let name = match key.text.parse::<CredentialName>() {
+            Ok(name) => Some(name),
+            Err(error) => {
+                reader.error(Problem::error(error.to_string(), key.span.clone(), ""));
+                None
+            }
+        };
+        if let (Some(name), Some(file)) = (name, path(reader, node)) {
+            credentials.insert(name, file);
+        }
+    }
+    credentials
+}
+
+/// Reads a path; one that is not absolute stands beside the definition.
+fn path<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<UnitPath> {
+    let text = reader.string(node)?;
+    let path = match &reader.source.base {
+        Some(base) => UnitPath::resolve(text, base),
+        None => text.parse(),
+    };
+    path.map_err(|error| reader.wrong(node, error.to_string())).ok()
+}
+
 fn paths<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, key: &str) -> Vec<UnitPath> {
     let Some(node) = fields.get(key) else { return Vec::new() };
     if key == "working_directory" && matches!(node.value, Value::List(_)) {
         reader.wrong(node, "there is one working directory");
         return Vec::new();
     }
-    let mut paths = Vec::new();
-    for item in Reader::one_or_many(node) {
-        let Some(text) = reader.string(item) else { continue };
-        let path = match &reader.source.base {
-            Some(base) => UnitPath::resolve(text, base),
-            None => text.parse(),
-        };
-        match path {
-            Ok(path) => paths.push(path),
-            Err(error) => reader.wrong(item, error.to_string()),
-        }
-    }
-    paths
+    Reader::one_or_many(node).iter().filter_map(|item| path(reader, item)).collect()
 }
 
 /// Reads a length of time that is not zero; a number is seconds.
