@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use taskflows_core::NamePattern;
+use taskflows_systemd::Scope;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,6 +54,15 @@ pub enum ScopeArgument {
     System,
 }
 
+impl From<ScopeArgument> for Scope {
+    fn from(scope: ScopeArgument) -> Self {
+        match scope {
+            ScopeArgument::User => Self::User,
+            ScopeArgument::System => Self::System,
+        }
+    }
+}
+
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -82,6 +92,23 @@ pub enum Verb {
     /// Show what `create` would change; exit 7 where there is anything.
     #[command(before_help = "Examples:\n  tf plan jobs.toml\n  tf plan jobs/ -o json\n")]
     Plan(SourceArguments),
+    /// Show what `create` would change in unit files, as a patch; exit 7 where there is anything.
+    #[command(before_help = "Examples:\n  tf diff jobs.toml\n")]
+    Diff(SourceArguments),
+    /// Check definition files; no manager is asked and nothing is changed.
+    #[command(before_help = "Examples:\n  tf validate jobs.toml\n  tf validate jobs/ -o json\n")]
+    Validate(SourceArguments),
+    /// Show the unit files that `create` would write.
+    #[command(before_help = "Examples:\n  tf render jobs.toml\n  tf render jobs.toml -o json\n")]
+    Render(SourceArguments),
+    /// Show when calendar expressions elapse next.
+    #[command(
+        before_help = "Examples:\n  tf calendar 'Mon..Fri 09:00 Europe/Berlin'\n  tf calendar '*-*~01' -n 3 --base-time 2028-01-01T00:00:00Z\n  tf calendar --stdin < expressions.txt\n"
+    )]
+    Calendar(CalendarArguments),
+    /// Show lengths of time in microseconds and in their normal form.
+    #[command(before_help = "Examples:\n  tf timespan '1.5h' '5min 2s' infinity\n")]
+    Timespan(TimeSpanArguments),
     /// List services with their last and next run.
     #[command(visible_alias = "ls", before_help = "Examples:\n  tf list\n  tf list 'web-*' -o json\n")]
     List(OptionalSelector),
@@ -146,6 +173,35 @@ pub struct SourceArguments {
     /// Leave out services whose name matches; may be given again.
     #[arg(short, long, value_name = "PATTERN")]
     pub exclude: Vec<NamePattern>,
+}
+
+/// `tf calendar`.
+#[derive(Args, Debug)]
+pub struct CalendarArguments {
+    /// Expressions such as `Mon..Fri 09:00 Europe/Berlin`: systemd.time(7).
+    #[arg(value_name = "EXPR", required_unless_present = "stdin", conflicts_with = "stdin")]
+    pub expressions: Vec<String>,
+    /// Elapses after this time, which is now unless told: `2026-11-24 14:00`, `2026-11-24T14:00:00Z`.
+    #[arg(long, value_name = "TIME")]
+    pub base_time: Option<String>,
+    /// The zone of expressions that name none, and in which times are shown.
+    #[arg(long, value_name = "ZONE")]
+    pub tz: Option<String>,
+    /// How many elapses, 5 unless told.
+    #[arg(short = 'n', long, value_name = "N")]
+    pub iterations: Option<usize>,
+    /// Read one question a line, an expression or JSON `{"expr", "tz", "base_time", "n"}`, and answer each
+    /// with one line of JSON.
+    #[arg(long)]
+    pub stdin: bool,
+}
+
+/// `tf timespan`.
+#[derive(Args, Debug)]
+pub struct TimeSpanArguments {
+    /// Lengths of time such as `5min 2s`: systemd.time(7).
+    #[arg(required = true, value_name = "SPAN")]
+    pub spans: Vec<String>,
 }
 
 /// `tf create`.

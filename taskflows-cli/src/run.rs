@@ -1,7 +1,5 @@
-use taskflows_systemd::Scope;
 use tokio::runtime::Builder;
 
-use crate::arguments::ScopeArgument;
 use crate::commands::{completion, execute, man};
 use crate::ui::{error_style, note_style};
 use crate::{App, Arguments, CliError, Config, Exit, Terminal, Ui, Verb};
@@ -25,11 +23,7 @@ pub async fn run_on(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -> Exit {
 }
 
 fn on_host(ui: &mut Ui<'_>, arguments: &Arguments, config: &Config) -> Result<Exit, CliError> {
-    let scope = match arguments.global.scope {
-        ScopeArgument::User => Scope::User,
-        ScopeArgument::System => Scope::System,
-    };
-    let app = App::connect(config, scope)?;
+    let app = App::connect(config, arguments.global.scope.into())?;
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| CliError::new(Exit::Failed, format!("could not start: {error}")))?;

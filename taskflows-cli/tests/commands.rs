@@ -275,3 +275,47 @@ fn what_goes_wrong_has_an_exit_code_and_a_remedy() {
     host.tf("create jobs.toml");
     check!(host);
 }
+
+#[test]
+fn calendars_and_lengths_of_time_are_explained() {
+    let mut host = Host::new();
+    host.tf("calendar 'Mon..Fri 09:00 Europe/Berlin' -n 2");
+    host.tf("calendar 'Sun *-*~7..1' '*-*-* 25:00' -n 1");
+    host.tf("calendar '*-02-30' '12:00 Europe/Berln' '12:00 +01:00'");
+    host.tf("calendar '*-*-* 02:30' --tz Europe/Berlin --base-time 2026-03-28T00:00:00Z -n 2 -o json");
+    host.tf("calendar hourly --tz Mars/Phobos");
+    host.answer = concat!(
+        "daily\n",
+        "{\"expr\": \"*:0/30\", \"tz\": \"Asia/Kolkata\", \"base_time\": \"2026-01-01T00:00:00Z\", \"n\": 1}\n",
+        "{\"expr\": \"12:00:05.25\", \"n\": 1}\n",
+        "{\"exp\": 1}\n",
+        "nonsense\n",
+    );
+    host.tf("calendar --stdin -n 1");
+    host.tf("timespan 1.5h '5min 2s' infinity");
+    host.tf("timespan '5 minuets' -o jsonl");
+    check!(host);
+}
+
+#[test]
+fn definitions_are_checked_and_rendered_without_a_manager() {
+    let mut host = Host::new();
+    host.manager.fail_next(ServiceError::NotFound { name: "nobody asks".into() });
+    host.tf("validate jobs.toml");
+    host.tf("validate jobs.toml -o json --include web");
+    host.tf("render jobs.toml --include 'n*'");
+    host.tf("render jobs.toml --include web -o name");
+    host.transcript = host.transcript.replace(env!("CARGO_PKG_VERSION"), "[version]");
+    insta::with_settings!({filters => vec![("Hash=[0-9a-f]{32}", "Hash=[hash]")]}, {
+        check!(host);
+    });
+}
+
+#[test]
+fn a_diff_is_a_patch() {
+    let mut host = Host::with_services();
+    host.tf("diff jobs.toml");
+    host.write("jobs.toml", &DEFINITION.replace("02:00", "03:30"));
+    host.tf("diff jobs.toml --include 'n*'");
+    check!(host);
+}

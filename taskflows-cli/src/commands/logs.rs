@@ -107,7 +107,7 @@ pub(super) fn plain_line(entry: &LogEntry, zone: &TimeZone, with_name: bool) -> 
 }
 
 /// Reads `2h` or `2h ago` as so long before now, or a date and time in the zone that times are shown in.
-fn instant(app: &App, text: &str) -> Result<Timestamp, CliError> {
+pub(super) fn instant(app: &App, text: &str) -> Result<Timestamp, CliError> {
     let length = text.strip_suffix("ago").unwrap_or(text).trim();
     if let Ok(span) = length.parse::<TimeSpan>() {
         let past = (app.now)().checked_sub(span.duration());

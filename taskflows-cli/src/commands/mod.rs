@@ -1,14 +1,19 @@
 //! One file for each command: parse, call one thing, show the result.
 
 mod act;
+mod calendar;
 mod completion;
 mod create;
+mod diff;
 mod list;
 mod logs;
 mod man;
 mod remove;
+mod render;
 mod show;
 mod status;
+mod timespan;
+mod validate;
 
 pub(crate) use completion::completion;
 pub(crate) use man::man;
@@ -24,6 +29,11 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
     match &arguments.verb {
         Verb::Create(create) => create::create(ui, app, global, create).await,
         Verb::Plan(sources) => create::plan(ui, app, global, sources).await,
+        Verb::Diff(sources) => diff::diff(ui, app, global, sources).await,
+        Verb::Validate(sources) => validate::validate(ui, app, global, sources),
+        Verb::Render(sources) => render::render(ui, app, global, sources),
+        Verb::Calendar(calendar) => calendar::calendar(ui, app, global, calendar),
+        Verb::Timespan(spans) => timespan::timespan(ui, global, spans),
         Verb::List(selector) => list::list(ui, app, global, selector).await,
         Verb::Status(selector) => status::status(ui, app, global, selector).await,
         Verb::Show(names) => show::show(ui, app, global, names).await,

@@ -5,11 +5,12 @@ use crate::output::data;
 use crate::select::{no_such_service, select};
 use crate::{App, CliError, Exit, Ui};
 
+/// A unit file of a service.
 #[derive(Serialize)]
-struct FileRow {
-    name: String,
-    file: String,
-    text: String,
+pub(super) struct FileRow {
+    pub(super) name: String,
+    pub(super) file: String,
+    pub(super) text: String,
 }
 
 /// Shows the unit files as they stand on disk.
@@ -28,7 +29,13 @@ pub(super) async fn show(
         let row = |(file, text): (String, String)| FileRow { name: name.to_string(), file, text };
         rows.extend(units.files.into_iter().map(row));
     }
-    match global.output {
+    show_files(ui, global.output, &rows)?;
+    Ok(Exit::Ok)
+}
+
+/// Shows unit files one after the other, as names, or as data.
+pub(super) fn show_files(ui: &mut Ui<'_>, format: Format, rows: &[FileRow]) -> Result<(), CliError> {
+    match format {
         Format::Table | Format::Wide => {
             for (index, row) in rows.iter().enumerate() {
                 let gap = if index == 0 { "" } else { "\n" };
@@ -36,11 +43,11 @@ pub(super) async fn show(
             }
         }
         Format::Name => {
-            for row in &rows {
+            for row in rows {
                 writeln!(ui.out, "{}", row.file)?;
             }
         }
-        format => data(ui, format, &rows)?,
+        format => data(ui, format, rows)?,
     }
-    Ok(Exit::Ok)
+    Ok(())
 }

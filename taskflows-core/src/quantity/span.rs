@@ -185,6 +185,13 @@ pub struct ParseTimeSpanError {
     reason: &'static str,
 }
 
+impl ParseTimeSpanError {
+    /// Returns what is wrong, without the text.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

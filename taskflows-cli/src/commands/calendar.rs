@@ -1,0 +1,179 @@
+use std::io::{BufRead, BufReader};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use taskflows_core::schedule::CalendarSpec;
+
+use super::logs::instant;
+use crate::arguments::{CalendarArguments, Format, Global};
+use crate::output::data;
+use crate::ui::harmless;
+use crate::{App, CliError, Exit, Ui, show};
+
+/// So many elapses are shown where nothing else is asked for.
+const DEFAULT_ELAPSES: usize = 5;
+
+/// More elapses than these are a mistake, which would only fill memory.
+const MOST_ELAPSES: usize = 10_000;
+
+/// One question of `--stdin`: a plain line is an expression, one that begins with `{` is JSON.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    expr: String,
+    tz: Option<String>,
+    base_time: Option<String>,
+    n: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    expr: String,
+    valid: bool,
+    normalized: Option<String>,
+    /// RFC 3339 in UTC, to the microsecond.
+    next: Vec<Timestamp>,
+    error: Option<Wrong>,
+}
+
+#[derive(Serialize)]
+struct Wrong {
+    message: String,
+    /// The byte of the expression at which reading stopped.
+    offset: Option<usize>,
+}
+
+/// What holds for every question that does not say otherwise.
+struct Defaults {
+    base: Timestamp,
+    zone: Option<TimeZone>,
+    elapses: usize,
+}
+
+pub(super) fn calendar(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    arguments: &CalendarArguments,
+) -> Result<Exit, CliError> {
+    let zone = arguments.tz.as_deref().map(|name| app.zones.named(name)).transpose();
+    let zone = zone.map_err(|error| CliError::new(Exit::Usage, format!("--tz: {error}")))?;
+    let base = arguments.base_time.as_deref().map(|text| instant(app, text)).transpose()?;
+    let defaults = Defaults {
+        base: base.unwrap_or_else(|| (app.now)()),
+        zone,
+        elapses: arguments.iterations.unwrap_or(DEFAULT_ELAPSES).min(MOST_ELAPSES),
+    };
+    if arguments.stdin {
+        return answer_lines(ui, app, &defaults);
+    }
+    let answers: Vec<Answer> =
+        arguments.expressions.iter().map(|expression| answer(app, &defaults, expression)).collect();
+    match global.output {
+        Format::Table | Format::Wide | Format::Name => {
+            for (index, one) in answers.iter().enumerate() {
+                if index > 0 {
+                    writeln!(ui.out)?;
+                }
+                show_answer(ui, app, &defaults, one)?;
+            }
+        }
+        format => data(ui, format, &answers)?,
+    }
+    Ok(if answers.iter().all(|answer| answer.valid) { Exit::Ok } else { Exit::Usage })
+}
+
+/// Answers one question a line, each with one line of JSON, as soon as it is asked.
+fn answer_lines(ui: &mut Ui<'_>, app: &App, defaults: &Defaults) -> Result<Exit, CliError> {
+    let mut lines = BufReader::new(&mut *ui.input);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if lines.read_until(b'\n', &mut line)? == 0 {
+            return Ok(Exit::Ok);
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end_matches(['\n', '\r']);
+        let one = match text.starts_with('{') {
+            true => asked(app, defaults, text),
+            false => answer(app, defaults, text),
+        };
+        let json = serde_json::to_string(&one)
+            .map_err(|error| CliError::new(Exit::Failed, format!("could not write the answer: {error}")))?;
+        writeln!(ui.out, "{json}")?;
+        ui.out.flush()?;
+    }
+}
+
+fn asked(app: &App, defaults: &Defaults, json: &str) -> Answer {
+    let question: Question = match serde_json::from_str(json) {
+        Ok(question) => question,
+        Err(error) => return refused("", format!("not a question: {error}"), None),
+    };
+    let zone = match question.tz.as_deref().map(|name| app.zones.named(name)).transpose() {
+        Ok(zone) => zone.or_else(|| defaults.zone.clone()),
+        Err(error) => return refused(&question.expr, format!("tz: {error}"), None),
+    };
+    let base = match question.base_time.as_deref().map(|text| instant(app, text)).transpose() {
+        Ok(base) => base.unwrap_or(defaults.base),
+        Err(error) => return refused(&question.expr, format!("base_time: {error}"), None),
+    };
+    let elapses = question.n.unwrap_or(defaults.elapses).min(MOST_ELAPSES);
+    answer(app, &Defaults { base, zone, elapses }, &question.expr)
+}
+
+fn refused(expression: &str, message: String, offset: Option<usize>) -> Answer {
+    let error = Some(Wrong { message, offset });
+    Answer { expr: expression.to_owned(), valid: false, normalized: None, next: Vec::new(), error }
+}
+
+fn answer(app: &App, defaults: &Defaults, expression: &str) -> Answer {
+    let spec: CalendarSpec = match expression.parse() {
+        Ok(spec) => spec,
+        Err(error) => {
+            let error: taskflows_core::schedule::ParseCalendarError = error;
+            return refused(expression, error.message().to_owned(), Some(error.offset()));
+        }
+    };
+    let zone = match (&defaults.zone, spec.zone_name()) {
+        (Some(zone), None) => Ok(zone.clone()),
+        _ => app.zones.resolve(&spec),
+    };
+    let zone = match zone {
+        Ok(zone) => zone,
+        Err(error) => {
+            let offset = expression.rfind(spec.zone_name().unwrap_or_default());
+            return refused(expression, error.to_string(), offset);
+        }
+    };
+    Answer {
+        expr: expression.to_owned(),
+        valid: true,
+        normalized: Some(spec.to_string()),
+        next: spec.upcoming(defaults.base, &zone).take(defaults.elapses).collect(),
+        error: None,
+    }
+}
+
+fn show_answer(ui: &mut Ui<'_>, app: &App, defaults: &Defaults, answer: &Answer) -> Result<(), CliError> {
+    writeln!(ui.out, "{}", harmless(&answer.expr))?;
+    if let Some(error) = &answer.error {
+        if let Some(offset) = error.offset {
+            let before = answer.expr.get(..offset).unwrap_or_default();
+            writeln!(ui.out, "{}^", " ".repeat(harmless(before).chars().count()))?;
+        }
+        writeln!(ui.out, "     invalid: {}", error.message)?;
+        return Ok(());
+    }
+    writeln!(ui.out, "  normalized: {}", answer.normalized.as_deref().unwrap_or_default())?;
+    if answer.next.is_empty() {
+        writeln!(ui.out, "        next: never")?;
+    }
+    for (index, time) in answer.next.iter().enumerate() {
+        let title = if index == 0 { "next:" } else { "" };
+        let zone = defaults.zone.as_ref().unwrap_or(&app.display);
+        writeln!(ui.out, "  {title:>11} {}", show::full(*time, zone))?;
+    }
+    Ok(())
+}

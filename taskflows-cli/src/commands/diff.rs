@@ -1,0 +1,49 @@
+use similar::TextDiff;
+use taskflows_core::FileChange;
+
+use super::remark_interruption;
+use crate::arguments::{Global, SourceArguments};
+use crate::definitions::load;
+use crate::ui::harmless;
+use crate::{App, CliError, Exit, Ui};
+
+/// How many lines around a change are shown.
+const AROUND: usize = 3;
+
+/// Shows what `create` would change in unit files as a patch.
+pub(super) async fn diff(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    sources: &SourceArguments,
+) -> Result<Exit, CliError> {
+    remark_interruption(ui, app);
+    let services = load(ui, app, sources)?;
+    let plan = app.services.plan(&services).await?;
+    for file in plan.files() {
+        show_patch(ui, file)?;
+    }
+    if plan.is_empty() && global.verbose > 0 {
+        ui.remark("Nothing to change.");
+    }
+    Ok(if plan.is_empty() { Exit::Ok } else { Exit::Pending })
+}
+
+fn show_patch(ui: &mut Ui<'_>, file: &FileChange) -> Result<(), CliError> {
+    let side = |text: &Option<String>, side: &str| match text {
+        Some(_) => format!("{side}/{}", file.file),
+        None => "/dev/null".to_owned(),
+    };
+    let (before, after) =
+        (file.before.as_deref().unwrap_or_default(), file.after.as_deref().unwrap_or_default());
+    let difference = TextDiff::from_lines(before, after);
+    let patch = difference
+        .unified_diff()
+        .context_radius(AROUND)
+        .header(&side(&file.before, "a"), &side(&file.after, "b"))
+        .to_string();
+    for line in patch.lines() {
+        writeln!(ui.out, "{}", harmless(line))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+use serde::Serialize;
+use taskflows_core::Service;
+
+use crate::arguments::{Format, Global, SourceArguments};
+use crate::definitions::load;
+use crate::output::data;
+use crate::{App, CliError, Exit, Ui};
+
+#[derive(Serialize)]
+struct ValidRow {
+    name: String,
+    source: Option<String>,
+}
+
+/// Reads definitions and says whether they are right; no manager is asked and nothing is changed.
+pub(super) fn validate(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    sources: &SourceArguments,
+) -> Result<Exit, CliError> {
+    let services = load(ui, app, sources)?;
+    let row = |service: &Service| ValidRow {
+        name: service.name.to_string(),
+        source: service.source.as_ref().map(|source| source.as_str().to_owned()),
+    };
+    match global.output {
+        Format::Table | Format::Wide => {
+            let plural = if services.len() == 1 { "service is" } else { "services are" };
+            ui.remark(format!("{} {plural} defined, and right.", services.len()));
+        }
+        Format::Name => {
+            for service in &services {
+                writeln!(ui.out, "{}", service.name)?;
+            }
+        }
+        format => data(ui, format, &services.iter().map(row).collect::<Vec<_>>())?,
+    }
+    Ok(Exit::Ok)
+}
