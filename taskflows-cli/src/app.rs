@@ -52,7 +52,7 @@ impl App {
         let manager = SystemdServiceManager::new(SystemdSettings {
             scope,
             unit_directory: unit_directory(config, scope)?,
-            state_directory: state_directory(config)?,
+            state_directory: state_directory(config, scope)?,
             bus: bus(config, scope),
             journal: JournalSource {
                 directory: config.journal_directory.clone(),
@@ -107,7 +107,7 @@ fn no_home() -> CliError {
         .hint("set HOME to your home directory")
 }
 
-fn state_directory(config: &Config) -> Result<PathBuf, CliError> {
+fn state_directory(config: &Config, scope: Scope) -> Result<PathBuf, CliError> {
     let shared = Path::new(SHARED_DATA);
     let writable = || rustix::fs::access(shared, rustix::fs::Access::WRITE_OK).is_ok();
     if let Some(path) = &config.data_directory {
@@ -116,7 +116,16 @@ fn state_directory(config: &Config) -> Result<PathBuf, CliError> {
     if writable() {
         return Ok(shared.into());
     }
-    config.state_home.as_ref().map(|path| path.join("taskflows")).ok_or_else(no_home)
+    match (&config.state_home, scope) {
+        (Some(path), _) => Ok(path.join("taskflows")),
+        // As a unit of the system runs, without a home.
+        (None, Scope::System) => Ok("/var/lib/taskflows".into()),
+        (None, Scope::User) => Err(CliError::new(
+            Exit::Usage,
+            "neither HOME nor XDG_STATE_HOME is set, so there is no place for what is kept between commands",
+        )
+        .hint("set HOME to your home directory, or TASKFLOWS_DATA_DIR")),
+    }
 }
 
 fn runtime_directory(config: &Config) -> PathBuf {
@@ -146,15 +155,12 @@ fn linger_hint(scope: Scope) -> Option<String> {
 
 fn unreachable_hint(config: &Config, scope: Scope) -> String {
     let uid = rustix::process::getuid().as_raw();
-    match (scope, &config.runtime_directory, config.chosen_bus()) {
-        (Scope::System, _, _) => "is systemd the init of this machine? containers often have none".to_owned(),
-        (Scope::User, _, Some(_)) => {
+    match (scope, config.chosen_bus()) {
+        (Scope::System, _) => "is systemd the init of this machine? containers often have none".to_owned(),
+        (Scope::User, Some(_)) => {
             "DBUS_SESSION_BUS_ADDRESS names this bus; unset it to use the one of XDG_RUNTIME_DIR".to_owned()
         }
-        (Scope::User, None, None) => format!(
-            "XDG_RUNTIME_DIR is not set; after `su` or in a cron job: export XDG_RUNTIME_DIR=/run/user/{uid}"
-        ),
-        (Scope::User, Some(_), None) => format!(
+        (Scope::User, None) => format!(
             "no manager runs for this user; `loginctl enable-linger` starts it now and at boot \
              (or, as root: systemctl start user@{uid}.service)"
         ),

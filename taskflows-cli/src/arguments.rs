@@ -112,7 +112,7 @@ pub enum Verb {
     /// List services with their last and next run.
     #[command(visible_alias = "ls", before_help = "Examples:\n  tf list\n  tf list 'web-*' -o json\n")]
     List(OptionalSelector),
-    /// Show how services stand now, as the manager has it; exit 3 where one does not run.
+    /// Show how services stand now, as the manager has it; exit 3 where the one that is named does not run.
     #[command(before_help = "Examples:\n  tf status\n  tf status backup\n")]
     Status(OptionalSelector),
     /// Show the unit files of services.

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use taskflows_core::{Format, NamePattern, Service, ServiceName, Source, read};
+use taskflows_core::{DefinitionError, Format, NamePattern, Service, ServiceName, Source, read};
 
 use crate::arguments::SourceArguments;
 use crate::{App, CliError, Exit, Ui};
@@ -27,12 +27,7 @@ pub(crate) fn load(
     let mut places: HashMap<ServiceName, String> = HashMap::new();
     for path in expand(&arguments.files)? {
         let source = open(ui, &path)?;
-        let definition = read(&source, &app.zones).map_err(|error| CliError {
-            exit: Exit::Usage,
-            message: error.render(ui.colour).trim_end().to_owned(),
-            hint: None,
-            is_report: true,
-        })?;
+        let definition = read(&source, &app.zones).map_err(|error| wrong(&error, ui.colour))?;
         if let Some(warnings) = definition.render_warnings(ui.colour) {
             ui.remark(warnings.trim_end());
         }
@@ -86,8 +81,17 @@ fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     Ok(files)
 }
 
+/// The report of a definition that is wrong.
+fn wrong(error: &DefinitionError, colour: bool) -> CliError {
+    CliError { is_report: true, ..CliError::new(Exit::Usage, error.render(colour).trim_end()) }
+}
+
 fn format_of(path: &Path) -> Option<Format> {
     Format::from_path(path.to_str()?)
+}
+
+fn too_large(what: &str, size: &str) -> CliError {
+    CliError::new(Exit::Usage, format!("{what} has {size} bytes; a definition has at most {LARGEST}"))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
@@ -97,16 +101,18 @@ fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
 fn open(ui: &mut Ui<'_>, path: &Path) -> Result<Source, CliError> {
     if path.as_os_str() == "-" {
         let mut bytes = Vec::new();
-        let read = (&mut *ui.input).take(LARGEST).read_to_end(&mut bytes);
+        let read = (&mut *ui.input).take(LARGEST + 1).read_to_end(&mut bytes);
         read.map_err(|error| unreadable(Path::new("stdin"), &error))?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(too_large("stdin", "more"));
+        }
         let base = std::env::current_dir().map_err(|error| unreadable(Path::new("."), &error))?;
         let format = Format::guess(&String::from_utf8_lossy(&bytes));
         return source("<stdin>", bytes, format, &base, ui.colour);
     }
     let size = fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
     if size > LARGEST {
-        let message = format!("{} has {size} bytes; a definition has at most {LARGEST}", path.display());
-        return Err(CliError::new(Exit::Usage, message));
+        return Err(too_large(&path.display().to_string(), &size.to_string()));
     }
     let Some(format) = format_of(path) else {
         let message = format!(
@@ -117,18 +123,14 @@ fn open(ui: &mut Ui<'_>, path: &Path) -> Result<Source, CliError> {
             .hint("pass it on stdin (`tf create -`) to have its format guessed"));
     };
     let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
-    let absolute = std::path::absolute(path).map_err(|error| unreadable(path, &error))?;
+    // One file has one name from wherever it is named, or its units would change with the way to it.
+    let absolute = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
     let base = absolute.parent().unwrap_or(Path::new("/")).to_owned();
     let shown = path.display().to_string();
     Ok(source(&shown, bytes, format, &base, ui.colour)?.with_origin(absolute.display().to_string()))
 }
 
 fn source(name: &str, bytes: Vec<u8>, format: Format, base: &Path, colour: bool) -> Result<Source, CliError> {
-    let source = Source::from_bytes(name, bytes, format).map_err(|error| CliError {
-        exit: Exit::Usage,
-        message: error.render(colour).trim_end().to_owned(),
-        hint: None,
-        is_report: true,
-    })?;
+    let source = Source::from_bytes(name, bytes, format).map_err(|error| wrong(&error, colour))?;
     Ok(source.with_base(base.display().to_string()))
 }

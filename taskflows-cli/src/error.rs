@@ -16,12 +16,14 @@ pub struct CliError {
     pub hint: Option<String>,
     /// The message is a rendered report of its own and needs no `error:` before it.
     pub is_report: bool,
+    /// Who read the output went away, which is no failure: `tf list | head -1`.
+    pub is_reader_gone: bool,
 }
 
 impl CliError {
     /// Makes an error with a message alone.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hint: None, is_report: false }
+        Self { exit, message: message.into(), hint: None, is_report: false, is_reader_gone: false }
     }
 
     /// Adds what can be done about it.
@@ -83,7 +85,7 @@ impl From<ServiceError> for CliError {
             ServiceError::Busy { .. } => Some("wait for the other command, or end it".to_owned()),
             _ => None,
         };
-        Self { exit: exit_of(&error), message: chain(&error), hint, is_report: false }
+        Self { exit: exit_of(&error), message: chain(&error), hint, ..Self::new(Exit::Failed, "") }
     }
 }
 
@@ -94,12 +96,13 @@ impl From<LogError> for CliError {
             "add yourself to the group `systemd-journal`, or keep journals per user (Storage=persistent)"
                 .to_owned()
         });
-        Self { exit: Exit::Failed, message, hint, is_report: false }
+        Self { hint, ..Self::new(Exit::Failed, message) }
     }
 }
 
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
-        Self::new(Exit::Failed, format!("could not write the output: {error}"))
+        let is_reader_gone = error.kind() == std::io::ErrorKind::BrokenPipe;
+        Self { is_reader_gone, ..Self::new(Exit::Failed, format!("could not write the output: {error}")) }
     }
 }

@@ -29,10 +29,18 @@ fn on_host(ui: &mut Ui<'_>, arguments: &Arguments, config: &Config) -> Result<Ex
         runtime.map_err(|error| CliError::new(Exit::Failed, format!("could not start: {error}")))?;
     let exit = runtime.block_on(async {
         tokio::select! {
+            // First, so that what is read from a terminal before anything is asked of the manager is read
+            // while Ctrl-C still ends the process by itself.
+            biased;
             exit = run_on(ui, &app, arguments) => exit,
             _ = tokio::signal::ctrl_c() => Exit::Interrupted,
         }
     });
+    if exit == Exit::Interrupted && app.services.is_interrupted() {
+        ui.remark(
+            "interrupted; the next command that changes anything finishes this change or takes it back",
+        );
+    }
     // A blocked read of the disk must not keep the command from ending.
     runtime.shutdown_background();
     Ok(exit)
@@ -46,9 +54,9 @@ fn end(ui: &mut Ui<'_>, result: Result<Exit, CliError>) -> Exit {
     }
 }
 
-/// Tells an error and returns its exit code. A reader that is gone (`tf list | head -1`) wants no report.
+/// Tells an error and returns its exit code. A reader that is gone wants no report.
 fn report(ui: &mut Ui<'_>, error: &CliError) -> Exit {
-    if error.message.contains("Broken pipe") {
+    if error.is_reader_gone {
         return Exit::Ok;
     }
     let (red, cyan) = (error_style(), note_style());

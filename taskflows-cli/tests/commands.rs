@@ -312,6 +312,34 @@ fn definitions_are_checked_and_rendered_without_a_manager() {
 }
 
 #[test]
+fn an_error_that_speaks_of_a_broken_pipe_is_an_error() {
+    let mut host = Host::new();
+    host.write(
+        "jobs.toml",
+        "[[services]]\nname = \"a\"\nstart_command = \"x\"\ndescriptoin = \"Broken pipe\"\n",
+    );
+    host.tf("validate jobs.toml");
+    assert!(host.transcript.ends_with("= Usage\n\n"), "{}", host.transcript);
+}
+
+#[test]
+fn a_file_has_one_name_however_it_is_named() {
+    let mut host = Host::with_services();
+    std::fs::create_dir(host.files.path().join("sub")).unwrap();
+    host.tf("plan sub/../jobs.toml");
+    assert!(host.transcript.ends_with("= Ok\n\n"), "{}", host.transcript);
+}
+
+#[test]
+fn a_definition_on_stdin_is_never_cut() {
+    let mut host = Host::new();
+    let text = format!("services:\n{}", "# a line of a comment\n".repeat(800_000));
+    host.answer = Box::leak((text + "  - {name: a, start_command: x}\n").into_boxed_str());
+    host.tf("validate -");
+    assert!(host.transcript.contains("stdin has more bytes"), "{}", host.transcript);
+}
+
+#[test]
 fn a_diff_is_a_patch() {
     let mut host = Host::with_services();
     host.tf("diff jobs.toml");

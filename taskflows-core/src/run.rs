@@ -44,16 +44,19 @@ pub enum Outcome {
     Failed(RunEnd),
     /// A condition was not met, so it did not start.
     Skipped,
+    /// The manager it ran under is gone and left no word of its end: it may have been cut off.
+    Unknown,
 }
 
 impl Outcome {
-    /// Returns one word for it: `running`, `ok`, `failed`, `skipped`.
+    /// Returns one word for it: `running`, `ok`, `failed`, `skipped`, `unknown`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Running => "running",
             Self::Succeeded => "ok",
             Self::Failed(_) => "failed",
             Self::Skipped => "skipped",
+            Self::Unknown => "unknown",
         }
     }
 }

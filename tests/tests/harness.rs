@@ -23,7 +23,8 @@ fn a_private_manager_runs_units_and_keeps_their_lines() {
 
     let unit_directory = manager.unit_directory();
     let unit = |name: &str, text: &str| std::fs::write(unit_directory.join(name), text).unwrap();
-    unit("tick.service", "[Service]\nType=oneshot\nExecStart=echo the line of tick\n");
+    // It lives on for a moment: journald takes the unit of a line from the process that wrote it.
+    unit("tick.service", "[Service]\nType=oneshot\nExecStart=sh -c 'echo the line of tick; sleep 1'\n");
     unit("tick.timer", "[Timer]\nOnActiveSec=100ms\nAccuracySec=1ms\n");
     manager.systemctl(&["daemon-reload"]).expect(0);
     manager.systemctl(&["start", "tick.timer"]).expect(0);

@@ -5,7 +5,7 @@ use std::fs;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use taskflows_tests::LiveManager;
+use taskflows_tests::{LiveManager, wait_until};
 
 /// Pieces that some layer on the way might change.
 const PIECES: [&str; 34] = [
@@ -137,4 +137,20 @@ fn no_field_becomes_a_directive() {
         assert_eq!(manager.property("taskflows-victim.service", "ExecStartPre"), "", "{key}");
         manager.tf(&["remove", "victim"]).expect(0);
     }
+}
+
+#[test]
+fn a_program_runs_from_a_path_with_odd_characters() {
+    let manager = LiveManager::start();
+    let directory = manager.home().join("a$b ${HOME} 50%");
+    fs::create_dir(&directory).unwrap();
+    let program = directory.join("run");
+    std::os::unix::fs::symlink("/bin/echo", &program).unwrap();
+    let argv = serde_json::json!([program, "$HOME ran"]);
+    let definition = serde_json::json!({"services": [{"name": "odd", "start_command": argv}]});
+    manager.tf_with(&["create", "-"], &definition.to_string()).expect(0);
+    manager.tf(&["start", "odd", "--wait"]).expect(0);
+    wait_until("its line is in the journal", std::time::Duration::from_secs(10), || {
+        manager.tf(&["logs", "odd"]).stdout.contains("$HOME ran")
+    });
 }

@@ -484,3 +484,46 @@ watchdog = { interval = "1s", restart_on_hang = false }
     assert!(status.contains("did not answer its watchdog in time"), "{status}");
     manager.tf(&["remove", "hangs", "--yes"]).expect(0);
 }
+
+#[test]
+fn to_wait_for_a_run_under_way_is_to_wait_for_its_end() {
+    let manager = LiveManager::start();
+    let file = manager.write(
+        "jobs.toml",
+        r#"
+[[services]]
+name = "slow"
+start_command = ["sh", "-c", "sleep 2; exit 3"]
+
+[[services]]
+name = "by-hand"
+start_command = "true"
+start_schedule = { start_on = "command", period = "1h", relative_to = "start" }
+"#,
+    );
+    manager.tf(&["create", &file]).expect(0);
+    manager.tf(&["start", "slow"]).expect(0);
+    let told = manager.tf(&["start", "slow", "--wait"]).expect(1).stderr;
+    assert!(told.contains("exit code 3"), "{told}");
+    // Its timer has elapsed and waits for the first start, which is not "never".
+    let listed = manager.tf(&["list", "by-hand"]).expect(0).stdout;
+    assert!(!listed.contains("never"), "{listed}");
+    manager.tf(&["remove", "*", "--yes"]).expect(0);
+}
+
+#[test]
+fn a_run_that_ended_with_its_manager_is_not_called_good() {
+    let mut manager = LiveManager::start();
+    let file = manager.write("jobs.toml", "[[services]]\nname = \"cut\"\nstart_command = \"sleep 300\"\n[[services]]\nname = \"other\"\nstart_command = \"true\"\n");
+    manager.tf(&["create", &file]).expect(0);
+    manager.tf(&["start", "cut"]).expect(0);
+    wait_until("the journal tells of the start", SOON, || {
+        manager.tf(&["list", "cut"]).stdout.contains("running for")
+    });
+    assert!(manager.command("kill").args(["-KILL", &manager.pid().to_string()]).status().unwrap().success());
+    manager.reboot();
+    manager.tf(&["start", "other", "--wait"]).expect(0);
+    wait_until("the journal tells of the new manager", SOON, || {
+        manager.tf(&["list", "cut"]).stdout.contains("unknown")
+    });
+}

@@ -15,6 +15,7 @@ pub trait LogReader: Send + Sync {
     async fn read(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError>;
 
     /// Returns the entries that [`LogReader::read`] would return, and then each new one as it is written.
+    /// With `since`, all entries from then on are returned, however many `lines` allows.
     ///
     /// What the receiver does not take waits in the log, not in memory. An error is the last item; where
     /// there is none, the log itself came to an end.

@@ -75,6 +75,9 @@ fn check_program(program: &str) -> Result<(), CommandError> {
     if !program.starts_with('/') && program.starts_with(['@', '-', ':', '+', '!', '|', '~']) {
         return error("systemd gives its first character a meaning of its own; write an absolute path");
     }
+    if program.contains(['"', '\'', '\\']) {
+        return error("systemd takes no quote or backslash in the path of a program");
+    }
     if program.chars().any(char::is_control) || program.trim() != program {
         return error("it holds a control character, or begins or ends with a space");
     }
@@ -191,6 +194,7 @@ mod tests {
 
     #[test]
     fn what_names_no_program_is_refused() {
+        assert!(CommandLine::from_argv(["/opt/it's/run"]).is_err());
         for argv in [
             vec![""],
             vec![],

@@ -205,6 +205,12 @@ pub async fn log_reader(reader: &dyn LogReader, service: &ServiceName) {
     assert!(reader.read(&LogQuery { since: after, ..query.clone() }).await.unwrap().is_empty());
     assert_eq!(reader.read(&LogQuery { until: after, ..query.clone() }).await.unwrap(), all);
 
+    let earlier = Some(all[0].time.checked_sub(SignedDuration::from_secs(1)).expect("a time"));
+    let newest_since = LogQuery { lines: Some(2), since: earlier, ..query.clone() };
+    assert_eq!(reader.read(&newest_since).await.unwrap(), newest, "the newest also where there is a first");
+    let newest_until = LogQuery { lines: Some(2), until: after, ..query.clone() };
+    assert_eq!(reader.read(&newest_until).await.unwrap(), newest, "and where there is a last");
+
     let other = LogQuery { services: vec![name("contract-nobody")], ..LogQuery::default() };
     assert!(reader.read(&other).await.unwrap().is_empty(), "another's lines are not among them");
 

@@ -1,6 +1,9 @@
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use taskflows_core::effects::ServiceError;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use zbus::connection::Builder;
 
@@ -12,8 +15,14 @@ use crate::Scope;
 pub(crate) struct Bus {
     pub(super) connection: zbus::Connection,
     pub(super) limits: Limits,
+    /// As many calls as may wait for an answer at the same time.
+    calls: Arc<Semaphore>,
     scope: Scope,
 }
+
+/// So many calls wait for an answer at the same time: enough that the manager never waits for us, fewer than
+/// the 128 a system bus allows one connection, and few enough for our memory.
+const AT_ONCE: usize = 100;
 
 impl Bus {
     /// Connects to the manager of `scope` through the message bus at `address`.
@@ -28,8 +37,8 @@ impl Bus {
                 operation: format!("connect to the {scope} manager"),
                 limit,
             })?
-            .map_err(|source| ServiceError::Unreachable { what: manager_of(scope), source: source.into() })?;
-        Ok(Self { connection, limits, scope })
+            .map_err(|source| unreachable(scope, source))?;
+        Ok(Self { connection, limits, calls: Arc::new(Semaphore::new(AT_ONCE)), scope })
     }
 
     /// Tells whether the other end is gone.
@@ -52,18 +61,34 @@ impl Bus {
         manager_of(self.scope)
     }
 
-    /// Waits for `call` at most `limit`.
+    /// Waits for `call` at most `limit` from when its turn has come.
     pub(super) async fn within<T>(
         &self,
         limit: Duration,
         operation: &str,
         call: impl Future<Output = zbus::Result<T>>,
     ) -> Result<T, ServiceError> {
+        // It is never closed.
+        let _turn = self.calls.acquire().await;
         match timeout(limit, call).await {
             Ok(result) => result.map_err(|error| self.translate(operation, error)),
             Err(_) => Err(ServiceError::TimedOut { operation: operation.to_owned(), limit }),
         }
     }
+}
+
+fn unreachable(scope: Scope, error: zbus::Error) -> ServiceError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(one) = cause {
+        let denied =
+            one.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::PermissionDenied);
+        if denied {
+            let operation = format!("connect to {}", manager_of(scope));
+            return ServiceError::PermissionDenied { operation, source: error.into() };
+        }
+        cause = one.source();
+    }
+    ServiceError::Unreachable { what: manager_of(scope), source: error.into() }
 }
 
 fn manager_of(scope: Scope) -> String {

@@ -1,41 +1,46 @@
 use taskflows_core::effects::ServiceError;
-use zbus::fdo;
+use zbus::DBusError;
 
 use super::connect::Bus;
 
 impl Bus {
     /// Puts what zbus says of a failed call into the words of the domain.
     pub(super) fn translate(&self, operation: &str, error: zbus::Error) -> ServiceError {
-        let operation = operation.to_owned();
         match error {
             zbus::Error::MethodError(name, text, _) => {
-                method_error(&operation, name.as_str(), text.unwrap_or_default())
+                self.method_error(operation, name.as_str(), text.unwrap_or_default())
             }
-            zbus::Error::FDO(error) => match *error {
-                fdo::Error::AccessDenied(_)
-                | fdo::Error::AuthFailed(_)
-                | fdo::Error::InteractiveAuthorizationRequired(_) => {
-                    ServiceError::PermissionDenied { operation, source: error }
-                }
-                fdo::Error::NoReply(_) | fdo::Error::Disconnected(_) | fdo::Error::ServiceUnknown(_) => {
-                    ServiceError::ConnectionLost { what: self.what(), operation, source: error }
-                }
-                other => ServiceError::Refused { operation, reason: other.to_string() },
-            },
-            zbus::Error::InputOutput(_) => {
-                ServiceError::ConnectionLost { what: self.what(), operation, source: Box::new(error) }
+            zbus::Error::FDO(error) => {
+                let text = error.description().unwrap_or_default().to_owned();
+                self.method_error(operation, error.name().as_str(), text)
             }
-            other => ServiceError::Refused { operation, reason: other.to_string() },
+            zbus::Error::InputOutput(_) => self.lost(operation, Box::new(error)),
+            other => ServiceError::Refused { operation: operation.to_owned(), reason: other.to_string() },
         }
     }
-}
 
-fn method_error(operation: &str, name: &str, text: String) -> ServiceError {
-    let reason = if text.is_empty() { name.to_owned() } else { text };
-    match name.rsplit('.').next() {
-        Some("AccessDenied" | "InteractiveAuthorizationRequired") => {
-            ServiceError::PermissionDenied { operation: operation.to_owned(), source: reason.into() }
+    /// Sorts an error by its name on the bus. Source: org.freedesktop.systemd1(5), and the errors of the
+    /// D-Bus specification.
+    fn method_error(&self, operation: &str, name: &str, text: String) -> ServiceError {
+        let reason = if text.is_empty() { name.to_owned() } else { text };
+        let operation = operation.to_owned();
+        if name.contains(".Spawn.") {
+            return ServiceError::Unreachable { what: self.what(), source: reason.into() };
         }
-        _ => ServiceError::Refused { operation: operation.to_owned(), reason },
+        match name.rsplit('.').next().unwrap_or(name) {
+            "AccessDenied" | "InteractiveAuthorizationRequired" | "AuthFailed" => {
+                ServiceError::PermissionDenied { operation, source: reason.into() }
+            }
+            "ServiceUnknown" | "NameHasNoOwner" => {
+                ServiceError::Unreachable { what: self.what(), source: reason.into() }
+            }
+            "NoReply" | "Disconnected" | "Timeout" | "TimedOut" => self.lost(&operation, reason.into()),
+            "NoSuchUnit" => ServiceError::NotFound { name: operation },
+            _ => ServiceError::Refused { operation, reason },
+        }
+    }
+
+    fn lost(&self, operation: &str, source: Box<dyn std::error::Error + Send + Sync>) -> ServiceError {
+        ServiceError::ConnectionLost { what: self.what(), operation: operation.to_owned(), source }
     }
 }

@@ -17,10 +17,6 @@ const OBJECT: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
-/// So many calls wait for an answer at the same time: enough that the manager never waits for us, and few
-/// enough for its queue and our memory.
-pub(crate) const AT_ONCE: usize = 128;
-
 /// Every unit that may be ours; whether it is, its file tells.
 const PATTERN: &str = "*taskflows-*";
 
@@ -138,11 +134,7 @@ impl Bus {
         method: &str,
         units: &[String],
     ) -> Vec<Result<OwnedObjectPath, ServiceError>> {
-        let mut answers = Vec::with_capacity(units.len());
-        for some in units.chunks(AT_ONCE) {
-            answers.extend(join_all(some.iter().map(|unit| self.queue(method, unit))).await);
-        }
-        answers
+        join_all(units.iter().map(|unit| self.queue(method, unit))).await
     }
 
     /// Forgets that `unit` failed.

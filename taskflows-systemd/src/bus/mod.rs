@@ -9,7 +9,7 @@ mod watch;
 use std::time::Duration;
 
 pub(crate) use connect::Bus;
-pub(crate) use manager::{AT_ONCE, Unit, Units, Value, realtime};
+pub(crate) use manager::{Unit, Units, Value, realtime};
 pub(crate) use path::unit_path;
 pub(crate) use watch::{Properties, Watch};
 

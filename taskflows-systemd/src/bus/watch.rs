@@ -107,14 +107,14 @@ impl Watch {
     /// Waits for the end of a job.
     ///
     /// # Errors
-    /// When it does not end within the limit, or the connection does.
+    /// When it does not end within `limit`, or the connection does.
     pub(crate) async fn job(
         &self,
         bus: &Bus,
         operation: &str,
         job: &OwnedObjectPath,
+        limit: Duration,
     ) -> Result<JobResult, ServiceError> {
-        let limit = bus.limits.job;
         let result = self.until(limit, |state| state.jobs.get(job.as_str()).cloned()).await;
         result.ok_or_else(|| self.silence(bus, operation, limit))
     }

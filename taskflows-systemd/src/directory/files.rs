@@ -6,10 +6,7 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, fsync, open, openat};
 use taskflows_core::effects::ServiceError;
 
-use crate::unit::Mark;
-
-/// The most bytes of a unit file; what we write is far shorter.
-const MOST: usize = 1 << 20;
+use crate::unit::{MOST_UNIT_BYTES, Mark};
 
 /// The text of a unit file that is ours, and its mark.
 #[derive(Clone, Debug)]
@@ -83,7 +80,7 @@ fn read_whole(mut file: File) -> io::Result<Vec<u8>> {
         if read < buffer.len() {
             return Ok(bytes);
         }
-        if bytes.len() > MOST {
+        if bytes.len() > MOST_UNIT_BYTES {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
     }

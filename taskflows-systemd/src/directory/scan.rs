@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::fd::OwnedFd;
 use taskflows_core::effects::ServiceError;
 use taskflows_core::{NamePattern, ServiceName, UnitFiles};
 
@@ -87,29 +88,49 @@ impl UnitDirectory {
         Some(read_unit(&directory, &self.path, &unit.to_string()).ok()??.text)
     }
 
-    /// Reads one service; `None` where there is none of that name.
+    /// Returns the unit files of one service; `None` where there is none of that name.
     ///
     /// # Errors
     /// `NotOurs` when a unit of that name does not bear our mark.
-    pub(crate) fn read(&self, name: &ServiceName) -> Result<Option<Installed>, ServiceError> {
-        Ok(self.read_each(std::slice::from_ref(name))?.pop().flatten())
+    pub(crate) fn files(&self, name: &ServiceName) -> Result<Option<UnitFiles>, ServiceError> {
+        let Some(directory) = open_directory(&self.path)? else { return Ok(None) };
+        Ok(self.read_one(&directory, name, &HashSet::new())?.map(|installed| installed.files()))
     }
 
-    /// Reads several services, each as [`UnitDirectory::read`].
+    /// Reads several services, each `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// `NotOurs` when a unit of one of the names does not bear our mark.
     pub(crate) fn read_each(&self, names: &[ServiceName]) -> Result<Vec<Option<Installed>>, ServiceError> {
-        let Some(directory) = open_directory(&self.path)? else { return Ok(vec![None; names.len()]) };
-        let enabled = self.enabled_units()?;
-        let read = |name: &ServiceName| {
-            let mut units = BTreeMap::new();
-            for unit in UnitName::all(name) {
-                let file = unit.to_string();
-                if let Some(text) = read_unit(&directory, &self.path, &file)? {
-                    units.insert(unit, InstalledUnit { text, enabled: enabled.contains(&file) });
-                }
-            }
-            Ok((!units.is_empty()).then(|| Installed { name: name.clone(), units }))
+        self.read_apart(names)?.into_iter().collect()
+    }
+
+    /// Does as [`UnitDirectory::read_each`], with an error for each name that has one.
+    pub(crate) fn read_apart(
+        &self,
+        names: &[ServiceName],
+    ) -> Result<Vec<Result<Option<Installed>, ServiceError>>, ServiceError> {
+        let Some(directory) = open_directory(&self.path)? else {
+            return Ok(names.iter().map(|_| Ok(None)).collect());
         };
-        names.iter().map(read).collect()
+        let enabled = self.enabled_units()?;
+        Ok(names.iter().map(|name| self.read_one(&directory, name, &enabled)).collect())
+    }
+
+    fn read_one(
+        &self,
+        directory: &OwnedFd,
+        name: &ServiceName,
+        enabled: &HashSet<String>,
+    ) -> Result<Option<Installed>, ServiceError> {
+        let mut units = BTreeMap::new();
+        for unit in UnitName::all(name) {
+            let file = unit.to_string();
+            if let Some(text) = read_unit(directory, &self.path, &file)? {
+                units.insert(unit, InstalledUnit { text, enabled: enabled.contains(&file) });
+            }
+        }
+        Ok((!units.is_empty()).then(|| Installed { name: name.clone(), units }))
     }
 
     /// Returns the names of all units that are linked to one of our targets.

@@ -220,6 +220,8 @@ impl Transaction {
     pub(crate) fn undo(&self, changes: &Changes) -> Result<(), ServiceError> {
         let (pending, undoing) = (self.area(&["pending"]), self.area(&["undoing"]));
         if_present(fs::rename(&pending, &undoing)).map_err(file_error("create", &undoing))?;
+        // A power cut must not bring `pending` back to half of what it was.
+        sync_directory(&self.area(&[]))?;
         for file in changes.writes.iter().chain(&changes.deletes) {
             self.restore(file, changes.fresh.contains(file))?;
         }

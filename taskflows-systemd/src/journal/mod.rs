@@ -1,5 +1,6 @@
 //! The journal, read through `journalctl`.
 
+mod call;
 mod entry;
 mod reader;
 mod runs;

@@ -1,12 +1,10 @@
-use std::io;
-
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use taskflows_core::ServiceName;
 use taskflows_core::effects::{LogEntry, LogError, LogOrigin, LogQuery, LogReader};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::Command;
 
+use super::call::Call;
 use super::entry::Entry;
 use super::source::{JournalSource, matches};
 use crate::{Scope, UnitName};
@@ -40,9 +38,6 @@ impl JournalReader {
 
     fn command(&self, query: &LogQuery) -> Command {
         let mut command = self.source.command(&FIELDS);
-        if let Some(lines) = query.lines {
-            command.arg(format!("--lines={lines}"));
-        }
         if let Some(since) = query.since {
             command.arg(format!("--since=@{}", seconds(since)));
         }
@@ -71,7 +66,7 @@ impl JournalReader {
                     return Ok(Some((entry, (State::Begun(call), services))));
                 }
             }
-            finish(call.child).await.map(|()| None)
+            call.finish().await.map(|()| None)
         })
     }
 }
@@ -81,64 +76,8 @@ enum State {
     Begun(Box<Call>),
 }
 
-/// A `journalctl` that runs.
-struct Call {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-    line: Vec<u8>,
-}
-
-impl Call {
-    fn begin(mut command: Command, program: &str) -> Result<Self, LogError> {
-        let unavailable = |source: io::Error| LogError::Unavailable {
-            operation: format!("start `{program}`"),
-            source: Box::new(source),
-        };
-        let mut child = command.spawn().map_err(unavailable)?;
-        let output = child.stdout.take().ok_or_else(|| unavailable(io::ErrorKind::BrokenPipe.into()))?;
-        Ok(Self { child, lines: BufReader::new(output), line: Vec::new() })
-    }
-
-    /// Returns the next entry; `None` at the end of its output.
-    async fn next(&mut self) -> Result<Option<Entry>, LogError> {
-        loop {
-            self.line.clear();
-            let read = self.lines.read_until(b'\n', &mut self.line).await;
-            let length = read.map_err(|source| LogError::Unavailable {
-                operation: "read the output of journalctl".into(),
-                source: Box::new(source),
-            })?;
-            if length == 0 {
-                return Ok(None);
-            }
-            if let Some(entry) = Entry::read(&String::from_utf8_lossy(&self.line)) {
-                return Ok(Some(entry));
-            }
-        }
-    }
-}
-
 fn seconds(time: jiff::Timestamp) -> String {
     format!("{}.{:06}", time.as_second(), time.subsec_microsecond().max(0))
-}
-
-/// Waits for the end of a call and takes its message where it failed.
-async fn finish(mut child: Child) -> Result<(), LogError> {
-    let mut message = String::new();
-    if let Some(mut stderr) = child.stderr.take() {
-        // Without its words the exit code alone says that it failed.
-        let _ = stderr.read_to_string(&mut message).await;
-    }
-    match child.wait().await {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) if message.trim().is_empty() => {
-            Err(LogError::Failed { reason: format!("journalctl ended with {status}") })
-        }
-        Ok(_) => Err(LogError::Failed { reason: message.trim().replace('\n', "; ") }),
-        Err(source) => {
-            Err(LogError::Unavailable { operation: "wait for journalctl".into(), source: Box::new(source) })
-        }
-    }
 }
 
 fn log_entry(entry: &Entry, services: &[ServiceName]) -> Option<LogEntry> {
@@ -163,16 +102,27 @@ fn log_entry(entry: &Entry, services: &[ServiceName]) -> Option<LogEntry> {
 #[async_trait]
 impl LogReader for JournalReader {
     async fn read(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError> {
-        self.stream(self.command(query), query.services.clone()).try_collect().await
+        let mut command = self.command(query);
+        if let Some(lines) = query.lines {
+            // Before systemd 254, --lines counts from --since on unless the newest come first.
+            command.args(["--reverse".to_owned(), format!("--lines={lines}")]);
+        }
+        let mut entries: Vec<LogEntry> = self.stream(command, query.services.clone()).try_collect().await?;
+        if query.lines.is_some() {
+            entries.reverse();
+        }
+        Ok(entries)
     }
 
     fn follow(&self, query: &LogQuery) -> BoxStream<'static, Result<LogEntry, LogError>> {
         let mut command = self.command(query);
         command.arg("--follow");
-        if query.lines.is_none() {
-            // journalctl shows ten lines when it follows and is not told how many.
-            command.arg("--no-tail");
-        }
+        match query.lines.filter(|_| query.since.is_none()) {
+            Some(lines) => command.arg(format!("--lines={lines}")),
+            // journalctl shows ten lines when it follows and is not told how many; and it would count
+            // those that --since allows from the oldest.
+            None => command.arg("--no-tail"),
+        };
         self.stream(command, query.services.clone()).boxed()
     }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use taskflows_core::{ExitKind, Outcome, Run, RunEnd, ServiceName};
 use tokio::time::timeout;
 
+use super::call::Call;
 use super::entry::Entry;
 use super::source::JournalSource;
 use super::stamp::Stamp;
@@ -31,7 +32,7 @@ mod message {
     pub(super) const ALL: [&str; 6] = [STARTING, STARTED, PROCESS_EXIT, SUCCESS, FAILURE, SKIPPED];
 }
 
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 10] = [
     "MESSAGE_ID",
     "MESSAGE",
     "USER_UNIT",
@@ -40,6 +41,8 @@ const FIELDS: [&str; 8] = [
     "EXIT_CODE",
     "EXIT_STATUS",
     "_SOURCE_REALTIME_TIMESTAMP",
+    "_BOOT_ID",
+    "_PID",
 ];
 
 /// So many of the newest entries are read at most; older ones cannot be the last of a busy service, and
@@ -76,6 +79,9 @@ pub(crate) struct Latest {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Known {
     cursor: Option<String>,
+    /// The manager that wrote the newest of it: its boot and its process.
+    #[serde(default)]
+    manager: Option<String>,
     runs: BTreeMap<String, Seen>,
 }
 
@@ -87,6 +93,9 @@ struct Seen {
     /// `ok`, `skipped`, or systemd's result.
     result: Option<String>,
     exit: Option<(String, i32)>,
+    /// The manager under which it began, as in [`Known`].
+    #[serde(default)]
+    manager: Option<String>,
 }
 
 impl LastRuns {
@@ -105,11 +114,12 @@ impl LastRuns {
         if stamp.is_some() && stamp == kept {
             return Latest { runs, stamp, is_new: false };
         }
-        let before = runs.clone();
-        match timeout(LIMIT, self.catch_up(&mut runs)).await {
-            Ok(true) => Latest { is_new: true, runs, stamp },
-            _ => Latest { is_new: false, runs: before, stamp: None },
-        }
+        // What is known by the limit is kept, and the next list goes on from there.
+        let stamp = match timeout(LIMIT, self.catch_up(&mut runs)).await {
+            Ok(true) => stamp,
+            _ => None,
+        };
+        Latest { is_new: true, runs, stamp }
     }
 
     /// Keeps what is known. That only saves time: without it the next list reads the journal again.
@@ -141,24 +151,23 @@ impl LastRuns {
 
     async fn read_on(&self, known: &mut Known) -> bool {
         let mut command = self.source.command(&FIELDS);
-        command.arg(format!("--lines={MOST}"));
-        if let Some(cursor) = &known.cursor {
-            command.arg(format!("--after-cursor={cursor}"));
-        }
+        match &known.cursor {
+            // All of it: with a cursor, --lines would count from there on.
+            Some(cursor) => command.arg(format!("--after-cursor={cursor}")),
+            None => command.arg(format!("--lines={MOST}")),
+        };
         command.args(message::ALL.map(|id| format!("MESSAGE_ID={id}")));
         if self.scope == Scope::User {
             command.arg(format!("_UID={}", rustix::process::getuid().as_raw()));
         }
-        let Ok(output) = command.output().await else { return false };
-        if !output.status.success() {
-            return false;
-        }
-        for line in String::from_utf8_lossy(&output.stdout).lines() {
-            if let Some(entry) = Entry::read(line) {
-                known.note(self.scope, &entry);
+        let Ok(mut call) = Call::begin(command, "journalctl") else { return false };
+        loop {
+            match call.next().await {
+                Ok(Some(entry)) => known.note(self.scope, &entry),
+                Ok(None) => return call.finish().await.is_ok(),
+                Err(_) => return false,
             }
         }
-        true
     }
 }
 
@@ -172,7 +181,14 @@ impl Known {
     /// Returns the last run of a service. systemd before 254 writes the end of a good run to no journal, so
     /// a run that is not known to have ended still stands as running.
     pub(crate) fn run(&self, name: &ServiceName) -> Option<Run> {
-        self.runs.get(name.as_str()).cloned().map(Seen::run)
+        let seen = self.runs.get(name.as_str())?;
+        // Its manager is gone: by then it had ended, or it was cut off by a crash, a power cut, a logout.
+        let unseen = seen.manager.is_some() && seen.manager != self.manager;
+        let mut run = seen.clone().run();
+        if unseen && run.outcome == Outcome::Running {
+            run.outcome = Outcome::Unknown;
+        }
+        Some(run)
     }
 
     /// Notes when a run that ended well was over.
@@ -190,7 +206,12 @@ impl Known {
             self.cursor = Some(cursor);
         }
         let field = if scope == Scope::User { "USER_UNIT" } else { "UNIT" };
-        let unit = entry.text(field).and_then(|unit| UnitName::parse(&unit));
+        // What the manager of the other scope wrote, which for root has the same user, names no unit here.
+        let Some(unit) = entry.text(field) else { return };
+        let manager =
+            entry.text("_BOOT_ID").zip(entry.text("_PID")).map(|(boot, pid)| format!("{boot}/{pid}"));
+        self.manager = manager.clone().or(self.manager.take());
+        let unit = UnitName::parse(&unit);
         let Some(unit) = unit.filter(|unit| unit.role == Role::Main && !unit.timer) else { return };
         let (Some(time), Some(id)) = (entry.sent(), entry.text("MESSAGE_ID")) else { return };
         let seen = self.runs.entry(unit.service.to_string()).or_default();
@@ -198,9 +219,9 @@ impl Known {
         let skipped = entry.text("MESSAGE").is_some_and(|text| text.contains(" was skipped because of "));
         let id = if skipped { message::SKIPPED } else { id.as_str() };
         match id {
-            message::STARTING => *seen = Seen { started: Some(time), ..Seen::default() },
+            message::STARTING => *seen = Seen { started: Some(time), manager, ..Seen::default() },
             message::STARTED if seen.started.is_none() || seen.ended.is_some() => {
-                *seen = Seen { started: Some(time), ..Seen::default() };
+                *seen = Seen { started: Some(time), manager, ..Seen::default() };
             }
             message::PROCESS_EXIT => seen.exit = entry.text("EXIT_CODE").zip(number(entry, "EXIT_STATUS")),
             message::SUCCESS => seen.end(time, "success".into()),
@@ -211,6 +232,7 @@ impl Known {
                     ended: Some(time),
                     result: Some("skipped".into()),
                     exit: None,
+                    manager,
                 };
             }
             _ => {}
@@ -311,6 +333,15 @@ mod tests {
         let text = serde_json::to_string(&known).unwrap();
         assert_eq!(serde_json::from_str::<Known>(&text).unwrap(), known);
         assert_eq!(known.cursor.as_deref(), Some("c10"));
+    }
+
+    #[test]
+    fn the_end_of_a_run_is_unknown_once_its_manager_is_gone() {
+        let of = |pid: u32| format!(r#","_BOOT_ID":"b","_PID":"{pid}""#);
+        let started = entry(10, message::STARTED, &of(1));
+        assert_eq!(last(std::slice::from_ref(&started)).outcome, Outcome::Running);
+        let elsewhere = r#"{"__REALTIME_TIMESTAMP":"20000000","MESSAGE_ID":"x","USER_UNIT":"timers.target","_BOOT_ID":"b","_PID":"2"}"#;
+        assert_eq!(last(&[started, Entry::read(elsewhere).unwrap()]).outcome, Outcome::Unknown);
     }
 
     #[test]

@@ -33,11 +33,12 @@ impl SystemdServiceManager {
         target: Target,
     ) -> Result<Vec<Performed>, ServiceError> {
         let bus = self.bus().await?;
-        let units = bus.units().await?;
-        // What is told from here on cannot be missed.
+        // What is told from here on cannot be missed, the end of a run that the list still shows included.
         let watch = Watch::begin(&bus).await?;
-        let each = names.iter().map(|name| async {
-            let result = match self.directory.read(name) {
+        let units = bus.units().await?;
+        let found = self.directory.read_apart(names)?;
+        let each = names.iter().zip(found).map(|(name, found)| async {
+            let result = match found {
                 Err(error) => Err(error),
                 Ok(None) => Err(not_found(name)),
                 Ok(Some(service)) => {
@@ -63,6 +64,9 @@ impl Act<'_> {
                     other => other,
                 })
             }
+            (Target::Service, Action::StartAndWait) if is_active(self.units, &unit) => {
+                self.settle(&unit).await
+            }
             (Target::Service, _) if is_active(self.units, &unit) => Ok(Effect::AlreadyRunning),
             (Target::Service, _) => self.start(&unit, "StartUnit").await,
         }
@@ -72,7 +76,9 @@ impl Act<'_> {
         let verb = if method == "StopUnit" { "stop" } else { "start" };
         let operation = format!("{verb} {unit}");
         let job = self.bus.queue(method, unit).await?;
-        let result = self.watch.job(self.bus, &operation, &job).await?;
+        // The start of a oneshot is its whole run.
+        let limit = if self.action == Action::StartAndWait { NO_LIMIT } else { self.bus.job_limit() };
+        let result = self.watch.job(self.bus, &operation, &job, limit).await?;
         Ok((operation, result))
     }
 

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use taskflows_core::effects::{JobResult, ServiceError};
 
 use super::SystemdServiceManager;
-use crate::bus::{AT_ONCE, Bus, Units, Watch};
+use crate::bus::{Bus, Units, Watch};
 use crate::directory::{Changes, Recovery, Transaction};
 
 /// How often the manager is asked whether the timers that it was told to start run.
@@ -59,11 +59,8 @@ impl SystemdServiceManager {
         stop_all(bus, &changes.resets).await?;
         // A stamp that stays would make a timer of the same name catch up on runs it never had to make.
         let stopped = changes.resets.iter().chain(&changes.stops);
-        let stopped_timers: Vec<&String> = stopped.filter(|name| name.ends_with(".timer")).collect();
-        let mut cleaned = Vec::new();
-        for some in stopped_timers.chunks(AT_ONCE) {
-            cleaned.extend(join_all(some.iter().map(|timer| bus.clean_state(timer))).await);
-        }
+        let stopped_timers = stopped.filter(|name| name.ends_with(".timer"));
+        let cleaned = join_all(stopped_timers.map(|timer| bus.clean_state(timer))).await;
         lost(cleaned)?;
         if changes.touches_files() {
             bus.reload().await?;
@@ -89,7 +86,7 @@ impl SystemdServiceManager {
             .stops
             .iter()
             .chain(&changes.resets)
-            .filter(|name| name.ends_with(".timer"))
+            .filter(|name| name.ends_with(".timer") || is_unscheduled(name, changes))
             .cloned()
             .collect();
         match start_all(&bus, &restarts).await {
@@ -100,6 +97,12 @@ impl SystemdServiceManager {
         forget_failures(&bus, &changes.starts).await?;
         transaction.finish()
     }
+}
+
+/// Tells whether a service that was stopped has no timer that would start it again.
+fn is_unscheduled(unit: &str, changes: &Changes) -> bool {
+    let timer = unit.strip_suffix(".service").map(|stem| format!("{stem}.timer"));
+    timer.is_some_and(|timer| !changes.deletes.contains(&timer) && !changes.writes.contains(&timer))
 }
 
 /// Passes on that the manager is gone; what it refused has been looked at elsewhere or does not matter.
@@ -120,9 +123,9 @@ pub(super) async fn stop_all(bus: &Bus, units: &[String]) -> Result<(), ServiceE
     for (unit, queued) in units.iter().zip(bus.queue_all("StopUnit", units).await) {
         let operation = format!("stop {unit}");
         match queued {
-            Err(ServiceError::Refused { .. }) => {}
+            Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error),
-            Ok(job) => match watch.job(bus, &operation, &job).await? {
+            Ok(job) => match watch.job(bus, &operation, &job, bus.job_limit()).await? {
                 JobResult::Done => {}
                 result => return Err(ServiceError::Job { operation, result }),
             },

@@ -146,8 +146,14 @@ impl Known<'_> {
         let Some(text) = &self.service.timer else { return Next::Unscheduled };
         match self.timer.filter(|unit| is_running(unit)) {
             None => Next::Off,
-            Some(unit) if unit.sub_state == "elapsed" => Next::Never,
-            Some(_) => foretell(&TimerLines::read(text), self.runs(), last, now, zones),
+            Some(unit) => {
+                let lines = TimerLines::read(text);
+                // One that waits for the first start by hand has elapsed too, and goes on from there.
+                match unit.sub_state == "elapsed" && !lines.has_periods() {
+                    true => Next::Never,
+                    false => foretell(&lines, self.runs(), last, now, zones),
+                }
+            }
         }
     }
 

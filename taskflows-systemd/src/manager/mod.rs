@@ -147,7 +147,6 @@ impl ServiceManager for SystemdServiceManager {
     }
 
     async fn files(&self, name: &ServiceName) -> Result<UnitFiles, ServiceError> {
-        let installed = self.directory.read(name)?.ok_or_else(|| not_found(name))?;
-        Ok(installed.files())
+        self.directory.files(name)?.ok_or_else(|| not_found(name))
     }
 }

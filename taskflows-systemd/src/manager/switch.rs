@@ -22,8 +22,8 @@ impl SystemdServiceManager {
         self.recover(&transaction, &bus).await?;
         let mut changes = Changes::default();
         let mut results: HashMap<&ServiceName, Result<Effect, ServiceError>> = HashMap::new();
-        for name in names {
-            let effect = self.directory.read(name).and_then(|found| {
+        for (name, found) in names.iter().zip(self.directory.read_apart(names)?) {
+            let effect = found.and_then(|found| {
                 let installed = found.ok_or_else(|| not_found(name))?;
                 Ok(add_switch(&mut changes, &installed, &units, on))
             });
@@ -42,7 +42,7 @@ impl SystemdServiceManager {
 
 /// Adds what switches one service on or off.
 fn add_switch(changes: &mut Changes, service: &Installed, units: &Units, on: bool) -> Effect {
-    let before = changes.clone();
+    let mut changed = false;
     let scheduled = service.units.keys().any(|unit| unit.timer);
     for (unit, found) in &service.units {
         let boots = *unit == UnitName::service(&service.name) && (!scheduled || wants_boot(&found.text.text));
@@ -54,14 +54,16 @@ fn add_switch(changes: &mut Changes, service: &Installed, units: &Units, on: boo
             (false, true) => changes.unlink(unit),
             _ => {}
         }
+        changed |= on != found.enabled;
         let name = unit.to_string();
         match (on, unit.timer, is_active(units, &name)) {
             (true, true, false) => changes.starts.push(name),
             (false, true, true) => changes.stops.push(name),
-            _ => {}
+            _ => continue,
         }
+        changed = true;
     }
-    match (*changes == before, on) {
+    match (!changed, on) {
         (true, _) => Effect::Unchanged,
         (false, true) => Effect::Enabled,
         (false, false) => Effect::Disabled,

@@ -12,13 +12,13 @@ pub(super) fn command_line(command: &CommandLine) -> String {
         if index > 0 {
             line.push(' ');
         }
-        push_argument(&mut line, argument);
+        push_argument(&mut line, argument, index == 0);
     }
     line
 }
 
 /// Writes one argument. What is plain stays as it is, so that people can read it.
-fn push_argument(line: &mut String, argument: &str) {
+fn push_argument(line: &mut String, argument: &str, is_program: bool) {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_./:=@,+-".contains(&b);
     if !argument.is_empty() && argument.bytes().all(plain) {
         line.push_str(argument);
@@ -26,8 +26,8 @@ fn push_argument(line: &mut String, argument: &str) {
     }
     line.push('"');
     for c in argument.chars() {
-        // `$$` is one dollar in a command, and only there.
-        if c == '$' { line.push_str("$$") } else { push_quoted(line, c) }
+        // `$$` is one dollar in an argument, and only there: the program's path is taken as it stands.
+        if c == '$' && !is_program { line.push_str("$$") } else { push_quoted(line, c) }
     }
     line.push('"');
 }
@@ -88,6 +88,7 @@ mod tests {
     fn what_systemd_would_expand_is_escaped() {
         check(&["date", "+%Y-%m-%d"], r#"date "+%%Y-%%m-%%d""#);
         check(&["echo", "$HOME", "${X}", "a;b", ";", ""], r#"echo "$$HOME" "$${X}" "a;b" ";" """#);
+        check(&["/opt/a$b/run", "$x"], r#""/opt/a$b/run" "$$x""#);
         check(&["echo", "a\nb\t\u{1}", "'q' \"d\" \\"], r#"echo "a\nb\t\x01" "'q' \"d\" \\""#);
         assert_eq!(assignment("A", "$x %h \"\n\\"), r#""A=$x %%h \"\n\\""#);
     }
@@ -102,7 +103,7 @@ mod tests {
         #[test]
         fn no_argument_ends_its_line(argument in any::<String>()) {
             let mut line = String::new();
-            push_argument(&mut line, &argument);
+            push_argument(&mut line, &argument, false);
             prop_assert!(!line.contains(['\n', '\r', '\0']));
             prop_assert!(!line.ends_with('\\'));
         }

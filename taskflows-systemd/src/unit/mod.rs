@@ -8,5 +8,6 @@ mod timer;
 
 pub use mark::{Mark, same_meaning};
 pub use names::{Role, UnitName};
+pub(crate) use render::MOST_UNIT_BYTES;
 pub use render::{RenderContext, render};
 pub(crate) use timer::TimerLines;

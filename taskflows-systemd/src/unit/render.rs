@@ -21,6 +21,9 @@ pub struct RenderContext {
     pub scope: Scope,
 }
 
+/// The most bytes of a unit file that is read as ours. What a process can be passed is less.
+pub(crate) const MOST_UNIT_BYTES: usize = 2 << 20;
+
 /// How long a stop may take before the process is killed.
 const STOP_LIMIT: &str = "120s";
 
@@ -61,7 +64,7 @@ const ADDITIVE: [&str; 30] = [
 /// Writes the unit files of `service`: the same service gives the same bytes.
 ///
 /// # Errors
-/// When a line would be longer than systemd reads.
+/// When a line, or the whole, would be longer than is read.
 pub fn render(service: &Service, context: &RenderContext) -> Result<UnitFiles, ServiceError> {
     let mut units = vec![(UnitName::service(&service.name), main_service(service, context))];
     let timers = [
@@ -84,6 +87,12 @@ pub fn render(service: &Service, context: &RenderContext) -> Result<UnitFiles, S
 }
 
 fn check_lines(units: &UnitFiles) -> Result<(), ServiceError> {
+    if let Some((file, text)) = units.files.iter().find(|(_, text)| text.len() > MOST_UNIT_BYTES) {
+        return Err(ServiceError::Render {
+            name: units.name.clone(),
+            reason: format!("`{file}` would have {} bytes; at most {MOST_UNIT_BYTES} are read", text.len()),
+        });
+    }
     let too_long = |line: &str| line.len() > MAX_UNIT_LINE;
     match units.files.values().flat_map(|text| text.lines()).find(|line| too_long(line)) {
         None => Ok(()),
