@@ -78,15 +78,14 @@ impl Bus {
 }
 
 fn unreachable(scope: Scope, error: zbus::Error) -> ServiceError {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    while let Some(one) = cause {
-        let denied =
-            one.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::PermissionDenied);
-        if denied {
-            let operation = format!("connect to {}", manager_of(scope));
-            return ServiceError::PermissionDenied { operation, source: error.into() };
-        }
-        cause = one.source();
+    let kind = match &error {
+        zbus::Error::InputOutput(cause) => Some(cause.kind()),
+        zbus::Error::Connection(cause, _) => Some(cause.kind()),
+        _ => None,
+    };
+    if kind == Some(io::ErrorKind::PermissionDenied) {
+        let operation = format!("connect to {}", manager_of(scope));
+        return ServiceError::PermissionDenied { operation, source: error.into() };
     }
     ServiceError::Unreachable { what: manager_of(scope), source: error.into() }
 }
