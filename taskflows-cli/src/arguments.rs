@@ -112,6 +112,9 @@ pub enum Verb {
     /// List services with their last and next run.
     #[command(visible_alias = "ls", before_help = "Examples:\n  tf list\n  tf list 'web-*' -o json\n")]
     List(OptionalSelector),
+    /// Show the coming starts of services, the next first.
+    #[command(before_help = "Examples:\n  tf next\n  tf next 'web-*' -n 3\n")]
+    Next(NextArguments),
     /// Show how services stand now, as the manager has it; exit 3 where the one that is named does not run.
     #[command(before_help = "Examples:\n  tf status\n  tf status backup\n")]
     Status(OptionalSelector),
@@ -216,6 +219,9 @@ pub struct CreateArguments {
     /// Also start what was created or updated.
     #[arg(long)]
     pub now: bool,
+    /// Write over unit files that were changed by hand, which is refused otherwise.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Services by name or pattern.
@@ -243,6 +249,17 @@ pub struct OptionalSelector {
     /// Names or patterns (`'web-*'`); all services where none is given.
     #[arg(value_name = "SERVICE")]
     pub services: Vec<NamePattern>,
+}
+
+/// `tf next`.
+#[derive(Args, Debug)]
+pub struct NextArguments {
+    /// Which services.
+    #[command(flatten)]
+    pub selector: OptionalSelector,
+    /// How many starts, 10 unless told.
+    #[arg(short = 'n', long = "number", value_name = "N")]
+    pub starts: Option<usize>,
 }
 
 /// `tf stop`, `tf restart`.

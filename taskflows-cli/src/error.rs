@@ -76,6 +76,9 @@ impl From<ServiceError> for CliError {
                 "taskflows changes only units it wrote; move `{}` away, or choose another name",
                 path.display()
             )),
+            ServiceError::Edited { .. } => {
+                Some("`tf diff` shows how they differ; `tf create --force` writes over them".to_owned())
+            }
             ServiceError::TimedOut { .. } => {
                 Some("the manager may hang; `systemctl --user status` shows whether it answers".to_owned())
             }

@@ -72,6 +72,14 @@ pub(crate) fn coming(time: Timestamp, now: Timestamp, zone: &TimeZone) -> String
     }
 }
 
+/// Writes how far ahead a time is: `3h 5min`, `now`.
+pub(crate) fn ahead(time: Timestamp, now: Timestamp) -> String {
+    match Duration::try_from(time.duration_since(now)) {
+        Ok(ahead) if ahead.as_secs() > 0 => length(whole(ahead)),
+        _ => "now".to_owned(),
+    }
+}
+
 /// Writes the next start for a table.
 pub(crate) fn next(next: Next, now: Timestamp, zone: &TimeZone) -> Styled {
     match next {

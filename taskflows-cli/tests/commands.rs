@@ -347,3 +347,31 @@ fn a_diff_is_a_patch() {
     host.tf("diff jobs.toml --include 'n*'");
     check!(host);
 }
+
+#[test]
+fn a_unit_that_was_edited_by_hand_is_written_over_only_by_force() {
+    let mut host = Host::with_services();
+    host.manager.edit(&"web".parse().unwrap());
+    host.tf("plan jobs.toml");
+    host.tf("create jobs.toml");
+    host.tf("create jobs.toml --exclude web");
+    host.tf("create jobs.toml --force");
+    host.tf("create jobs.toml");
+    check!(host);
+}
+
+#[test]
+fn the_next_starts_tell_of_clock_changes() {
+    let mut host = Host::new();
+    host.manager = Arc::new(FakeServiceManager::at("2026-10-23T12:00:00Z".parse().unwrap()));
+    host.app.services = Arc::clone(&host.manager) as _;
+    let clock = Arc::clone(&host.manager);
+    host.app.now = Box::new(move || clock.now());
+    host.tf("next");
+    host.tf("create jobs.toml --quiet");
+    host.tf("next -n 4");
+    host.tf("next web");
+    host.tf("next nope");
+    host.tf("next nightly-backup -n 1 -o json");
+    check!(host);
+}

@@ -51,6 +51,8 @@ pub struct FileChange {
     pub before: Option<String>,
     /// Its text then; `None` where it goes.
     pub after: Option<String>,
+    /// Whether somebody changed it by hand since it was written, which would be lost.
+    pub is_edited: bool,
 }
 
 impl Plan {
@@ -86,6 +88,24 @@ impl Plan {
             Step { name: units.name.clone(), change }
         };
         Self { steps: desired.iter().map(step).collect() }
+    }
+
+    /// Notes which files were changed by hand, as `is_edited` tells from a file's text.
+    #[must_use]
+    pub fn with_edits(mut self, is_edited: impl Fn(&str) -> bool) -> Self {
+        for step in &mut self.steps {
+            if let Change::Create(files) | Change::Update(files) | Change::Remove(files) = &mut step.change {
+                for file in files {
+                    file.is_edited = file.before.as_deref().is_some_and(&is_edited);
+                }
+            }
+        }
+        self
+    }
+
+    /// Returns the names of the files that were changed by hand and would be written over.
+    pub fn edited(&self) -> Vec<String> {
+        self.files().filter(|file| file.is_edited).map(|file| file.file.clone()).collect()
     }
 
     /// Plans the removal of what is `installed`.
@@ -137,6 +157,7 @@ fn differences(
         file: file.clone(),
         before: before.cloned(),
         after: after.cloned(),
+        is_edited: false,
     };
     let kept = after.iter().filter_map(|(file, text)| match before.get(file) {
         Some(old) if same(old, text) => None,

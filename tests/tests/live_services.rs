@@ -392,6 +392,12 @@ fn systemd_understands_every_line_we_write() {
         .filter(|path| path.ends_with(".service") || path.ends_with(".timer"))
         .collect();
     assert_eq!(units.len(), 9);
+    // The next starts are those that systemd computed.
+    let next = manager.tf(&["next", "nightly*", "-n", "1", "-o", "json"]).expect(0).stdout;
+    let next: serde_json::Value = serde_json::from_str(&next).unwrap();
+    let at: Timestamp = next[0]["at"].as_str().unwrap().parse().unwrap();
+    let told = manager.property("taskflows-nightly_backup.timer", "NextElapseUSecRealtime");
+    assert_eq!(told, at.strftime("%a %Y-%m-%d %H:%M:%S UTC").to_string());
     let mut verify = manager.command("systemd-analyze");
     let verified = verify.args(["--user", "--man=no", "verify"]).args(&units).output().unwrap();
     let said = String::from_utf8_lossy(&verified.stderr);
@@ -505,6 +511,8 @@ start_schedule = { start_on = "command", period = "1h", relative_to = "start" }
     manager.tf(&["start", "slow"]).expect(0);
     let told = manager.tf(&["start", "slow", "--wait"]).expect(1).stderr;
     assert!(told.contains("exit code 3"), "{told}");
+    let next = manager.tf(&["next", "slow"]).expect(0).stderr;
+    assert!(next.contains("Nothing is scheduled"), "{next}");
     // Its timer has elapsed and waits for the first start, which is not "never".
     let listed = manager.tf(&["list", "by-hand"]).expect(0).stdout;
     assert!(!listed.contains("never"), "{listed}");
@@ -526,4 +534,23 @@ fn a_run_that_ended_with_its_manager_is_not_called_good() {
     wait_until("the journal tells of the new manager", SOON, || {
         manager.tf(&["list", "cut"]).stdout.contains("unknown")
     });
+}
+
+#[test]
+fn an_edit_by_hand_is_lost_only_by_force() {
+    let manager = LiveManager::start();
+    let file = manager.write("jobs.toml", "[[services]]\nname = \"web\"\nstart_command = \"true\"\n");
+    manager.tf(&["create", &file]).expect(0);
+    let unit = manager.unit_directory().join("taskflows-web.service");
+    let edited = fs::read_to_string(&unit).unwrap().replace("[Service]\n", "[Service]\nNice=7\n");
+    fs::write(&unit, &edited).unwrap();
+    let told = manager.tf(&["create", &file]).expect(1).stderr;
+    assert!(told.contains("taskflows-web.service") && told.contains("--force"), "{told}");
+    assert_eq!(fs::read_to_string(&unit).unwrap(), edited);
+    let patch = manager.tf(&["diff", &file]).expect(7).stdout;
+    assert!(patch.contains("-Nice=7"), "{patch}");
+    manager.tf(&["create", &file, "--force"]).expect(0);
+    assert!(!fs::read_to_string(&unit).unwrap().contains("Nice"));
+    assert!(manager.tf(&["create", &file]).expect(0).stderr.contains("Nothing changed"));
+    manager.tf(&["remove", "web", "--yes"]).expect(0);
 }

@@ -1,6 +1,6 @@
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
-use taskflows_core::effects::{Action, Next, Target};
+use taskflows_core::effects::{Action, Edits, Next, Target};
 use taskflows_core::{Change, FileChange, NamePattern, Plan, ServiceName, Step};
 
 use super::act::{MANY, perform_on};
@@ -16,6 +16,8 @@ struct StepRow {
     name: String,
     change: &'static str,
     files: Vec<String>,
+    /// Of the files, those that somebody changed by hand.
+    edited: Vec<String>,
 }
 
 pub(super) async fn create(
@@ -30,7 +32,8 @@ pub(super) async fn create(
         show_plan(ui, global, &plan)?;
         return Ok(Exit::Ok);
     }
-    let plan = app.services.install(&services).await?;
+    let edits = if create.force { Edits::Overwrite } else { Edits::Keep };
+    let plan = app.services.install(&services, edits).await?;
     tell(ui, app, global, &plan).await?;
     if create.now {
         return start_changed(ui, app, global, &plan).await;
@@ -79,12 +82,18 @@ fn write_data(ui: &mut Ui<'_>, format: Format, plan: &Plan) -> Result<bool, CliE
                 name: step.name.to_string(),
                 change: step.change.word(),
                 files: step.change.files().iter().map(|file| file.file.clone()).collect(),
+                edited: edited(step),
             };
             let rows: Vec<StepRow> = plan.steps.iter().map(row).collect();
             data(ui, format, &rows)?;
         }
     }
     Ok(true)
+}
+
+fn edited(step: &Step) -> Vec<String> {
+    let edited = step.change.files().iter().filter(|file| file.is_edited);
+    edited.map(|file| file.file.clone()).collect()
 }
 
 fn summary(plan: &Plan) -> String {
@@ -107,7 +116,8 @@ fn show_plan(ui: &mut Ui<'_>, global: &Global, plan: &Plan) -> Result<(), CliErr
     for step in steps.iter().take(shown) {
         let sign = if matches!(step.change, Change::Create(_)) { '+' } else { '~' };
         let files: Vec<&str> = step.change.files().iter().map(|file| file.file.as_str()).collect();
-        writeln!(ui.out, "{sign} {}  ({})", step.name, files.join(", "))?;
+        let edited = if edited(step).is_empty() { "" } else { ", edited by hand" };
+        writeln!(ui.out, "{sign} {}  ({}{edited})", step.name, files.join(", "))?;
         if sign == '~' || global.verbose > 0 {
             step.change.files().iter().try_for_each(|file| show_file(ui, file))?;
         }

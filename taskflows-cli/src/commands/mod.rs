@@ -8,6 +8,7 @@ mod diff;
 mod list;
 mod logs;
 mod man;
+mod next;
 mod remove;
 mod render;
 mod show;
@@ -35,6 +36,7 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Calendar(calendar) => calendar::calendar(ui, app, global, calendar),
         Verb::Timespan(spans) => timespan::timespan(ui, global, spans),
         Verb::List(selector) => list::list(ui, app, global, selector).await,
+        Verb::Next(arguments) => next::next(ui, app, global, arguments).await,
         Verb::Status(selector) => status::status(ui, app, global, selector).await,
         Verb::Show(names) => show::show(ui, app, global, names).await,
         Verb::Start(start) => act::start(ui, app, global, start).await,

@@ -106,7 +106,10 @@ async fn block(ui: &mut Ui<'_>, app: &App, details: &Details, now: Timestamp) ->
         field("reason", end.to_string())?;
     }
     let next = match listing.next {
-        Next::At(time) => format!("{} ({})", show::full(time, &app.display), in_words(time, now)),
+        Next::At(time) => match show::ahead(time, now) {
+            ahead if ahead == "now" => format!("{} (now)", show::full(time, &app.display)),
+            ahead => format!("{} (in {ahead})", show::full(time, &app.display)),
+        },
         Next::Never => "never; its timer has elapsed".to_owned(),
         Next::Off => format!("its timer does not run; `tf enable {}` starts it", listing.name),
         Next::Unscheduled => "not scheduled".to_owned(),
@@ -141,13 +144,6 @@ async fn block(ui: &mut Ui<'_>, app: &App, details: &Details, now: Timestamp) ->
         )?;
     }
     last_lines(ui, app, &listing.name).await
-}
-
-fn in_words(time: Timestamp, now: Timestamp) -> String {
-    match std::time::Duration::try_from(time.duration_since(now)) {
-        Ok(ahead) if ahead.as_secs() > 0 => format!("in {}", show::length(ahead)),
-        _ => "now".to_owned(),
-    }
 }
 
 async fn last_lines(ui: &mut Ui<'_>, app: &App, name: &ServiceName) -> Result<(), CliError> {

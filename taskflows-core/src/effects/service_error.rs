@@ -25,6 +25,12 @@ pub enum ServiceError {
         /// How that was seen.
         reason: String,
     },
+    /// Unit files of ours were changed by hand since they were written.
+    #[error("changed by hand since taskflows wrote them: {}", files.join(", "))]
+    Edited {
+        /// The files.
+        files: Vec<String>,
+    },
     /// The manager cannot be reached.
     #[error("could not reach {what}")]
     Unreachable {

@@ -19,8 +19,9 @@ pub trait ServiceManager: Send + Sync {
     /// enabled and started; what was disabled stays so.
     ///
     /// # Errors
-    /// As [`ServiceManager::plan`], and when anything on the way fails; then all is as it was before.
-    async fn install(&self, services: &[Service]) -> Result<Plan, ServiceError>;
+    /// As [`ServiceManager::plan`], when a file that would be written was changed by hand and `edits` does
+    /// not say otherwise, and when anything on the way fails; then all is as it was before.
+    async fn install(&self, services: &[Service], edits: Edits) -> Result<Plan, ServiceError>;
 
     /// Stops and removes services, all or none.
     ///
@@ -59,6 +60,13 @@ pub trait ServiceManager: Send + Sync {
     /// When the unit directory or the manager cannot be read. An empty list is not an error.
     async fn list(&self, patterns: &[NamePattern]) -> Result<Vec<Listing>, ServiceError>;
 
+    /// Returns the next `count` starts of the services that one of `patterns` selects, in order; of all
+    /// services where there are none. Of a period only the next start is known.
+    ///
+    /// # Errors
+    /// As [`ServiceManager::list`].
+    async fn upcoming(&self, patterns: &[NamePattern], count: usize) -> Result<Vec<Start>, ServiceError>;
+
     /// Returns what the manager says now of each service that [`ServiceManager::list`] would return.
     ///
     /// # Errors
@@ -70,6 +78,16 @@ pub trait ServiceManager: Send + Sync {
     /// # Errors
     /// When the name is not installed or not ours.
     async fn files(&self, name: &ServiceName) -> Result<UnitFiles, ServiceError>;
+}
+
+/// What becomes of changes that somebody made to unit files by hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Edits {
+    /// They are kept: what would write over them is refused.
+    #[default]
+    Keep,
+    /// They are written over.
+    Overwrite,
 }
 
 /// How much [`ServiceManager::details`] asks the manager, which answers one property at a time.
@@ -191,6 +209,18 @@ pub enum Next {
     Off,
     /// It cannot be told from here.
     Unknown,
+}
+
+/// A start that is to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The service.
+    pub name: ServiceName,
+    /// When.
+    pub at: Timestamp,
+    /// Whether the clocks of its zone change between the start before it and this one, so that the two are
+    /// not as far apart as usual.
+    pub after_clock_change: bool,
 }
 
 /// One line of a list.

@@ -5,7 +5,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use jiff::SignedDuration;
 
 use crate::effects::{
-    Action, Depth, Effect, LogOrigin, LogQuery, LogReader, Next, ServiceManager, State, Target,
+    Action, Depth, Edits, Effect, LogOrigin, LogQuery, LogReader, Next, ServiceManager, State, Target,
 };
 use crate::{Calendar, Change, NamePattern, Outcome, Service, ServiceName};
 
@@ -72,12 +72,12 @@ pub async fn an_installation_is_done_once(manager: &dyn ServiceManager) {
     let services = [scheduled("contract-a"), service("contract-b", "true")];
     let planned = manager.plan(&services).await.unwrap();
     assert!(manager.names(&[]).await.unwrap().is_empty(), "a plan changes nothing");
-    let done = manager.install(&services).await.unwrap();
+    let done = manager.install(&services, Edits::Keep).await.unwrap();
     assert_eq!(planned, done, "it is done as planned");
     assert!(done.steps.iter().all(|step| matches!(step.change, Change::Create(_))));
     let before = (manager.files(&services[0].name).await.unwrap(), manager.list(&[]).await.unwrap());
     assert!(manager.plan(&services).await.unwrap().is_empty());
-    assert!(manager.install(&services).await.unwrap().is_empty());
+    assert!(manager.install(&services, Edits::Keep).await.unwrap().is_empty());
     assert_eq!(before, (manager.files(&services[0].name).await.unwrap(), manager.list(&[]).await.unwrap()));
     let [a, b] = <[_; 2]>::try_from(before.1).expect("two services");
     assert_eq!((a.state, b.state), (State::Waiting, State::Stopped));
@@ -90,10 +90,10 @@ pub async fn an_installation_is_done_once(manager: &dyn ServiceManager) {
 /// A change is of the one service that differs, and of its files that differ.
 pub async fn a_change_is_of_one_service(manager: &dyn ServiceManager) {
     let before = [scheduled("contract-a"), scheduled("contract-b")];
-    manager.install(&before).await.unwrap();
+    manager.install(&before, Edits::Keep).await.unwrap();
     let mut after = before.clone();
     after[1].start_schedule = service_with_other_time().start_schedule;
-    let done = manager.install(&after).await.unwrap();
+    let done = manager.install(&after, Edits::Keep).await.unwrap();
     assert_eq!(done.steps[0].change, Change::Unchanged);
     let files: Vec<&str> = done.files().map(|file| file.file.as_str()).collect();
     assert_eq!(files, ["taskflows-contract-b.timer"]);
@@ -108,7 +108,7 @@ fn service_with_other_time() -> Service {
 /// Where one of the names is unknown, nothing is removed.
 pub async fn a_removal_is_all_or_none(manager: &dyn ServiceManager) {
     let known = service("contract-a", "true");
-    manager.install(std::slice::from_ref(&known)).await.unwrap();
+    manager.install(std::slice::from_ref(&known), Edits::Keep).await.unwrap();
     let error = manager.remove(&[known.name.clone(), name("contract-nobody")]).await.unwrap_err();
     assert!(error.is_not_found(), "{error:?}");
     assert_eq!(manager.names(&[]).await.unwrap(), std::slice::from_ref(&known.name));
@@ -118,7 +118,7 @@ pub async fn a_removal_is_all_or_none(manager: &dyn ServiceManager) {
 /// Any of several patterns selects; what is found is sorted, and each is found once.
 pub async fn patterns_select(manager: &dyn ServiceManager) {
     let services = ["contract-b", "contract-c", "contract-a"].map(|name| service(name, "true"));
-    manager.install(&services).await.unwrap();
+    manager.install(&services, Edits::Keep).await.unwrap();
     let patterns: Vec<NamePattern> =
         ["contract-[ab]", "contract-a"].map(|text| text.parse().expect("a pattern")).into();
     let expected = [name("contract-a"), name("contract-b")];
@@ -133,11 +133,11 @@ pub async fn patterns_select(manager: &dyn ServiceManager) {
 /// A service that was disabled is not enabled by a change of its definition.
 pub async fn what_is_disabled_stays_so(manager: &dyn ServiceManager) {
     let before = scheduled("contract-b");
-    manager.install(std::slice::from_ref(&before)).await.unwrap();
+    manager.install(std::slice::from_ref(&before), Edits::Keep).await.unwrap();
     assert_eq!(perform_one(manager, &before.name, Action::Enable).await.unwrap(), Effect::Unchanged);
     assert_eq!(perform_one(manager, &before.name, Action::Disable).await.unwrap(), Effect::Disabled);
     assert_eq!(perform_one(manager, &before.name, Action::Disable).await.unwrap(), Effect::Unchanged);
-    manager.install(&[service_with_other_time()]).await.unwrap();
+    manager.install(&[service_with_other_time()], Edits::Keep).await.unwrap();
     let listed = &manager.list(&[]).await.unwrap()[0];
     assert_eq!((listed.enabled, listed.state, listed.next), (false, State::Stopped, Next::Off));
     assert_eq!(perform_one(manager, &before.name, Action::Enable).await.unwrap(), Effect::Enabled);
@@ -148,7 +148,7 @@ pub async fn what_is_disabled_stays_so(manager: &dyn ServiceManager) {
 /// A run that ends well is waited for, and told.
 pub async fn a_good_run_finishes(manager: &dyn ServiceManager) {
     let good = service("contract-good", "true");
-    manager.install(std::slice::from_ref(&good)).await.unwrap();
+    manager.install(std::slice::from_ref(&good), Edits::Keep).await.unwrap();
     match perform_one(manager, &good.name, Action::StartAndWait).await.unwrap() {
         Effect::Finished(run) => assert_eq!(run.outcome, Outcome::Succeeded),
         other => panic!("it is over: {other:?}"),
@@ -160,7 +160,7 @@ pub async fn a_good_run_finishes(manager: &dyn ServiceManager) {
 /// A run that fails is an error that tells how, whether or not its end is waited for, and stays to be seen.
 pub async fn a_bad_run_fails(manager: &dyn ServiceManager) {
     let bad = service("contract-bad", "false");
-    manager.install(std::slice::from_ref(&bad)).await.unwrap();
+    manager.install(std::slice::from_ref(&bad), Edits::Keep).await.unwrap();
     for action in [Action::Start, Action::StartAndWait] {
         let error = perform_one(manager, &bad.name, action).await.expect_err("it fails");
         assert!(error.is_run_failed() && error.to_string().contains("exit code 1"), "{action:?}: {error:?}");
@@ -173,7 +173,7 @@ pub async fn a_bad_run_fails(manager: &dyn ServiceManager) {
 /// What runs is not started again; it is stopped once.
 pub async fn what_runs_is_stopped_once(manager: &dyn ServiceManager) {
     let long = service("contract-long", "sleep 300");
-    manager.install(std::slice::from_ref(&long)).await.unwrap();
+    manager.install(std::slice::from_ref(&long), Edits::Keep).await.unwrap();
     assert_eq!(perform_one(manager, &long.name, Action::Start).await.unwrap(), Effect::Started);
     assert_eq!(perform_one(manager, &long.name, Action::Start).await.unwrap(), Effect::AlreadyRunning);
     let details = &manager.details(&[], Depth::Full).await.unwrap()[0];

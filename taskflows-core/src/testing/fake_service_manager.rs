@@ -7,7 +7,8 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::effects::{
-    Action, Depth, Details, Effect, Listing, Next, Performed, ServiceError, ServiceManager, State, Target,
+    Action, Depth, Details, Edits, Effect, Listing, Next, Performed, ServiceError, ServiceManager, Start,
+    State, Target,
 };
 use crate::schedule::{Schedule, Zones};
 use crate::{ExitKind, NamePattern, Outcome, Plan, RelativeTo, Run, RunEnd, Service, ServiceName, UnitFiles};
@@ -36,6 +37,7 @@ struct Installed {
     enabled: bool,
     runs: bool,
     last: Option<Run>,
+    edited: bool,
 }
 
 impl Default for FakeServiceManager {
@@ -65,6 +67,13 @@ impl FakeServiceManager {
     /// Puts another's unit of the name of a service there.
     pub fn add_foreign(&self, name: ServiceName) {
         self.host().foreign.insert(name);
+    }
+
+    /// Changes the unit files of a service by hand, if there is one.
+    pub fn edit(&self, name: &ServiceName) {
+        if let Some(installed) = self.host().services.get_mut(name) {
+            installed.edited = true;
+        }
     }
 
     fn host(&self) -> MutexGuard<'_, Host> {
@@ -98,8 +107,8 @@ impl Host {
     fn plan(&self, services: &[Service]) -> Result<Plan, ServiceError> {
         services.iter().try_for_each(|service| self.check_ours(&service.name))?;
         let desired: Vec<UnitFiles> = services.iter().map(files).collect();
-        let installed: Vec<UnitFiles> = self.services.values().map(|one| files(&one.service)).collect();
-        Ok(Plan::between(&desired, &installed, |a, b| a == b))
+        let installed: Vec<UnitFiles> = self.services.values().map(Installed::files).collect();
+        Ok(Plan::between(&desired, &installed, |a, b| a == b).with_edits(|text| text.ends_with(EDIT)))
     }
 
     fn perform(
@@ -156,15 +165,26 @@ impl Host {
     }
 }
 
+/// What an edit by hand adds.
+const EDIT: &str = "# by hand\n";
+
 impl Installed {
+    fn files(&self) -> UnitFiles {
+        let mut units = files(&self.service);
+        if self.edited {
+            units.files.values_mut().for_each(|text| text.push_str(EDIT));
+        }
+        units
+    }
+
     fn new(service: Service, before: Option<&Self>) -> Self {
         let scheduled = service.is_scheduled();
         match before {
             // What was disabled stays so.
-            Some(before) => Self { service, ..before.clone() },
+            Some(before) => Self { service, edited: false, ..before.clone() },
             None => {
                 let enabled = scheduled || service.enabled;
-                Self { service, timers_run: scheduled, enabled, runs: false, last: None }
+                Self { service, timers_run: scheduled, enabled, runs: false, last: None, edited: false }
             }
         }
     }
@@ -281,9 +301,12 @@ impl ServiceManager for FakeServiceManager {
         self.call()?.plan(services)
     }
 
-    async fn install(&self, services: &[Service]) -> Result<Plan, ServiceError> {
+    async fn install(&self, services: &[Service], edits: Edits) -> Result<Plan, ServiceError> {
         let mut host = self.call()?;
         let plan = host.plan(services)?;
+        if edits == Edits::Keep && !plan.edited().is_empty() {
+            return Err(ServiceError::Edited { files: plan.edited() });
+        }
         for service in services {
             let new = Installed::new(service.clone(), host.services.get(&service.name));
             host.services.insert(service.name.clone(), new);
@@ -295,7 +318,7 @@ impl ServiceManager for FakeServiceManager {
         let mut host = self.call()?;
         let present: Vec<UnitFiles> = names
             .iter()
-            .map(|name| host.get(name).map(|installed| files(&installed.service)))
+            .map(|name| host.get(name).map(|installed| installed.files()))
             .collect::<Result<_, _>>()?;
         for name in names {
             host.services.remove(name);
@@ -330,6 +353,29 @@ impl ServiceManager for FakeServiceManager {
         Ok(found.map(|one| one.listing(host.now)).collect())
     }
 
+    async fn upcoming(&self, patterns: &[NamePattern], count: usize) -> Result<Vec<Start>, ServiceError> {
+        let host = self.call()?;
+        let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
+        let mut starts = Vec::new();
+        let found = host.services.values().filter(|one| one.timers_run);
+        for one in found.filter(|one| NamePattern::any_matches(patterns, &one.service.name)) {
+            for schedule in &one.service.start_schedule {
+                let Schedule::Calendar(calendar) = schedule else { continue };
+                let Ok(zone) = zones.resolve(calendar.spec()) else { continue };
+                let times = calendar.spec().upcoming_with_changes(host.now, &zone).take(count);
+                let start = |(at, after_clock_change)| Start {
+                    name: one.service.name.clone(),
+                    at,
+                    after_clock_change,
+                };
+                starts.extend(times.map(start));
+            }
+        }
+        starts.sort_by_key(|start| start.at);
+        starts.truncate(count);
+        Ok(starts)
+    }
+
     async fn details(&self, patterns: &[NamePattern], _: Depth) -> Result<Vec<Details>, ServiceError> {
         let host = self.call()?;
         let found = host.services.values();
@@ -338,6 +384,6 @@ impl ServiceManager for FakeServiceManager {
     }
 
     async fn files(&self, name: &ServiceName) -> Result<UnitFiles, ServiceError> {
-        self.call()?.get(name).map(|installed| files(&installed.service))
+        self.call()?.get(name).map(|installed| installed.files())
     }
 }

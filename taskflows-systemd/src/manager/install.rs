@@ -1,11 +1,11 @@
-use taskflows_core::effects::ServiceError;
+use taskflows_core::effects::{Edits, ServiceError};
 use taskflows_core::schedule::{Calendar, Schedule, Zones};
 use taskflows_core::{Change, Plan, Service, ServiceName, UnitFiles};
 
 use super::changes::{Installation, removal};
 use super::{SystemdServiceManager, not_found};
 use crate::directory::{Installed, Transaction, has_leftovers};
-use crate::unit::{UnitName, render, same_meaning};
+use crate::unit::{Mark, UnitName, render, same_meaning};
 
 /// What is wanted beside what there is.
 pub(super) struct Comparison {
@@ -22,16 +22,17 @@ impl SystemdServiceManager {
         let names: Vec<ServiceName> = services.iter().map(|service| service.name.clone()).collect();
         let installed = self.directory.read_each(&names)?;
         let present: Vec<UnitFiles> = installed.iter().flatten().map(Installed::files).collect();
-        let plan = Plan::between(&desired, &present, same_meaning);
+        let plan = Plan::between(&desired, &present, same_meaning).with_edits(is_edited);
         for (service, step) in services.iter().zip(&plan.steps) {
             check_schedules(service, &step.change, &self.settings.zones)?;
         }
         Ok(Comparison { plan, installed })
     }
 
-    pub(super) async fn install_all(&self, services: &[Service]) -> Result<Plan, ServiceError> {
+    pub(super) async fn install_all(&self, services: &[Service], edits: Edits) -> Result<Plan, ServiceError> {
         // Most often nothing is to be done, which needs neither the lock nor the manager.
         let plan = self.compare(services)?.plan;
+        check_edits(&plan, edits)?;
         if plan.is_empty() && !has_leftovers(&self.directory) {
             return Ok(plan);
         }
@@ -44,6 +45,7 @@ impl SystemdServiceManager {
         if plan.is_empty() {
             return Ok(plan);
         }
+        check_edits(&plan, edits)?;
         let units = bus.units().await?;
         let installation = Installation { services, plan: &plan, installed: &installed, units: &units };
         self.carry_out(&transaction, &bus, &installation.changes()).await?;
@@ -63,6 +65,18 @@ impl SystemdServiceManager {
         self.carry_out(&transaction, &bus, &removal(&installed, &units)).await?;
         let present: Vec<UnitFiles> = installed.iter().map(Installed::files).collect();
         Ok(Plan::removal(&present))
+    }
+}
+
+/// Tells whether a text is no longer what was written under its mark.
+fn is_edited(text: &str) -> bool {
+    Mark::read(text).is_some_and(|mark| !mark.is_intact(text))
+}
+
+fn check_edits(plan: &Plan, edits: Edits) -> Result<(), ServiceError> {
+    match plan.edited() {
+        files if files.is_empty() || edits == Edits::Overwrite => Ok(()),
+        files => Err(ServiceError::Edited { files }),
     }
 }
 

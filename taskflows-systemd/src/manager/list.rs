@@ -1,6 +1,6 @@
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use taskflows_core::effects::{Listing, Next, ServiceError, State};
+use taskflows_core::effects::{Listing, Next, ServiceError, Start, State};
 use taskflows_core::schedule::Zones;
 use taskflows_core::{NamePattern, Outcome, Run, ServiceName};
 
@@ -69,6 +69,24 @@ impl SystemdServiceManager {
             .iter()
             .map(|service| overview.of(service).listing(&self.directory, now, &self.settings.zones))
             .collect())
+    }
+}
+
+impl SystemdServiceManager {
+    pub(super) async fn starts(
+        &self,
+        patterns: &[NamePattern],
+        count: usize,
+    ) -> Result<Vec<Start>, ServiceError> {
+        let overview = self.overview(patterns).await?;
+        let now = Self::now();
+        let each = overview.services.iter().map(|service| overview.of(service));
+        let mut starts: Vec<Start> =
+            each.flat_map(|known| known.starts(now, &self.settings.zones, count)).collect();
+        starts.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
+        starts.dedup_by(|a, b| (a.at, &a.name) == (b.at, &b.name));
+        starts.truncate(count);
+        Ok(starts)
     }
 }
 
@@ -155,6 +173,25 @@ impl Known<'_> {
                 }
             }
         }
+    }
+
+    fn starts(&self, now: Timestamp, zones: &Zones, count: usize) -> Vec<Start> {
+        let Some(text) = self.service.timer.as_ref().filter(|_| self.timer.is_some_and(is_running)) else {
+            return Vec::new();
+        };
+        let mut lines = TimerLines::read(text);
+        let start =
+            |(at, after_clock_change)| Start { name: self.service.name.clone(), at, after_clock_change };
+        let mut starts = Vec::new();
+        for calendar in std::mem::take(&mut lines.calendars) {
+            let Ok(zone) = zones.resolve(&calendar) else { continue };
+            starts.extend(calendar.upcoming_with_changes(now, &zone).take(count).map(start));
+        }
+        // What is left counts from runs that have not been yet.
+        if let Next::At(at) = foretell(&lines, self.runs(), self.last().as_ref(), now, zones) {
+            starts.push(start((at, false)));
+        }
+        starts
     }
 
     /// Tells whether the run of which the journal tells only the beginning is over.

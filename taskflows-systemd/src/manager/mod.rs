@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use taskflows_core::effects::{
-    Action, Depth, Details, Listing, Performed, ServiceError, ServiceManager, Target,
+    Action, Depth, Details, Edits, Listing, Performed, ServiceError, ServiceManager, Start, Target,
 };
 use taskflows_core::schedule::Zones;
 use taskflows_core::{NamePattern, Plan, Service, ServiceName, UnitFiles};
@@ -103,8 +103,8 @@ impl ServiceManager for SystemdServiceManager {
         self.compare(services).map(|comparison| comparison.plan)
     }
 
-    async fn install(&self, services: &[Service]) -> Result<Plan, ServiceError> {
-        let result = self.install_all(services).await;
+    async fn install(&self, services: &[Service], edits: Edits) -> Result<Plan, ServiceError> {
+        let result = self.install_all(services, edits).await;
         self.last_runs.expect_news();
         result
     }
@@ -140,6 +140,10 @@ impl ServiceManager for SystemdServiceManager {
 
     async fn list(&self, patterns: &[NamePattern]) -> Result<Vec<Listing>, ServiceError> {
         self.listings(patterns).await
+    }
+
+    async fn upcoming(&self, patterns: &[NamePattern], count: usize) -> Result<Vec<Start>, ServiceError> {
+        self.starts(patterns, count).await
     }
 
     async fn details(&self, patterns: &[NamePattern], depth: Depth) -> Result<Vec<Details>, ServiceError> {

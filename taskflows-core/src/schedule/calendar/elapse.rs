@@ -46,6 +46,20 @@ impl CalendarSpec {
         std::iter::successors(self.next_after(after, zone), |last| self.next_after(*last, zone))
     }
 
+    /// Iterates over the elapses after `after`, each with whether the clocks changed since the one before it
+    /// (for the first, since `after`).
+    pub fn upcoming_with_changes(
+        &self,
+        after: Timestamp,
+        zone: &TimeZone,
+    ) -> impl Iterator<Item = (Timestamp, bool)> {
+        let mut offset = zone.to_offset(after);
+        self.upcoming(after, zone).map(move |time| {
+            let before = std::mem::replace(&mut offset, zone.to_offset(time));
+            (time, before != offset)
+        })
+    }
+
     /// Returns the first matching time of the wall clock that is not before `from`.
     fn civil_at_or_after(&self, from: DateTime) -> Option<DateTime> {
         let mut day = self.day_at_or_after(from.date())?;
