@@ -131,7 +131,11 @@ impl FromStr for TimeSpan {
         let mut total = 0u64;
         while !rest.is_empty() {
             let (micros, tail) = component(rest).map_err(error)?;
-            total = total.checked_add(micros).ok_or_else(|| error("it is too long"))?;
+            // systemd's greatest number means infinity.
+            total = total
+                .checked_add(micros)
+                .filter(|&total| total < u64::MAX)
+                .ok_or_else(|| error("it is too long"))?;
             rest = tail.trim_start();
         }
         Ok(Self(total))
@@ -140,6 +144,10 @@ impl FromStr for TimeSpan {
 
 /// Reads one `NUMBER[.FRACTION][ ]UNIT` and returns its microseconds and what follows.
 fn component(text: &str) -> Result<(u64, &str), &'static str> {
+    let text = match text.strip_prefix('+') {
+        Some(unsigned) if unsigned.starts_with(|c: char| c.is_ascii_digit()) => unsigned,
+        _ => text,
+    };
     let whole_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (whole, rest) = text.split_at(whole_end);
     let (fraction, rest) = match rest.strip_prefix('.') {
@@ -149,13 +157,25 @@ fn component(text: &str) -> Result<(u64, &str), &'static str> {
     if whole.is_empty() && fraction.is_empty() || fraction.is_empty() && text[whole_end..].starts_with('.') {
         return Err("expected a number and a unit such as 5min");
     }
-    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| "it is too long")? };
+    if !fraction.is_empty() && rest.starts_with('.') {
+        return Err("a second point follows the fraction");
+    }
+    // systemd counts in a signed number.
+    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| "it is too long")? };
+    let whole = whole.unsigned_abs();
+    if rest.starts_with('+') {
+        return Err("a sign follows a number without a unit");
+    }
     let rest = rest.trim_start();
-    let unit_end =
-        rest.find(|c: char| c.is_ascii_digit() || c.is_whitespace() || c == '.').unwrap_or(rest.len());
+    let unit_end = rest
+        .find(|c: char| c.is_ascii_digit() || c.is_whitespace() || c == '.' || c == '+')
+        .unwrap_or(rest.len());
     let (unit, tail) = rest.split_at(unit_end);
     let factor = unit_micros(unit).ok_or("its unit is none of us ms s min h d w month y")?;
-    let micros = whole.checked_mul(factor).ok_or("it is too long")?;
+    if whole >= u64::MAX / factor {
+        return Err("it is too long");
+    }
+    let micros = whole * factor;
     Ok((micros.checked_add(fraction_micros(fraction, factor)).ok_or("it is too long")?, tail))
 }
 
