@@ -170,6 +170,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Parses the key of an entry that its author named.
+    pub(super) fn key<T>(&mut self, key: &Key) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: Error,
+    {
+        let parsed = key.text.parse();
+        parsed.map_err(|error| self.error(Problem::error(chain(&error), key.span.clone(), ""))).ok()
+    }
+
     pub(super) fn parsed<T>(&mut self, node: &'a Node) -> Option<T>
     where
         T: FromStr,

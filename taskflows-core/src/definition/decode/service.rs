@@ -143,13 +143,7 @@ fn variables<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>) -> BTreeMap<Varia
         return variables;
     };
     for (key, node) in entries {
-        let name = match key.text.parse::<VariableName>() {
-            Ok(name) => Some(name),
-            Err(error) => {
-                reader.error(Problem::error(error.to_string(), key.span.clone(), ""));
-                None
-            }
-        };
+        let name = reader.key::<VariableName>(key);
         let text = match &node.value {
             Value::Bool(truth) => Some(if *truth { "true" } else { "false" }),
             Value::Null => Some(""),
@@ -204,13 +198,7 @@ fn credentials<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>) -> BTreeMap<Cre
         return credentials;
     };
     for (key, node) in entries {
-        let name = match key.text.parse::<CredentialName>() {
-            Ok(name) => Some(name),
-            Err(error) => {
-                reader.error(Problem::error(error.to_string(), key.span.clone(), ""));
-                None
-            }
-        };
+        let name = reader.key::<CredentialName>(key);
         if let (Some(name), Some(file)) = (name, path(reader, node)) {
             credentials.insert(name, file);
         }
