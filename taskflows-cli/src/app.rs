@@ -5,14 +5,19 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use taskflows_core::effects::{LogReader, ServiceManager};
+use taskflows_core::effects::{EnvironmentStore, LogReader, ServiceManager, Toolbox};
 use taskflows_core::schedule::Zones;
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
 
+use crate::environments::EnvironmentFile;
+use crate::tools::HostTools;
 use crate::{CliError, Config, Exit};
 
 /// Where the seed kept its data; used where it exists and can be written.
 const SHARED_DATA: &str = "/opt/taskflows/data";
+
+/// Looks up a variable of the environment.
+pub type Variable = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// Everything a command has to work with.
 pub struct App {
@@ -20,8 +25,16 @@ pub struct App {
     pub services: Arc<dyn ServiceManager>,
     /// What they wrote.
     pub logs: Arc<dyn LogReader>,
+    /// The environments that this host keeps under names.
+    pub environments: Arc<dyn EnvironmentStore>,
+    /// The programs that environments need.
+    pub tools: Arc<dyn Toolbox>,
     /// The zones that schedules name.
     pub zones: Zones,
+    /// The variables that definitions take.
+    pub variable: Box<Variable>,
+    /// The home directory of who runs the services.
+    pub home: Option<PathBuf>,
     /// The zone in which times are shown.
     pub display: TimeZone,
     /// The time.
@@ -49,10 +62,15 @@ impl App {
         // jiff keeps one database for the process, which its look at the host's own zone opens as well.
         let zones = Zones::deferred(|| jiff::tz::db().clone(), TimeZone::system);
         let display = display_zone(config, &zones)?;
+        let data = state_directory(config, scope)?;
+        let environments: Arc<dyn EnvironmentStore> = Arc::new(EnvironmentFile::new(data.clone()));
+        let tools: Arc<dyn Toolbox> = Arc::new(HostTools::new(config));
         let manager = SystemdServiceManager::new(SystemdSettings {
             scope,
             unit_directory: unit_directory(config, scope)?,
-            state_directory: state_directory(config, scope)?,
+            state_directory: data,
+            tools: Arc::clone(&tools),
+            environments: Arc::clone(&environments),
             bus: bus(config, scope),
             journal: JournalSource {
                 directory: config.journal_directory.clone(),
@@ -65,6 +83,10 @@ impl App {
         Ok(Self {
             logs: Arc::new(manager.journal()),
             services: Arc::new(manager),
+            environments,
+            tools,
+            variable: Box::new(|name| std::env::var(name).ok()),
+            home: config.home.clone(),
             zones,
             display,
             now: Box::new(Timestamp::now),

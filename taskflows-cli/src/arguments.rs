@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use taskflows_core::NamePattern;
+use taskflows_core::{EnvironmentName, NamePattern};
 use taskflows_systemd::Scope;
 
 const EXAMPLES: &str = "\
@@ -109,6 +109,18 @@ pub enum Verb {
     /// Show lengths of time in microseconds and in their normal form.
     #[command(before_help = "Examples:\n  tf timespan '1.5h' '5min 2s' infinity\n")]
     Timespan(TimeSpanArguments),
+    /// Keep environments under names, so that several services share one.
+    #[command(
+        before_help = "Examples:\n  tf env create science --venv ~/science/.venv\n  tf env create app --file app.toml\n  tf env list\n  tf env remove science\n"
+    )]
+    Env {
+        /// What to do.
+        #[command(subcommand)]
+        verb: EnvVerb,
+    },
+    /// Print the JSON Schema of definition files, for editors.
+    #[command(before_help = "Examples:\n  tf schema > taskflows.schema.json\n")]
+    Schema,
     /// List services with their last and next run.
     #[command(visible_alias = "ls", before_help = "Examples:\n  tf list\n  tf list 'web-*' -o json\n")]
     List(OptionalSelector),
@@ -162,6 +174,87 @@ pub enum Verb {
         #[arg(long)]
         dir: Option<PathBuf>,
     },
+}
+
+/// What to do with environments.
+#[derive(Debug, Subcommand)]
+pub enum EnvVerb {
+    /// List the environments and the services that use them.
+    List,
+    /// Show an environment as it was written.
+    Show {
+        /// Its name.
+        name: EnvironmentName,
+    },
+    /// Keep a new environment under a name.
+    Create(EnvArguments),
+    /// Change an environment: in your editor, or to what the options say.
+    Edit(EnvEditArguments),
+    /// Forget environments that no service uses.
+    Remove {
+        /// Their names.
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<EnvironmentName>,
+        /// Show what would be done and do nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// `tf env create`.
+#[derive(Args, Debug)]
+pub struct EnvArguments {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// What it is.
+    #[command(flatten)]
+    pub what: EnvWhat,
+    /// One line about it.
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Show what would be kept and keep nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `tf env edit`.
+#[derive(Args, Debug)]
+pub struct EnvEditArguments {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// What it is from now on; your editor is opened where nothing is said.
+    #[command(flatten)]
+    pub what: EnvWhat,
+    /// One line about it.
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Call it so from now on.
+    #[arg(long, value_name = "NAME")]
+    pub rename: Option<EnvironmentName>,
+    /// Show what would be kept and keep nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What an environment is: one of these.
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+pub struct EnvWhat {
+    /// A directory that `python -m venv` made.
+    #[arg(long, value_name = "PATH")]
+    pub venv: Option<PathBuf>,
+    /// A project of uv.
+    #[arg(long, value_name = "PATH")]
+    pub uv: Option<PathBuf>,
+    /// An environment of conda, mamba or micromamba.
+    #[arg(long, value_name = "NAME")]
+    pub conda: Option<String>,
+    /// A container of this image.
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// A file (.toml, .yaml, .json, or `-`) that holds the keys of one environment.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// Definition files, and which of their services are meant.

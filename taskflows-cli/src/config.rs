@@ -12,6 +12,9 @@ use std::path::PathBuf;
 /// | `TASKFLOWS_DATA_DIR` | what is kept between commands | `/opt/taskflows/data` where it can be written, else `$XDG_STATE_HOME/taskflows` |
 /// | `TASKFLOWS_DISPLAY_TIMEZONE` | the zone in which times are shown | UTC |
 /// | `TASKFLOWS_JOURNAL_DIRECTORY` | a directory of journal files | the machine's journal |
+/// | `TASKFLOWS_CONTAINER_ENGINE` | the container engine: docker, podman, or a path | docker, else podman |
+/// | `DOCKER_HOST`, `CONTAINER_HOST` | where docker, podman listen, written into units | their own default |
+/// | `PATH` | where programs that units name are looked for | the usual places |
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     pub(crate) home: Option<PathBuf>,
@@ -22,6 +25,10 @@ pub struct Config {
     pub(crate) data_directory: Option<PathBuf>,
     pub(crate) display_zone: Option<String>,
     pub(crate) journal_directory: Option<PathBuf>,
+    pub(crate) container_engine: Option<String>,
+    pub(crate) docker_host: Option<String>,
+    pub(crate) podman_host: Option<String>,
+    pub(crate) search_path: Option<OsString>,
 }
 
 impl Config {
@@ -48,6 +55,10 @@ impl Config {
             data_directory: path("TASKFLOWS_DATA_DIR"),
             display_zone: text("TASKFLOWS_DISPLAY_TIMEZONE"),
             journal_directory: path("TASKFLOWS_JOURNAL_DIRECTORY"),
+            container_engine: text("TASKFLOWS_CONTAINER_ENGINE"),
+            docker_host: text("DOCKER_HOST"),
+            podman_host: text("CONTAINER_HOST"),
+            search_path: get("PATH"),
         }
     }
 

@@ -5,7 +5,10 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use taskflows_core::{DefinitionError, Format, NamePattern, Service, ServiceName, Source, read};
+use taskflows_core::{
+    DefinitionError, EnvFileReader, Format, NamePattern, Service, ServiceName, Source, Surroundings,
+    check_env_file, read_in,
+};
 
 use crate::arguments::SourceArguments;
 use crate::{App, CliError, Exit, Ui};
@@ -27,7 +30,9 @@ pub(crate) fn load(
     let mut places: HashMap<ServiceName, String> = HashMap::new();
     for path in expand(&arguments.files)? {
         let source = open(ui, &path)?;
-        let definition = read(&source, &app.zones).map_err(|error| wrong(&error, ui.colour))?;
+        let open = |from: &Source, pattern: &str| included(from, pattern);
+        let surroundings = Surroundings { zones: &app.zones, variable: app.variable.as_ref(), open: &open };
+        let definition = read_in(&source, &surroundings).map_err(|error| wrong(&error, ui.colour))?;
         if let Some(warnings) = definition.render_warnings(ui.colour) {
             ui.remark(warnings.trim_end());
         }
@@ -40,7 +45,50 @@ pub(crate) fn load(
             services.push(service);
         }
     }
-    filter(services, arguments)
+    let services = filter(services, arguments)?;
+    services.iter().try_for_each(|service| check_env_files(ui, app, service))?;
+    Ok(services)
+}
+
+/// Looks at the files of variables that a service reads when it starts; what they say stays there.
+fn check_env_files(ui: &mut Ui<'_>, app: &App, service: &Service) -> Result<(), CliError> {
+    let own = service.env_file.iter().map(|file| (file, EnvFileReader::Systemd));
+    let inside = service.container().into_iter().flat_map(|container| &container.env_file);
+    for (file, reader) in own.chain(inside.map(|file| (file, EnvFileReader::Engine))) {
+        let path = match (file.as_str().strip_prefix("~/"), &app.home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(file.as_str()),
+        };
+        let text = match fs::read(&path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) => {
+                let note =
+                    format!("note: {}: {error}; {} cannot start without it", path.display(), service.name);
+                ui.remark(note);
+                continue;
+            }
+        };
+        check_env_file(&text, reader)
+            .map_err(|error| CliError::new(Exit::Usage, format!("{}, {error}", path.display())))?;
+    }
+    Ok(())
+}
+
+/// Opens the files that a definition includes, sorted by name.
+fn included(from: &Source, pattern: &str) -> Result<Vec<Source>, String> {
+    let base = from.base().ok_or_else(|| "there is no directory to look for it in".to_owned())?;
+    let whole = Path::new(base).join(pattern).display().to_string();
+    let paths = glob::glob(&whole).map_err(|error| format!("`{pattern}` is no pattern: {}", error.msg))?;
+    let mut sources = Vec::new();
+    for path in paths {
+        let path =
+            path.map_err(|error| format!("could not read `{}`: {}", error.path().display(), error.error()))?;
+        sources.push(file(&path, &path.display().to_string(), false).map_err(|error| error.message)?);
+    }
+    match sources.is_empty() {
+        true => Err(format!("there is no file `{whole}`")),
+        false => Ok(sources),
+    }
 }
 
 fn filter(services: Vec<Service>, arguments: &SourceArguments) -> Result<Vec<Service>, CliError> {
@@ -82,7 +130,7 @@ fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
 }
 
 /// The report of a definition that is wrong.
-fn wrong(error: &DefinitionError, colour: bool) -> CliError {
+pub(crate) fn wrong(error: &DefinitionError, colour: bool) -> CliError {
     CliError { is_report: true, ..CliError::new(Exit::Usage, error.render(colour).trim_end()) }
 }
 
@@ -98,7 +146,8 @@ fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
     CliError::new(Exit::Usage, format!("could not read {}: {error}", path.display()))
 }
 
-fn open(ui: &mut Ui<'_>, path: &Path) -> Result<Source, CliError> {
+/// Opens a definition file, or stdin for `-`.
+pub(crate) fn open(ui: &mut Ui<'_>, path: &Path) -> Result<Source, CliError> {
     if path.as_os_str() == "-" {
         let mut bytes = Vec::new();
         let read = (&mut *ui.input).take(LARGEST + 1).read_to_end(&mut bytes);
@@ -110,6 +159,11 @@ fn open(ui: &mut Ui<'_>, path: &Path) -> Result<Source, CliError> {
         let format = Format::guess(&String::from_utf8_lossy(&bytes));
         return source("<stdin>", bytes, format, &base, ui.colour);
     }
+    file(path, &path.display().to_string(), ui.colour)
+}
+
+/// Opens a definition file, which messages call `shown`.
+fn file(path: &Path, shown: &str, colour: bool) -> Result<Source, CliError> {
     let size = fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
     if size > LARGEST {
         return Err(too_large(&path.display().to_string(), &size.to_string()));
@@ -126,8 +180,7 @@ fn open(ui: &mut Ui<'_>, path: &Path) -> Result<Source, CliError> {
     // One file has one name from wherever it is named, or its units would change with the way to it.
     let absolute = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
     let base = absolute.parent().unwrap_or(Path::new("/")).to_owned();
-    let shown = path.display().to_string();
-    Ok(source(&shown, bytes, format, &base, ui.colour)?.with_origin(absolute.display().to_string()))
+    Ok(source(shown, bytes, format, &base, colour)?.with_origin(absolute.display().to_string()))
 }
 
 fn source(name: &str, bytes: Vec<u8>, format: Format, base: &Path, colour: bool) -> Result<Source, CliError> {

@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt;
 
-use taskflows_core::effects::{LogError, ServiceError};
+use taskflows_core::effects::{EnvironmentError, LogError, ServiceError};
 
 use crate::Exit;
 
@@ -89,6 +89,24 @@ impl From<ServiceError> for CliError {
             _ => None,
         };
         Self { exit: exit_of(&error), message: chain(&error), hint, ..Self::new(Exit::Failed, "") }
+    }
+}
+
+impl From<EnvironmentError> for CliError {
+    fn from(error: EnvironmentError) -> Self {
+        let (exit, hint) = match &error {
+            EnvironmentError::NotFound { .. } => {
+                (Exit::NoSuchService, Some("`tf env list` shows which there are"))
+            }
+            EnvironmentError::Exists { .. } => (Exit::Failed, Some("`tf env edit` changes it")),
+            EnvironmentError::File { source, .. }
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                (Exit::Permission, None)
+            }
+            _ => (Exit::Failed, None),
+        };
+        Self { hint: hint.map(str::to_owned), ..Self::new(exit, chain(&error)) }
     }
 }
 

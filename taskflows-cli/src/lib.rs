@@ -5,15 +5,17 @@ mod arguments;
 mod commands;
 mod config;
 mod definitions;
+mod environments;
 mod error;
 mod exit;
 mod output;
 mod run;
 mod select;
 mod show;
+mod tools;
 mod ui;
 
-pub use app::App;
+pub use app::{App, Variable};
 pub use arguments::{Arguments, Global, Verb};
 pub use config::Config;
 pub use error::CliError;

@@ -1,6 +1,6 @@
 use tokio::runtime::Builder;
 
-use crate::commands::{completion, execute, man};
+use crate::commands::{completion, execute, man, schema};
 use crate::ui::{error_style, note_style};
 use crate::{App, Arguments, CliError, Config, Exit, Terminal, Ui, Verb};
 
@@ -8,9 +8,10 @@ use crate::{App, Arguments, CliError, Config, Exit, Terminal, Ui, Verb};
 pub fn run(arguments: Arguments, config: Config, terminal: &mut Terminal) -> Exit {
     let mut ui = terminal.ui();
     let result = match &arguments.verb {
-        // These two need no host at all.
+        // These need no host at all.
         Verb::Completion { shell } => completion(&mut ui, *shell),
         Verb::Man { dir } => man(&mut ui, dir.as_deref()),
+        Verb::Schema => schema(&mut ui),
         _ => on_host(&mut ui, &arguments, &config),
     };
     end(&mut ui, result)

@@ -11,7 +11,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use taskflows_cli::{App, Arguments, Ui, run_on};
 use taskflows_core::effects::{LogEntry, LogError, LogOrigin, ServiceError};
 use taskflows_core::schedule::Zones;
-use taskflows_core::testing::{FakeServiceManager, MemoryLogReader};
+use taskflows_core::testing::{FakeServiceManager, FixedToolbox, MemoryEnvironmentStore, MemoryLogReader};
 
 const DEFINITION: &str = r#"
 version = 1
@@ -51,7 +51,11 @@ impl Host {
         let app = App {
             services: Arc::clone(&manager) as _,
             logs: Arc::clone(&logs) as _,
+            environments: Arc::new(MemoryEnvironmentStore::default()),
+            tools: Arc::new(FixedToolbox::default()),
             zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
+            variable: Box::new(|name| (name == "REGION").then(|| "eu".to_owned())),
+            home: None,
             display: TimeZone::UTC,
             now: Box::new(move || clock.now()),
             linger_hint: None,

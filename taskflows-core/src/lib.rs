@@ -12,18 +12,27 @@ mod signal;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 mod text;
+mod words;
 
-pub use definition::{Definition, DefinitionError, Format, Problem, Severity, Source, nearest, read};
+pub use definition::{
+    Definition, DefinitionError, EnvFileError, EnvFileReader, Format, OpenIncluded, Problem, Severity,
+    Source, Surroundings, check_env_file, nearest, read, read_environment, read_in, schema,
+};
 pub use name::{MAX_SERVICE_NAME, NamePattern, ParseNamePatternError, ParseServiceNameError, ServiceName};
 pub use plan::{Change, FileChange, Plan, Step, UnitFiles};
 pub use quantity::{ByteSize, ParseByteSizeError, ParseTimeSpanError, TimeSpan};
 pub use run::{ExitKind, Outcome, Run, RunEnd};
 pub use schedule::{Calendar, ParseScheduleError, Periodic, RelativeTo, Schedule, StartOn};
 pub use service::{
-    BuildServiceError, CommandError, CommandLine, Comparison, ConstraintError, CredentialName,
-    DirectiveError, Directives, ForeignUnit, LoadConstraint, NotifyAccess, Pressure, PressureSpan, Relation,
-    Relations, Requirement, RestartCondition, RestartPolicy, Section, Service, ServiceBuilder, UnitReference,
-    Watchdog, shell_syntax,
+    Argument, BlockWeight, BuildServiceError, BuildSpec, Capability, CgroupConfig, CgroupError, CommandError,
+    CommandLine, Comparison, CondaEnvironment, ConflictError, ConstraintError, Container, ContainerName,
+    CpuList, CredentialName, Device, DevicePath, DeviceRule, DirectiveError, Directives, EngineName,
+    Environment, EnvironmentChoice, EnvironmentName, ForeignUnit, Image, ImageName, LoadConstraint,
+    ManagedOom, NotifyAccess, OomPolicy, OomPreference, OomScore, OptionError, OptionKind, OptionRule,
+    OwnerName, Percent, Port, Positive, Pressure, PressureSpan, PythonVenv, Relation, Relations, Requirement,
+    RestartCondition, RestartPolicy, Section, Service, ServiceBuilder, Ulimit, UnitReference, UvProject,
+    Volume, Watchdog, Weight, shell_syntax,
 };
 pub use signal::Signal;
 pub use text::{Line, MAX_ARGUMENT, MAX_UNIT_LINE, TextError, UnitPath, VariableName, VariableValue};
+pub use words::Bounded;

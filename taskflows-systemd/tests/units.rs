@@ -3,13 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
 
+use std::sync::Arc;
+
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use proptest::prelude::*;
 use taskflows_core::schedule::Zones;
-use taskflows_core::{Format, Service, Source, UnitFiles, read};
+use taskflows_core::testing::FixedToolbox;
+use taskflows_core::{CgroupConfig, Format, Service, Source, UnitFiles, read};
 use taskflows_systemd::{Mark, RenderContext, Scope, render, same_meaning};
 
 const FULL: &str = include_str!("../../taskflows-core/tests/files/full.toml");
+const ENVIRONMENTS: &str = include_str!("../../taskflows-core/tests/files/environments.toml");
 
 fn services(text: &str) -> Vec<Service> {
     let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
@@ -18,7 +22,7 @@ fn services(text: &str) -> Vec<Service> {
 }
 
 fn context(scope: Scope) -> RenderContext {
-    RenderContext { version: "1.2.3".to_owned(), scope }
+    RenderContext { version: "1.2.3".to_owned(), scope, tools: Arc::new(FixedToolbox::default()) }
 }
 
 fn units(service: &Service) -> UnitFiles {
@@ -33,6 +37,35 @@ fn shown(units: &UnitFiles) -> String {
 fn every_field_becomes_its_directives() {
     let text: String = services(FULL).iter().map(|service| shown(&units(service))).collect();
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn environments_and_limits_become_directives_or_flags() {
+    let text: String = services(ENVIRONMENTS).iter().map(|service| shown(&units(service))).collect();
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_a_host_does_not_have_is_told_with_a_remedy() {
+    let context = RenderContext { tools: Arc::new(FixedToolbox { empty: true }), ..context(Scope::User) };
+    let told: Vec<String> = services(ENVIRONMENTS)
+        .iter()
+        .filter_map(|service| render(service, &context).err())
+        .map(|error| error.to_string())
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_user_is_chosen_by_the_machines_manager_only() {
+    let service = Service::builder("a")
+        .start_command("x")
+        .cgroup_config(CgroupConfig { user: Some("www-data".parse().unwrap()), ..CgroupConfig::default() })
+        .build()
+        .unwrap();
+    assert!(render(&service, &context(Scope::User)).unwrap_err().to_string().contains("--scope system"));
+    let text = &render(&service, &context(Scope::System)).unwrap().files["taskflows-a.service"];
+    assert!(text.contains("\nUser=www-data\n"), "{text}");
 }
 
 #[test]
@@ -54,7 +87,7 @@ fn the_same_service_gives_the_same_bytes_and_another_version_the_same_meaning() 
     for service in services(FULL) {
         let (one, other) = (units(&service), units(&service.clone()));
         assert_eq!(one, other);
-        let newer = RenderContext { version: "9.9.9".to_owned(), scope: Scope::User };
+        let newer = RenderContext { version: "9.9.9".to_owned(), ..context(Scope::User) };
         for (name, text) in render(&service, &newer).unwrap().files {
             assert_ne!(text, one.files[&name]);
             assert!(same_meaning(&text, &one.files[&name]), "{name}");

@@ -1,12 +1,13 @@
 //! The real adapters keep to the contracts that the fakes keep to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use taskflows_core::Service;
 use taskflows_core::effects::{Action, Edits, LogQuery, LogReader, ServiceManager, Target};
 use taskflows_core::schedule::Zones;
-use taskflows_core::testing::contract;
+use taskflows_core::testing::{FixedToolbox, MemoryEnvironmentStore, contract};
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
 use taskflows_tests::LiveManager;
 
@@ -20,6 +21,8 @@ fn adapter(manager: &LiveManager) -> SystemdServiceManager {
         limits: Limits::default(),
         zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
         version: "1.2.3".to_owned(),
+        tools: Arc::new(FixedToolbox::default()),
+        environments: Arc::new(MemoryEnvironmentStore::default()),
     })
 }
 

@@ -5,12 +5,14 @@ mod calendar;
 mod completion;
 mod create;
 mod diff;
+mod env;
 mod list;
 mod logs;
 mod man;
 mod next;
 mod remove;
 mod render;
+mod schema;
 mod show;
 mod status;
 mod timespan;
@@ -18,6 +20,7 @@ mod validate;
 
 pub(crate) use completion::completion;
 pub(crate) use man::man;
+pub(crate) use schema::schema;
 
 use crate::{App, Arguments, CliError, Exit, Ui, Verb};
 
@@ -32,9 +35,11 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Plan(sources) => create::plan(ui, app, global, sources).await,
         Verb::Diff(sources) => diff::diff(ui, app, global, sources).await,
         Verb::Validate(sources) => validate::validate(ui, app, global, sources),
-        Verb::Render(sources) => render::render(ui, app, global, sources),
+        Verb::Render(sources) => render::render(ui, app, global, sources).await,
         Verb::Calendar(calendar) => calendar::calendar(ui, app, global, calendar),
         Verb::Timespan(spans) => timespan::timespan(ui, global, spans),
+        Verb::Env { verb } => env::env(ui, app, global, verb).await,
+        Verb::Schema => schema::schema(ui),
         Verb::List(selector) => list::list(ui, app, global, selector).await,
         Verb::Next(arguments) => next::next(ui, app, global, arguments).await,
         Verb::Status(selector) => status::status(ui, app, global, selector).await,

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use taskflows_core::effects::{NamedEnvironment, ServiceError};
 use taskflows_systemd::{RenderContext, render as render_units};
 
 use super::show::{FileRow, show_files};
@@ -9,15 +11,21 @@ use crate::output::data;
 use crate::{App, CliError, Exit, Ui};
 
 /// Shows the unit files that `create` would write, and writes none.
-pub(super) fn render(
+pub(super) async fn render(
     ui: &mut Ui<'_>,
     app: &App,
     global: &Global,
     sources: &SourceArguments,
 ) -> Result<Exit, CliError> {
-    let context = RenderContext { version: env!("CARGO_PKG_VERSION").to_owned(), scope: global.scope.into() };
+    let context = RenderContext {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        scope: global.scope.into(),
+        tools: Arc::clone(&app.tools),
+    };
     let mut rows = Vec::new();
-    for service in load(ui, app, sources)? {
+    let mut services = load(ui, app, sources)?;
+    NamedEnvironment::resolve(&mut services, &app.environments.list().await.map_err(ServiceError::from)?)?;
+    for service in services {
         let units = render_units(&service, &context)?;
         let row = |(file, text)| FileRow { name: service.name.to_string(), file, text };
         rows.extend(units.files.into_iter().map(row));

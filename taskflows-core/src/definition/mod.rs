@@ -1,15 +1,20 @@
 //! Definition files: TOML, YAML or JSON into services, with every problem at its place.
 
 mod decode;
+mod env_file;
 mod json;
 mod nearest;
 mod node;
 mod problem;
+mod schema;
+mod shape;
 mod source;
 mod toml;
 mod yaml;
 
-pub use decode::{Definition, read};
+pub use decode::{Definition, OpenIncluded, Surroundings, read, read_environment, read_in};
+pub use env_file::{EnvFileError, EnvFileReader, check_env_file};
 pub use nearest::nearest;
 pub use problem::{DefinitionError, Problem, Severity};
+pub use schema::schema;
 pub use source::{Format, Source};

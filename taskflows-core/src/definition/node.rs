@@ -18,7 +18,7 @@ pub(super) enum Value {
     Bool(bool),
     Number(String),
     DateTime(String),
-    /// `plain` is set for a YAML word without quotes, of which `yes` may mean true.
+    /// `plain` is set for a YAML word without quotes, of which `yes` may mean true, and for the value of a variable.
     String {
         text: String,
         plain: bool,
@@ -32,6 +32,24 @@ pub(super) enum Value {
 pub(super) struct Key {
     pub(super) text: String,
     pub(super) span: Range<usize>,
+}
+
+impl Node {
+    /// Writes the tree as JSON. A number keeps its spelling where JSON knows it.
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(truth) => Json::Bool(*truth),
+            Value::Number(text) => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone())),
+            Value::DateTime(text) | Value::String { text, .. } => Json::String(text.clone()),
+            Value::List(items) => Json::Array(items.iter().map(Self::to_json).collect()),
+            Value::Table(entries) => {
+                let entry = |(key, node): &(Key, Self)| (key.text.clone(), node.to_json());
+                Json::Object(entries.iter().map(entry).collect())
+            }
+        }
+    }
 }
 
 impl Value {

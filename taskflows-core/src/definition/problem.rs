@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
@@ -25,6 +26,8 @@ pub struct Problem {
     help: Option<String>,
     line: usize,
     column: usize,
+    /// Where it stands, once it is located.
+    source: Option<Arc<Source>>,
 }
 
 impl Problem {
@@ -37,6 +40,7 @@ impl Problem {
             help: None,
             line: 0,
             column: 0,
+            source: None,
         }
     }
 
@@ -74,8 +78,15 @@ impl Problem {
         self.column
     }
 
+    /// Returns what messages call the file it stands in.
+    pub fn file(&self) -> &str {
+        self.source.as_ref().map_or("", |source| source.name.as_str())
+    }
+
     /// Finds line and column, and brings the place onto characters of the text.
-    pub(super) fn locate(mut self, text: &str) -> Self {
+    pub(super) fn locate(mut self, source: &Arc<Source>) -> Self {
+        self.source = Some(Arc::clone(source));
+        let text = source.text.as_str();
         let floor = |mut at: usize| {
             at = at.min(text.len());
             while !text.is_char_boundary(at) {
@@ -100,28 +111,22 @@ impl Problem {
 ///
 /// Its text shows each problem with file, line, column and an excerpt, as compilers do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DefinitionError(Box<Report>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Report {
-    source: Source,
-    problems: Vec<Problem>,
-}
+pub struct DefinitionError(Vec<Problem>);
 
 impl DefinitionError {
-    pub(super) fn new(source: Source, problems: Vec<Problem>) -> Self {
-        let problems = problems.into_iter().map(|problem| problem.locate(&source.text)).collect();
-        Self(Box::new(Report { source, problems }))
+    /// Takes problems that are located.
+    pub(super) fn new(problems: Vec<Problem>) -> Self {
+        Self(problems)
     }
 
-    /// Returns the problems in the order of the text.
+    /// Returns the problems, file by file.
     pub fn problems(&self) -> &[Problem] {
-        &self.0.problems
+        &self.0
     }
 
     /// Writes every problem with its excerpt, coloured for a terminal where `colour` is set.
     pub fn render(&self, colour: bool) -> String {
-        render(&self.0.source, &self.0.problems, colour)
+        render(&self.0, colour)
     }
 }
 
@@ -136,7 +141,7 @@ impl Error for DefinitionError {}
 /// A line longer than this is cut around the place of the problem.
 const LONGEST_LINE: usize = 200;
 
-pub(super) fn render(source: &Source, problems: &[Problem], colour: bool) -> String {
+pub(super) fn render(problems: &[Problem], colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut texts = Vec::new();
     for problem in problems {
@@ -144,9 +149,10 @@ pub(super) fn render(source: &Source, problems: &[Problem], colour: bool) -> Str
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let (excerpt, span, first_line) = excerpt(&source.text, problem);
+        let text = problem.source.as_ref().map_or("", |source| source.text.as_str());
+        let (excerpt, span, first_line) = excerpt(text, problem);
         let snippet = Snippet::source(excerpt)
-            .path(&source.name)
+            .path(problem.file())
             .line_start(first_line)
             .annotation(AnnotationKind::Primary.span(span).label(&problem.label));
         let mut group = level.primary_title(&problem.message).element(snippet);

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::problem::{DefinitionError, Problem};
 
 /// The notation of a definition.
@@ -75,9 +77,14 @@ impl Source {
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
                 let problem =
                     Problem::error("the file is not UTF-8", at..at + '\u{fffd}'.len_utf8(), "this byte");
-                Err(DefinitionError::new(Self::new(name, text, format), vec![problem]))
+                Err(DefinitionError::new(vec![problem.locate(&Arc::new(Self::new(name, text, format)))]))
             }
         }
+    }
+
+    /// Returns the absolute directory that relative paths in the definition start from.
+    pub fn base(&self) -> Option<&str> {
+        self.base.as_deref()
     }
 
     /// Sets the absolute directory that relative paths in the definition start from.
@@ -85,6 +92,12 @@ impl Source {
     pub fn with_base(mut self, directory: impl Into<String>) -> Self {
         self.base = Some(directory.into());
         self
+    }
+
+    /// Forgets the directory, so that a relative path is an error: for what is kept apart from its file.
+    #[must_use]
+    pub fn without_base(self) -> Self {
+        Self { base: None, ..self }
     }
 
     /// Sets the absolute path that is written into units, so that people find the definition again.

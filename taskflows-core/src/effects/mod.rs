@@ -3,12 +3,16 @@
 //! Each has a fake that keeps state and a contract that fake and adapter both pass, in `testing` behind
 //! the feature `test-util`.
 
+mod environment_store;
 mod log_reader;
 mod service_error;
 mod service_manager;
+mod toolbox;
 
+pub use environment_store::{EnvironmentError, EnvironmentStore, NamedEnvironment};
 pub use log_reader::{LogEntry, LogError, LogOrigin, LogQuery, LogReader};
 pub use service_error::{JobResult, ServiceError};
 pub use service_manager::{
     Action, Depth, Details, Edits, Effect, Listing, Next, Performed, ServiceManager, Start, State, Target,
 };
+pub use toolbox::{Conda, Engine, ToolError, Toolbox};

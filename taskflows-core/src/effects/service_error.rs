@@ -97,6 +97,9 @@ pub enum ServiceError {
         /// What is wrong.
         reason: String,
     },
+    /// The environments that services name could not be read.
+    #[error("could not read the environments of this host")]
+    Environments(#[from] super::EnvironmentError),
     /// A file could not be read or written.
     #[error("could not {operation} `{}`", path.display())]
     File {

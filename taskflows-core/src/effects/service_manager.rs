@@ -48,6 +48,13 @@ pub trait ServiceManager: Send + Sync {
     /// When the unit directory cannot be read.
     async fn names(&self, patterns: &[NamePattern]) -> Result<Vec<ServiceName>, ServiceError>;
 
+    /// Returns the installed services that run in an environment which the host keeps, each with its name,
+    /// sorted by service. The manager is not asked.
+    ///
+    /// # Errors
+    /// As [`ServiceManager::names`].
+    async fn environments(&self) -> Result<Vec<(ServiceName, String)>, ServiceError>;
+
     /// Tells whether an earlier change was cut off in the middle, which the next change will finish.
     fn is_interrupted(&self) -> bool {
         false

@@ -4,8 +4,8 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::{
-    CommandError, CommandLine, DirectiveError, Directives, LoadConstraint, Relation, Relations,
-    RestartPolicy, Section, Service, Watchdog,
+    CgroupConfig, CommandError, CommandLine, ConflictError, DirectiveError, Directives, EnvironmentChoice,
+    LoadConstraint, Relation, Relations, RestartPolicy, Section, Service, Watchdog,
 };
 use crate::Signal;
 use crate::schedule::Schedule;
@@ -20,6 +20,7 @@ pub struct ServiceBuilder {
     start_command: Option<Command>,
     stop_command: Option<Command>,
     restart_command: Option<Command>,
+    environment: Option<EnvironmentChoice>,
     start_schedule: Vec<Schedule>,
     stop_schedule: Vec<Schedule>,
     restart_schedule: Vec<Schedule>,
@@ -34,6 +35,7 @@ pub struct ServiceBuilder {
     kill_signal: Option<Signal>,
     watchdog: Option<Watchdog>,
     credentials: Vec<(String, String)>,
+    cgroup_config: Option<CgroupConfig>,
     systemd: Vec<(Section, String, Vec<String>)>,
     source: Option<String>,
 }
@@ -61,6 +63,7 @@ impl ServiceBuilder {
             start_command: None,
             stop_command: None,
             restart_command: None,
+            environment: None,
             start_schedule: Vec::new(),
             stop_schedule: Vec::new(),
             restart_schedule: Vec::new(),
@@ -75,6 +78,7 @@ impl ServiceBuilder {
             kill_signal: None,
             watchdog: None,
             credentials: Vec::new(),
+            cgroup_config: None,
             systemd: Vec::new(),
             source: None,
         }
@@ -131,6 +135,12 @@ impl ServiceBuilder {
         I::Item: Into<String>,
     {
         self.restart_command = Some(Command::Argv(argv.into_iter().map(Into::into).collect()));
+        self
+    }
+
+    /// Sets what its commands run in.
+    pub fn environment(mut self, environment: impl Into<EnvironmentChoice>) -> Self {
+        self.environment = Some(environment.into());
         self
     }
 
@@ -218,6 +228,12 @@ impl ServiceBuilder {
         self
     }
 
+    /// Sets what it may use.
+    pub fn cgroup_config(mut self, limits: CgroupConfig) -> Self {
+        self.cgroup_config = Some(limits);
+        self
+    }
+
     /// Passes a directive through; given again it has several values.
     pub fn directive(mut self, section: Section, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.systemd.push((section, key.into(), vec![value.into()]));
@@ -249,12 +265,13 @@ impl ServiceBuilder {
         if systemd.of(Section::Timer).next().is_some() && self.start_schedule.is_empty() {
             return Err(E::TimerWithoutSchedule);
         }
-        Ok(Service {
+        let service = Service {
             name: self.name.parse()?,
             description: text("description", self.description)?,
-            start_command: command("start_command", self.start_command)?.ok_or(E::NoCommand)?,
+            start_command: command("start_command", self.start_command)?,
             stop_command: command("stop_command", self.stop_command)?,
             restart_command: command("restart_command", self.restart_command)?,
+            environment: self.environment,
             start_schedule: self.start_schedule,
             stop_schedule: self.stop_schedule,
             restart_schedule: self.restart_schedule,
@@ -269,9 +286,12 @@ impl ServiceBuilder {
             kill_signal: self.kill_signal,
             watchdog: self.watchdog,
             credentials: pairs("credentials", self.credentials)?,
+            cgroup_config: self.cgroup_config,
             systemd,
             source: text("source", self.source)?,
-        })
+        };
+        service.check()?;
+        Ok(service)
     }
 }
 
@@ -315,9 +335,9 @@ pub enum BuildServiceError {
     /// Its name is not one.
     #[error(transparent)]
     Name(#[from] ParseServiceNameError),
-    /// There is nothing to run.
-    #[error("a service needs a `start_command`")]
-    NoCommand,
+    /// Two fields cannot be together.
+    #[error(transparent)]
+    Conflict(#[from] ConflictError),
     /// A command is not one.
     #[error("`{field}`")]
     Command {

@@ -61,6 +61,49 @@ impl fmt::Display for CommandLine {
     }
 }
 
+/// One argument of a command that is put together for a unit, in which one path may begin in the home directory of
+/// whoever runs it.
+///
+/// ```
+/// use taskflows_core::Argument;
+///
+/// let volume = Argument::path("--volume=", "~/data", ":/data");
+/// assert_eq!(volume.with_home("/home/ada"), "--volume=/home/ada/data:/data");
+/// assert_eq!(Argument::from("plain".to_owned()).with_home("/home/ada"), "plain");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Argument {
+    before: String,
+    in_home: bool,
+    after: String,
+}
+
+impl Argument {
+    /// Puts a path between two texts; a `~` at its beginning stands for the home directory.
+    pub fn path(before: &str, path: &str, after: &str) -> Self {
+        match path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+            Some(rest) => Self { before: before.to_owned(), in_home: true, after: format!("{rest}{after}") },
+            None => format!("{before}{path}{after}").into(),
+        }
+    }
+
+    /// Returns the text before the home directory, and the text after it where that is part of the argument.
+    pub fn parts(&self) -> (&str, Option<&str>) {
+        if self.in_home { (&self.before, Some(&self.after)) } else { (&self.before, None) }
+    }
+
+    /// Returns the whole text for a home directory.
+    pub fn with_home(&self, home: &str) -> String {
+        format!("{}{}{}", self.before, if self.in_home { home } else { "" }, self.after)
+    }
+}
+
+impl From<String> for Argument {
+    fn from(text: String) -> Self {
+        Self { before: text, in_home: false, after: String::new() }
+    }
+}
+
 fn check_program(program: &str) -> Result<(), CommandError> {
     let error = |reason| Err(CommandError::Program { program: program.to_owned(), reason });
     if program.is_empty() {

@@ -1,10 +1,13 @@
 //! A service: what runs, when, and under which conditions.
 
 mod builder;
+mod cgroup;
+mod check;
 mod command;
 mod constraint;
 mod credential;
 mod directives;
+mod environment;
 mod relation;
 mod restart;
 mod watchdog;
@@ -12,10 +15,23 @@ mod watchdog;
 use std::collections::BTreeMap;
 
 pub use builder::{BuildServiceError, ServiceBuilder};
-pub use command::{CommandError, CommandLine, shell_syntax};
+#[cfg(test)]
+pub(crate) use cgroup::keys as cgroup_keys;
+pub use cgroup::{
+    BlockWeight, Capability, CgroupConfig, CgroupError, CpuList, Device, DevicePath, DeviceRule, ManagedOom,
+    OomPolicy, OomPreference, OomScore, OwnerName, Percent, Positive, Weight,
+};
+pub use check::ConflictError;
+pub use command::{Argument, CommandError, CommandLine, shell_syntax};
 pub use constraint::{Comparison, ConstraintError, LoadConstraint, Pressure, PressureSpan, Requirement};
 pub use credential::CredentialName;
 pub use directives::{DirectiveError, Directives, Section};
+pub(crate) use environment::{BUILD, RUN};
+pub use environment::{
+    BuildSpec, CondaEnvironment, Container, ContainerName, EngineName, Environment, EnvironmentChoice,
+    EnvironmentName, Image, ImageName, OptionError, OptionKind, OptionRule, Port, PythonVenv, Ulimit,
+    UvProject, Volume,
+};
 pub use relation::{ForeignUnit, Relation, Relations, UnitReference};
 pub use restart::{RestartCondition, RestartPolicy};
 
@@ -47,12 +63,14 @@ pub struct Service {
     pub name: ServiceName,
     /// One line about it (`Description=`).
     pub description: Option<Line>,
-    /// What it runs (`ExecStart=`).
-    pub start_command: CommandLine,
+    /// What it runs (`ExecStart=`); `None` only in a container, where the container or its image says it.
+    pub start_command: Option<CommandLine>,
     /// What stops it, instead of a signal (`ExecStop=`).
     pub stop_command: Option<CommandLine>,
     /// What refreshes it while it runs, instead of a stop and a start (`ExecReload=`).
     pub restart_command: Option<CommandLine>,
+    /// What its commands run in.
+    pub environment: Option<EnvironmentChoice>,
     /// When it starts.
     pub start_schedule: Vec<Schedule>,
     /// When it stops.
@@ -82,6 +100,8 @@ pub struct Service {
     /// Secrets, read from files at each start; the process finds them in `$CREDENTIALS_DIRECTORY`
     /// (`LoadCredential=`).
     pub credentials: BTreeMap<CredentialName, UnitPath>,
+    /// What it may use.
+    pub cgroup_config: Option<CgroupConfig>,
     /// Directives passed through to the unit files.
     pub systemd: Directives,
     /// The file it was defined in, where there is one.
@@ -92,6 +112,14 @@ impl Service {
     /// Begins a service called `name`.
     pub fn builder(name: impl Into<String>) -> ServiceBuilder {
         ServiceBuilder::new(name.into())
+    }
+
+    /// Returns the container it runs in, where it does and that is known already.
+    pub fn container(&self) -> Option<&Container> {
+        match self.environment.as_ref()?.environment()? {
+            Environment::Container(container) => Some(container),
+            _ => None,
+        }
     }
 
     /// Tells whether it has a timer of any kind.

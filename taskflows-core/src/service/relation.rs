@@ -54,7 +54,7 @@ impl Relation {
     ];
 
     /// Returns its key in a definition: `start_after`, `binds_to`.
-    pub fn key(self) -> &'static str {
+    pub const fn key(self) -> &'static str {
         match self {
             Self::Before => "start_before",
             Self::After => "start_after",

@@ -5,7 +5,8 @@ use futures_util::{StreamExt, TryStreamExt};
 use jiff::SignedDuration;
 
 use crate::effects::{
-    Action, Depth, Edits, Effect, LogOrigin, LogQuery, LogReader, Next, ServiceManager, State, Target,
+    Action, Depth, Edits, Effect, EnvironmentError, EnvironmentStore, LogOrigin, LogQuery, LogReader,
+    NamedEnvironment, Next, ServiceManager, State, Target,
 };
 use crate::{Calendar, Change, NamePattern, Outcome, Service, ServiceName};
 
@@ -216,4 +217,38 @@ pub async fn log_reader(reader: &dyn LogReader, service: &ServiceName) {
 
     let followed: Vec<_> = reader.follow(&query).take(all.len()).try_collect().await.unwrap();
     assert_eq!(followed, all, "those that are there come first");
+}
+
+/// What holds for every environment store; it is empty at first, and at the end.
+///
+/// # Panics
+/// Where the contract is not kept.
+pub async fn environment_store(store: &dyn EnvironmentStore) {
+    let at = |second| jiff::Timestamp::from_second(second).unwrap();
+    let named = |name: &str, path: &str, second| NamedEnvironment {
+        name: name.parse().unwrap(),
+        description: Some("for tests".parse().unwrap()),
+        definition: serde_json::json!({ "path": path }),
+        environment: crate::PythonVenv { path: path.parse().unwrap() }.into(),
+        created_at: at(second),
+        updated_at: at(second),
+    };
+    assert!(store.list().await.unwrap().is_empty());
+    let nobody = "nobody".parse().unwrap();
+    assert!(store.remove(&nobody).await.unwrap_err().is_not_found());
+    assert!(store.replace(&nobody, named("nobody", "/x", 1)).await.unwrap_err().is_not_found());
+    store.create(named("b", "/srv/b", 1)).await.unwrap();
+    store.create(named("a", "/srv/a", 2)).await.unwrap();
+    assert_eq!(store.list().await.unwrap(), [named("a", "/srv/a", 2), named("b", "/srv/b", 1)]);
+    let twice = store.create(named("a", "/srv/other", 3)).await;
+    assert!(matches!(twice, Err(EnvironmentError::Exists { .. })), "{twice:?}");
+    // A change keeps when it was made, and may give it another name that is free.
+    let taken = store.replace(&"a".parse().unwrap(), named("b", "/srv/a", 4)).await;
+    assert!(matches!(taken, Err(EnvironmentError::Exists { .. })), "{taken:?}");
+    store.replace(&"a".parse().unwrap(), named("c", "/srv/c", 5)).await.unwrap();
+    let changed = NamedEnvironment { created_at: at(2), ..named("c", "/srv/c", 5) };
+    assert_eq!(store.list().await.unwrap(), [named("b", "/srv/b", 1), changed]);
+    store.remove(&"b".parse().unwrap()).await.unwrap();
+    store.remove(&"c".parse().unwrap()).await.unwrap();
+    assert!(store.list().await.unwrap().is_empty());
 }

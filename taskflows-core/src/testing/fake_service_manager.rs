@@ -148,7 +148,8 @@ impl Host {
         self.now = started.checked_add(SignedDuration::from_secs(1)).unwrap_or(started);
         let ended = self.now;
         let installed = self.get(name)?;
-        let program = installed.service.start_command.argv()[0].clone();
+        let command = installed.service.start_command.as_ref();
+        let program = command.map_or_else(String::new, |command| command.argv()[0].clone());
         let run = |outcome, ended| Run { started: Some(started), ended, outcome };
         installed.runs = program == "sleep";
         let last = match program.as_str() {
@@ -344,6 +345,15 @@ impl ServiceManager for FakeServiceManager {
         let host = self.call()?;
         let names = host.services.keys().filter(|name| NamePattern::any_matches(patterns, name));
         Ok(names.cloned().collect())
+    }
+
+    async fn environments(&self) -> Result<Vec<(ServiceName, String)>, ServiceError> {
+        let host = self.call()?;
+        let named = |one: &Installed| {
+            let name = one.service.environment.as_ref()?.name()?.to_string();
+            Some((one.service.name.clone(), name))
+        };
+        Ok(host.services.values().filter_map(named).collect())
     }
 
     async fn list(&self, patterns: &[NamePattern]) -> Result<Vec<Listing>, ServiceError> {

@@ -19,12 +19,16 @@
 
 pub mod contract;
 mod fake_service_manager;
+mod fixed_toolbox;
+mod memory_environment_store;
 mod memory_log_reader;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 pub use fake_service_manager::FakeServiceManager;
+pub use fixed_toolbox::FixedToolbox;
+pub use memory_environment_store::MemoryEnvironmentStore;
 pub use memory_log_reader::MemoryLogReader;
 
 /// Returns what `future` yields at its first poll: the fakes never wait.
@@ -62,6 +66,11 @@ mod tests {
             });
         }
         ready(contract::log_reader(&reader, &name));
+    }
+
+    #[test]
+    fn the_fake_keeps_to_the_contract_of_an_environment_store() {
+        ready(contract::environment_store(&MemoryEnvironmentStore::default()));
     }
 
     #[test]

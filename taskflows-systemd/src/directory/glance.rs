@@ -18,6 +18,8 @@ pub(crate) struct Glance {
     pub(crate) service: Option<String>,
     /// The definition file it came from.
     pub(crate) source: Option<String>,
+    /// The environment of the host's that it runs in.
+    pub(crate) environment: Option<String>,
     pub(crate) enabled: bool,
 }
 
@@ -43,6 +45,7 @@ impl Glance {
     fn new(units: &[UnitName], head: &UnitName, text: Text, links: &HashSet<String>) -> Self {
         let enabled = is_enabled(units.iter(), |unit| links.contains(&unit.to_string()));
         let (timer, service) = if head.timer { (Some(text.text), None) } else { (None, Some(text.text)) };
-        Self { name: head.service.clone(), timer, service, source: text.mark.source, enabled }
+        let (source, environment) = (text.mark.source, text.mark.environment);
+        Self { name: head.service.clone(), timer, service, source, environment, enabled }
     }
 }

@@ -8,12 +8,15 @@ mod install;
 mod list;
 mod switch;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use taskflows_core::effects::{
-    Action, Depth, Details, Edits, Listing, Performed, ServiceError, ServiceManager, Start, Target,
+    Action, Depth, Details, Edits, EnvironmentStore, Listing, NamedEnvironment, Performed, ServiceError,
+    ServiceManager, Start, Target, Toolbox,
 };
 use taskflows_core::schedule::Zones;
 use taskflows_core::{NamePattern, Plan, Service, ServiceName, UnitFiles};
@@ -44,6 +47,10 @@ pub struct SystemdSettings {
     pub zones: Zones,
     /// The version to write into units.
     pub version: String,
+    /// Finds the programs that environments need.
+    pub tools: Arc<dyn Toolbox>,
+    /// The environments that this host keeps under names.
+    pub environments: Arc<dyn EnvironmentStore>,
 }
 
 /// Installs and controls services through systemd on this host.
@@ -83,8 +90,26 @@ impl SystemdServiceManager {
         Ok(bus)
     }
 
+    /// Returns the services with the environments that they name.
+    async fn resolved<'s>(&self, services: &'s [Service]) -> Result<Cow<'s, [Service]>, ServiceError> {
+        let is_named = |service: &Service| {
+            service.environment.as_ref().is_some_and(|choice| choice.environment().is_none())
+        };
+        if !services.iter().any(is_named) {
+            return Ok(Cow::Borrowed(services));
+        }
+        let kept = self.settings.environments.list().await?;
+        let mut resolved = services.to_vec();
+        NamedEnvironment::resolve(&mut resolved, &kept)?;
+        Ok(Cow::Owned(resolved))
+    }
+
     fn context(&self) -> RenderContext {
-        RenderContext { version: self.settings.version.clone(), scope: self.settings.scope }
+        RenderContext {
+            version: self.settings.version.clone(),
+            scope: self.settings.scope,
+            tools: Arc::clone(&self.settings.tools),
+        }
     }
 
     /// The adapter may look at the clock; what it decides by it is decided in pure functions.
@@ -100,11 +125,11 @@ fn not_found(name: &ServiceName) -> ServiceError {
 #[async_trait]
 impl ServiceManager for SystemdServiceManager {
     async fn plan(&self, services: &[Service]) -> Result<Plan, ServiceError> {
-        self.compare(services).map(|comparison| comparison.plan)
+        self.compare(&self.resolved(services).await?).map(|comparison| comparison.plan)
     }
 
     async fn install(&self, services: &[Service], edits: Edits) -> Result<Plan, ServiceError> {
-        let result = self.install_all(services, edits).await;
+        let result = self.install_all(&self.resolved(services).await?, edits).await;
         self.last_runs.expect_news();
         result
     }
@@ -132,6 +157,11 @@ impl ServiceManager for SystemdServiceManager {
 
     async fn names(&self, patterns: &[NamePattern]) -> Result<Vec<ServiceName>, ServiceError> {
         Ok(self.directory.glance(patterns)?.into_iter().map(|service| service.name).collect())
+    }
+
+    async fn environments(&self) -> Result<Vec<(ServiceName, String)>, ServiceError> {
+        let services = self.directory.glance(&[])?.into_iter();
+        Ok(services.filter_map(|service| Some((service.name, service.environment?))).collect())
     }
 
     fn is_interrupted(&self) -> bool {

@@ -3,12 +3,17 @@
 
 use std::fmt::Write as _;
 
-use taskflows_core::{CommandLine, UnitPath};
+use taskflows_core::{Argument, CommandLine, UnitPath};
 
 /// Writes a command so that every argument reaches the process byte for byte.
 pub(super) fn command_line(command: &CommandLine) -> String {
+    arguments(&command.argv().iter().cloned().map(Argument::from).collect::<Vec<_>>())
+}
+
+/// Writes the arguments of a command, the first of which is the program.
+pub(super) fn arguments(arguments: &[Argument]) -> String {
     let mut line = String::new();
-    for (index, argument) in command.argv().iter().enumerate() {
+    for (index, argument) in arguments.iter().enumerate() {
         if index > 0 {
             line.push(' ');
         }
@@ -18,24 +23,50 @@ pub(super) fn command_line(command: &CommandLine) -> String {
 }
 
 /// Writes one argument. What is plain stays as it is, so that people can read it.
-fn push_argument(line: &mut String, argument: &str, is_program: bool) {
+fn push_argument(line: &mut String, argument: &Argument, is_program: bool) {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_./:=@,+-".contains(&b);
-    if !argument.is_empty() && argument.bytes().all(plain) {
-        line.push_str(argument);
+    let (before, after) = argument.parts();
+    let all_plain = before.bytes().chain(after.unwrap_or_default().bytes()).all(plain);
+    if all_plain && (after.is_some() || !before.is_empty()) {
+        line.push_str(before);
+        line.extend(after.map(|after| format!("{HOME}{after}")));
         return;
     }
     line.push('"');
-    for c in argument.chars() {
-        // `$$` is one dollar in an argument, and only there: the program's path is taken as it stands.
-        if c == '$' && !is_program { line.push_str("$$") } else { push_quoted(line, c) }
+    push_text(line, before, is_program);
+    if let Some(after) = after {
+        line.push_str(HOME);
+        push_text(line, after, is_program);
     }
     line.push('"');
 }
+
+fn push_text(line: &mut String, text: &str, is_program: bool) {
+    for c in text.chars() {
+        // `$$` is one dollar in an argument, and only there: the program's path is taken as it stands.
+        if c == '$' && !is_program { line.push_str("$$") } else { push_quoted(line, c) }
+    }
+}
+
+/// The specifier for the home directory of whoever runs the manager.
+const HOME: &str = "%h";
 
 /// Writes `name=value` for `Environment=`, where a dollar has no meaning.
 pub(super) fn assignment(name: &str, value: &str) -> String {
     let mut text = format!("\"{name}=");
     value.chars().for_each(|c| push_quoted(&mut text, c));
+    text.push('"');
+    text
+}
+
+/// Writes `name=path…suffix` for `Environment=`, the path's `~` as the home directory.
+pub(super) fn path_assignment(name: &str, of: &UnitPath, suffix: &str) -> String {
+    let mut text = format!("\"{name}=");
+    let rest = of.as_str().strip_prefix('~');
+    if rest.is_some() {
+        text.push_str(HOME);
+    }
+    rest.unwrap_or(of.as_str()).chars().chain(suffix.chars()).for_each(|c| push_quoted(&mut text, c));
     text.push('"');
     text
 }
@@ -64,7 +95,7 @@ pub(super) fn specifier_free(text: &str) -> String {
 /// Writes a path; `~` becomes the specifier for the home directory.
 pub(super) fn path(path: &UnitPath) -> String {
     match path.as_str().strip_prefix('~') {
-        Some(rest) => format!("%h{}", specifier_free(rest)),
+        Some(rest) => format!("{HOME}{}", specifier_free(rest)),
         None => specifier_free(path.as_str()),
     }
 }
@@ -94,6 +125,16 @@ mod tests {
     }
 
     #[test]
+    fn a_path_in_an_argument_may_begin_at_home() {
+        let line = |path: &str| arguments(&["x".to_owned().into(), Argument::path("--volume=", path, ":/d")]);
+        assert_eq!(line("~/a"), "x --volume=%h/a:/d");
+        assert_eq!(line("~/a b%"), "x \"--volume=%h/a b%%:/d\"");
+        assert_eq!(line("/~/a"), "x \"--volume=/~/a:/d\"");
+        assert_eq!(arguments(&[Argument::path("", "~/bin/x", "")]), "%h/bin/x");
+        assert_eq!(path_assignment("P", &"~/a%".parse().unwrap(), "/bin:/usr"), "\"P=%h/a%%/bin:/usr\"");
+    }
+
+    #[test]
     fn home_is_a_specifier_and_percent_is_not() {
         assert_eq!(path(&"~/a%b".parse().unwrap()), "%h/a%%b");
         assert_eq!(path(&"/srv/%h".parse().unwrap()), "/srv/%%h");
@@ -103,7 +144,7 @@ mod tests {
         #[test]
         fn no_argument_ends_its_line(argument in any::<String>()) {
             let mut line = String::new();
-            push_argument(&mut line, &argument, false);
+            push_argument(&mut line, &argument.into(), false);
             prop_assert!(!line.contains(['\n', '\r', '\0']));
             prop_assert!(!line.ends_with('\\'));
         }

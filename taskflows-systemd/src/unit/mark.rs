@@ -1,11 +1,15 @@
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
+use taskflows_core::Service;
 
 const VERSION: &str = "X-Taskflows-Version=";
 const SOURCE: &str = "X-Taskflows-Source=";
 const HASH: &str = "X-Taskflows-Hash=";
 const BOOT: &str = "X-Taskflows-Enabled=yes";
+const ENVIRONMENT: &str = "X-Taskflows-Environment=";
+/// The key under which a container that outlives its runs is noted.
+pub(super) const CONTAINER: &str = "X-Taskflows-Container";
 
 /// The lines in `[Unit]` by which a unit file is known to be ours.
 ///
@@ -20,12 +24,17 @@ pub struct Mark {
     pub hash: String,
     /// Whether the definition wants the service started at boot (`enabled = true`).
     pub starts_at_boot: bool,
+    /// The name of the environment that the host keeps and the service runs in.
+    pub environment: Option<String>,
+    /// The container that is kept between runs.
+    pub container: Option<String>,
 }
 
 impl Mark {
     /// Reads the mark of a unit file, `None` where there is none.
     pub fn read(text: &str) -> Option<Self> {
         let (mut version, mut source, mut hash, mut starts_at_boot) = (None, None, None, false);
+        let (mut environment, mut container) = (None, None);
         for line in header(text) {
             if !line.starts_with("X-Taskflows-") {
                 continue;
@@ -35,8 +44,11 @@ impl Mark {
             source = source.or_else(|| value(SOURCE));
             hash = hash.or_else(|| value(HASH));
             starts_at_boot |= line == BOOT;
+            environment = environment.or_else(|| value(ENVIRONMENT));
+            let kept = line.strip_prefix(CONTAINER).and_then(|rest| rest.strip_prefix('='));
+            container = container.or_else(|| kept.map(str::to_owned));
         }
-        Some(Self { version: version?, source, hash: hash?, starts_at_boot })
+        Some(Self { version: version?, source, hash: hash?, starts_at_boot, environment, container })
     }
 
     /// Tells whether `text` is still what was written under this mark.
@@ -55,15 +67,18 @@ fn header(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the lines of the mark for a text that has none yet, its hash left open.
-pub(super) fn lines(version: &str, source: Option<&str>, starts_at_boot: bool) -> String {
+pub(super) fn lines(version: &str, service: &Service, starts_at_boot: bool) -> String {
     let mut lines = format!("{VERSION}{version}\n");
     if starts_at_boot {
         lines.push_str(BOOT);
         lines.push('\n');
     }
-    if let Some(source) = source {
-        // Writing to a String cannot fail.
+    // Writing to a String cannot fail.
+    if let Some(source) = &service.source {
         let _ = writeln!(lines, "{SOURCE}{source}");
+    }
+    if let Some(name) = service.environment.as_ref().and_then(|choice| choice.name()) {
+        let _ = writeln!(lines, "{ENVIRONMENT}{name}");
     }
     lines + HASH + "\n"
 }
@@ -100,10 +115,8 @@ mod tests {
     use super::*;
 
     fn unit(version: &str, body: &str) -> String {
-        seal(&format!(
-            "[Unit]\nDescription=x\n{}\n[Service]\n{body}\n",
-            lines(version, Some("/a.toml"), true)
-        ))
+        let service = Service::builder("a").start_command("x").source("/a.toml").build().unwrap();
+        seal(&format!("[Unit]\nDescription=x\n{}\n[Service]\n{body}\n", lines(version, &service, true)))
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The text of unit files: how it is written, marked as ours, and read back.
 
+mod commands;
 mod escape;
 mod mark;
 mod names;

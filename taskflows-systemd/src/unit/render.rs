@@ -1,13 +1,15 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use taskflows_core::effects::ServiceError;
+use taskflows_core::effects::{ServiceError, Toolbox};
 use taskflows_core::schedule::{Periodic, RelativeTo, Schedule, StartOn};
 use taskflows_core::{
-    MAX_UNIT_LINE, RestartCondition, RestartPolicy, Section, Service, UnitFiles, UnitReference,
+    Container, MAX_UNIT_LINE, RestartCondition, RestartPolicy, Section, Service, UnitFiles, UnitReference,
 };
 
-use super::escape::{assignment, command_line, path, specifier_free};
+use super::commands::{Commands, Variables, commands};
+use super::escape::{assignment, path, specifier_free};
 use super::mark;
 use super::names::{Role, UnitName};
 use crate::Scope;
@@ -19,16 +21,15 @@ pub struct RenderContext {
     pub version: String,
     /// Whose manager the units are for.
     pub scope: Scope,
+    /// Finds the programs that environments need.
+    pub tools: Arc<dyn Toolbox>,
 }
 
 /// The most bytes of a unit file that is read as ours. What a process can be passed is less.
 pub(crate) const MOST_UNIT_BYTES: usize = 2 << 20;
 
-/// How long a stop may take before the process is killed.
-const STOP_LIMIT: &str = "120s";
-
 /// Directives of which systemd adds up several lines; any other is set by its last line.
-const ADDITIVE: [&str; 30] = [
+const ADDITIVE: [&str; 35] = [
     "Environment",
     "EnvironmentFile",
     "ExecStartPre",
@@ -53,6 +54,11 @@ const ADDITIVE: [&str; 30] = [
     "RequiresMountsFor",
     "LoadCredential",
     "SetCredential",
+    "DeviceAllow",
+    "IOReadBandwidthMax",
+    "IOWriteBandwidthMax",
+    "ReadOnlyPaths",
+    "SuccessExitStatus",
     "OnCalendar",
     "OnActiveSec",
     "OnBootSec",
@@ -64,9 +70,10 @@ const ADDITIVE: [&str; 30] = [
 /// Writes the unit files of `service`: the same service gives the same bytes.
 ///
 /// # Errors
-/// When a line, or the whole, would be longer than is read.
+/// When a line, or the whole, would be longer than is read; when the environment needs a program that this host does
+/// not have; when limits need another manager.
 pub fn render(service: &Service, context: &RenderContext) -> Result<UnitFiles, ServiceError> {
-    let mut units = vec![(UnitName::service(&service.name), main_service(service, context))];
+    let mut units = vec![(UnitName::service(&service.name), main_service(service, context)?)];
     let timers = [
         (Role::Main, &service.start_schedule),
         (Role::Stop, &service.stop_schedule),
@@ -116,8 +123,7 @@ impl Text {
             Self("# Written by taskflows: change the definition, not this file.\n[Unit]\n".to_owned());
         text.line("Description", &specifier_free(description));
         let starts_at_boot = service.enabled && *unit == UnitName::service(&service.name);
-        let source = service.source.as_ref().map(|source| source.as_str());
-        text.0.push_str(&mark::lines(&context.version, source, starts_at_boot));
+        text.0.push_str(&mark::lines(&context.version, service, starts_at_boot));
         text
     }
 
@@ -156,15 +162,40 @@ fn is_additive(key: &str) -> bool {
     ADDITIVE.contains(&key) || key.starts_with("Condition") || key.starts_with("Assert")
 }
 
-fn main_service(service: &Service, context: &RenderContext) -> String {
+fn main_service(service: &Service, context: &RenderContext) -> Result<String, ServiceError> {
     let default = format!("Service for {}", service.name);
     let description = service.description.as_ref().map_or(default.as_str(), |text| text.as_str());
     let unit = UnitName::service(&service.name);
     let mut text = Text::begin(&unit, description, service, context);
-    text.directives(service, Section::Unit, unit_lines(service));
+    let commands = commands(service, context.tools.as_ref(), &variables(service))?;
+    if let Some(container) = &commands.kept_container {
+        text.line(mark::CONTAINER, container);
+    }
+    text.directives(service, Section::Unit, unit_lines(service, context));
     text.section("Service");
-    text.directives(service, Section::Service, service_lines(service));
-    text.finish(Some("default.target"))
+    text.directives(service, Section::Service, service_lines(service, context, commands)?);
+    Ok(text.finish(Some("default.target")))
+}
+
+/// Returns the variables of the unit; the service's own win over those of its container and of its limits.
+fn variables(service: &Service) -> Variables {
+    let container = service.container();
+    let limits =
+        container.and_then(|container| container.cgroup_config.as_ref()).or(service.cgroup_config.as_ref());
+    let mut variables = Variables::new();
+    // Python keeps its last lines in a buffer otherwise, and a job that is killed takes them along.
+    if let (Ok(name), Ok(value)) = ("PYTHONUNBUFFERED".parse(), "1".parse()) {
+        variables.insert(name, value);
+    }
+    let maps = [
+        limits.map(|limits| &limits.environment),
+        container.map(|container| &container.environment),
+        Some(&service.env),
+    ];
+    for map in maps.into_iter().flatten() {
+        variables.extend(map.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+    variables
 }
 
 /// Returns the policy that is in force: a watchdog that restarts has one where the definition has none.
@@ -173,12 +204,20 @@ fn restart_policy(service: &Service) -> Cow<'_, RestartPolicy> {
     let restarts = service.watchdog.is_some_and(|watchdog| watchdog.restart_on_hang);
     match policy.condition {
         RestartCondition::No if restarts => Cow::Owned(RestartPolicy::new(RestartCondition::OnWatchdog)),
+        RestartCondition::No => match service.container().and_then(|container| container.restart_policy) {
+            Some(condition) => Cow::Owned(RestartPolicy::new(condition)),
+            None => Cow::Borrowed(policy),
+        },
         _ => Cow::Borrowed(policy),
     }
 }
 
-fn unit_lines(service: &Service) -> Vec<(String, String)> {
+fn unit_lines(service: &Service, context: &RenderContext) -> Vec<(String, String)> {
     let mut lines = Vec::new();
+    if context.scope == Scope::System && service.container().is_some_and(asks_docker) {
+        // The container needs its daemon. A user's manager does not know the machine's units.
+        lines.extend(["Wants", "After"].map(|key| (key.to_owned(), "docker.service".to_owned())));
+    }
     let policy = restart_policy(service);
     if policy.condition != RestartCondition::No {
         lines.push(("StartLimitIntervalSec".to_owned(), policy.window.to_string()));
@@ -201,7 +240,16 @@ fn unit_name(unit: &UnitReference) -> String {
     }
 }
 
-fn service_lines(service: &Service) -> Vec<(String, String)> {
+fn asks_docker(container: &Container) -> bool {
+    container.engine_host.is_none()
+        && container.engine.as_ref().is_none_or(|engine| engine.as_str() == "docker")
+}
+
+fn service_lines(
+    service: &Service,
+    context: &RenderContext,
+    commands: Commands,
+) -> Result<Vec<(String, String)>, ServiceError> {
     let mut lines: Vec<(String, String)> = Vec::new();
     let mut add = |key: &str, value: String| lines.push((key.to_owned(), value));
     // `exec` makes a start that cannot run its program fail, where `simple` reports success.
@@ -210,22 +258,15 @@ fn service_lines(service: &Service) -> Vec<(String, String)> {
         add("NotifyAccess", watchdog.notify_access.as_str().into());
         add("WatchdogSec", watchdog.interval().to_string());
     }
-    add("ExecStart", command_line(&service.start_command));
-    if let Some(command) = &service.stop_command {
-        add("ExecStop", command_line(command));
-    }
-    if let Some(command) = &service.restart_command {
-        add("ExecReload", command_line(command));
-    }
-    if let Some(directory) = &service.working_directory {
-        add("WorkingDirectory", path(directory));
+    let in_container = service.container().is_some();
+    commands.lines.into_iter().for_each(|(key, value)| add(key, value));
+    if !in_container {
+        let own = service.working_directory.as_ref();
+        let directory = own.or_else(|| service.cgroup_config.as_ref()?.working_dir.as_ref());
+        directory.map(path).or(commands.directory).into_iter().for_each(|path| add("WorkingDirectory", path));
     }
     service.env_file.iter().for_each(|file| add("EnvironmentFile", path(file)));
-    // Python keeps its last lines in a buffer otherwise, and a job that is killed takes them along.
-    if !service.env.keys().any(|name| name.as_str() == "PYTHONUNBUFFERED") {
-        add("Environment", assignment("PYTHONUNBUFFERED", "1"));
-    }
-    for (name, value) in &service.env {
+    for (name, value) in variables(service) {
         add("Environment", assignment(name.as_str(), value.as_str()));
     }
     if let Some(timeout) = service.timeout {
@@ -234,10 +275,13 @@ fn service_lines(service: &Service) -> Vec<(String, String)> {
     for (name, file) in &service.credentials {
         add("LoadCredential", format!("{name}:{}", path(file)));
     }
-    if let Some(signal) = service.kill_signal {
+    if let Some(signal) = service.kill_signal.filter(|_| !in_container) {
         add("KillSignal", signal.to_string());
     }
-    add("TimeoutStopSec", STOP_LIMIT.into());
+    add("TimeoutStopSec", commands.stop_limit);
+    for (key, value) in limits(service, context)? {
+        add(key, value);
+    }
     let policy = restart_policy(service);
     if policy.condition != RestartCondition::No {
         add("Restart", policy.condition.as_str().into());
@@ -248,7 +292,21 @@ fn service_lines(service: &Service) -> Vec<(String, String)> {
     // The journal learns the unit of a line from the process, which may be gone by then; the identifier
     // travels with the stream, so that the last words of a short job are found (systemd issue 2913).
     add("SyslogIdentifier", format!("taskflows-{}", service.name));
-    lines
+    Ok(lines)
+}
+
+/// Returns the lines that hold the process to its limits. A container has its own: to limit the engine's command
+/// would limit nothing and might kill it.
+fn limits(service: &Service, context: &RenderContext) -> Result<Vec<(&'static str, String)>, ServiceError> {
+    let Some(limits) = service.cgroup_config.as_ref().filter(|_| service.container().is_none()) else {
+        return Ok(Vec::new());
+    };
+    if context.scope == Scope::User && (limits.user.is_some() || limits.group.is_some()) {
+        let reason = "a user's manager runs everything as that user: `user` and `group` need --scope system";
+        return Err(ServiceError::Render { name: service.name.clone(), reason: reason.to_owned() });
+    }
+    // That line is written already, for every service.
+    Ok(limits.directives().into_iter().filter(|(key, _)| *key != "TimeoutStopSec").collect())
 }
 
 fn timer_unit(service: &Service, role: Role, schedules: &[Schedule], context: &RenderContext) -> String {

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use crate::definition::node::{Key, Node, Value};
 use crate::definition::problem::Problem;
+use crate::definition::shape::Object;
 use crate::definition::source::Source;
 use crate::nearest;
 
@@ -21,6 +22,7 @@ pub(super) struct Reader<'a> {
 pub(super) struct Fields<'a> {
     entries: &'a [(Key, Node)],
     unknown: Vec<&'a Key>,
+    what: &'static str,
     span: Range<usize>,
 }
 
@@ -28,6 +30,10 @@ impl<'a> Fields<'a> {
     pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
         let found = self.entries.iter().find(|(own, _)| own.text == key);
         found.map(|(_, node)| node).filter(|node| node.value != Value::Null)
+    }
+
+    pub(super) fn span(&self) -> Range<usize> {
+        self.span.clone()
     }
 }
 
@@ -45,7 +51,8 @@ pub(super) fn chain(error: &dyn Error) -> String {
 
 impl<'a> Reader<'a> {
     pub(super) fn error(&mut self, problem: Problem) {
-        if self.errors.len() < MOST_PROBLEMS {
+        // A default is read for each service, and is wrong once.
+        if self.errors.len() < MOST_PROBLEMS && !self.errors.contains(&problem) {
             self.errors.push(problem);
         }
     }
@@ -60,46 +67,42 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Opens a table and tells of every key that is neither `known` nor `planned`.
-    pub(super) fn table(
-        &mut self,
-        node: &'a Node,
-        what: &str,
-        known: &[&str],
-        planned: &[&str],
-    ) -> Option<Fields<'a>> {
+    /// Opens a table and tells of every key that is not known and of every required one that is missing.
+    pub(super) fn table(&mut self, node: &'a Node, object: &Object) -> Option<Fields<'a>> {
         let Value::Table(entries) = &node.value else {
-            return self.expected(node, &format!("{what} as a table"));
+            return self.expected(node, &format!("{} as a table", object.what));
         };
-        let unknown = entries.iter().map(|(key, _)| key).filter(|key| !known.contains(&key.text.as_str()));
+        let unknown = entries.iter().map(|(key, _)| key).filter(|key| object.field(&key.text).is_none());
         let unknown: Vec<&Key> = unknown.collect();
         for key in &unknown {
-            self.unknown_key(key, what, known, planned);
+            self.unknown_key(key, object);
         }
-        Some(Fields { entries, unknown, span: node.span.clone() })
+        let fields = Fields { entries, unknown, what: object.what, span: node.span.clone() };
+        for field in object.fields.iter().filter(|field| field.required && fields.get(field.key).is_none()) {
+            self.missing(&fields, field.key);
+        }
+        Some(fields)
     }
 
-    fn unknown_key(&mut self, key: &Key, what: &str, known: &[&str], planned: &[&str]) {
+    /// Tells that a key is missing, unless it is there, misspelt, which was told.
+    pub(super) fn missing(&mut self, fields: &Fields<'_>, key: &str) {
+        if !fields.unknown.iter().any(|own| nearest(&own.text, [key]).is_some()) {
+            let message = format!("{} needs `{key}`", fields.what);
+            self.error(Problem::error(message, fields.span.clone(), ""));
+        }
+    }
+
+    fn unknown_key(&mut self, key: &Key, object: &Object) {
         let shown = key.text.escape_debug();
-        if planned.contains(&key.text.as_str()) {
-            let message = format!("`{shown}` is not supported by this version yet");
-            return self.error(Problem::error(message, key.span.clone(), ""));
+        if let Some((_, why)) = object.refused.iter().find(|(refused, _)| *refused == key.text) {
+            return self.error(Problem::error(format!("`{shown}` {why}"), key.span.clone(), ""));
         }
-        let problem = Problem::error(format!("unknown key `{shown}` in {what}"), key.span.clone(), "");
-        self.error(match (key.text.as_str(), nearest(&key.text, known.iter().copied())) {
-            ("startup_requirements", _) => problem.help("it is called `system_load_constraints`"),
-            (_, Some(near)) => problem.help(format!("did you mean `{near}`?")),
-            (_, None) => problem.help(format!("known keys: {}", known.join(", "))),
+        let problem =
+            Problem::error(format!("unknown key `{shown}` in {}", object.what), key.span.clone(), "");
+        self.error(match nearest(&key.text, object.keys()) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem.help(format!("known keys: {}", object.keys().collect::<Vec<_>>().join(", "))),
         });
-    }
-
-    pub(super) fn missing(&mut self, fields: &Fields<'_>, key: &str, what: &str) {
-        if fields.unknown.iter().any(|own| nearest(&own.text, [key]).is_some()) {
-            // It is there, misspelt, which was told.
-            return;
-        }
-        let message = format!("{what} needs `{key}`");
-        self.error(Problem::error(message, fields.span.clone(), ""));
     }
 
     /// Returns the items of a list, or the one value that stands in place of a list.
@@ -132,12 +135,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Parses a string, or a number in its own spelling, into a value of the model.
+    pub(super) fn scalar<T>(&mut self, node: &'a Node) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: Error,
+    {
+        let text = self.amount(node)?;
+        self.parse(node, text)
+    }
+
     pub(super) fn boolean(&mut self, node: &Node) -> Option<bool> {
         match &node.value {
             Value::Bool(truth) => Some(*truth),
             Value::String { text, plain: true } => match text.to_ascii_lowercase().as_str() {
-                "yes" | "on" => Some(true),
-                "no" | "off" => Some(false),
+                "yes" | "on" | "true" => Some(true),
+                "no" | "off" | "false" => Some(false),
                 _ => self.expected(node, "true or false"),
             },
             _ => self.expected(node, "true or false"),
@@ -145,7 +158,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn number<T: FromStr>(&mut self, node: &'a Node, what: &str) -> Option<T> {
-        let Value::Number(text) = &node.value else { return self.expected(node, what) };
+        let (Value::Number(text) | Value::String { text, plain: true }) = &node.value else {
+            return self.expected(node, what);
+        };
         match text.parse() {
             Ok(number) => Some(number),
             Err(_) => {

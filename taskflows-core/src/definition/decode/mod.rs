@@ -1,30 +1,33 @@
 //! From the tree of a definition to services, the same for every format.
 
+mod cgroup;
 mod constraint;
+mod container;
+mod defaults;
+mod environment;
 mod fields;
+mod reading;
 mod schedule;
 mod service;
+mod variables;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use fields::Reader;
-
-use super::node::{Node, Value};
 use super::problem::{DefinitionError, Problem, render};
 use super::source::{Format, Source};
 use super::{json, toml, yaml};
-use crate::Service;
 use crate::schedule::Zones;
+use crate::service::{Environment, EnvironmentName};
+use crate::{Service, ServiceName};
 
-const KEYS: [&str; 3] = ["version", "services", "taskflows_services"];
-const PLANNED: [&str; 5] = ["defaults", "environments", "alerts", "include", "dashboards"];
+pub(super) use reading::DEFINITION;
 
-/// What a definition file defines.
+/// What a definition defines.
 #[derive(Clone, Debug)]
 pub struct Definition {
-    /// The services in the order of the file.
+    /// The services in the order of the file, those of an included file where it is included.
     pub services: Vec<Service>,
-    source: Source,
+    places: BTreeMap<ServiceName, String>,
     warnings: Vec<Problem>,
 }
 
@@ -36,11 +39,36 @@ impl Definition {
 
     /// Writes the warnings with their places, `None` where there are none.
     pub fn render_warnings(&self, colour: bool) -> Option<String> {
-        (!self.warnings.is_empty()).then(|| render(&self.source, &self.warnings, colour))
+        (!self.warnings.is_empty()).then(|| render(&self.warnings, colour))
+    }
+
+    /// Returns the absolute path of the file that defines `name`, which may be an included one.
+    pub fn place_of(&self, name: &ServiceName) -> Option<&str> {
+        self.places.get(name).map(String::as_str)
     }
 }
 
-/// Reads a definition. `zones` are the zones that instants in it may name.
+/// Opens what an `include` names for the source that names it.
+pub type OpenIncluded<'a> = dyn Fn(&Source, &str) -> Result<Vec<Source>, String> + 'a;
+
+/// What a definition may refer to beyond its own text. Whoever reads it decides what that is.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The zones that schedules may name.
+    pub zones: &'a Zones,
+    /// Returns the value for `${env:NAME}`; `None` where there is none.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Opens what an `include` of a source names: a path or a pattern. The error is a whole sentence.
+    pub open: &'a OpenIncluded<'a>,
+}
+
+impl std::fmt::Debug for Surroundings<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings").finish_non_exhaustive()
+    }
+}
+
+/// Reads a definition that refers to nothing beyond its text but zones.
 ///
 /// ```
 /// use taskflows_core::schedule::Zones;
@@ -54,55 +82,79 @@ impl Definition {
 /// ```
 ///
 /// # Errors
-/// When the text is not of its format or does not fit the model. Every problem is told, up to twenty.
+/// When the text is not of its format or does not fit the model. Every problem is told, up to twenty. A definition
+/// that includes files or takes variables is wrong here: see [`read_in`].
 pub fn read(source: &Source, zones: &Zones) -> Result<Definition, DefinitionError> {
-    let parsed = match source.format {
+    let surroundings = Surroundings {
+        zones,
+        variable: &|_| None,
+        open: &|_, _| Err("no other file can be included here".to_owned()),
+    };
+    read_in(source, &surroundings)
+}
+
+/// Reads a definition with what it includes and the variables it takes.
+///
+/// ```
+/// use taskflows_core::schedule::Zones;
+/// use taskflows_core::{Format, Source, Surroundings, read_in};
+///
+/// let zones = Zones::new(jiff::tz::TimeZoneDatabase::bundled(), jiff::tz::TimeZone::UTC);
+/// let text = "[[services]]\nname = \"web\"\nstart_command = \"serve --port ${env:PORT:-80}\"\n";
+/// let surroundings = Surroundings { zones: &zones, variable: &|_| None, open: &|_, _| Err("none".into()) };
+/// let definition = read_in(&Source::new("web.toml", text, Format::Toml), &surroundings)?;
+/// assert_eq!(definition.services[0].start_command.as_ref().unwrap().argv()[2], "80");
+/// # Ok::<(), taskflows_core::DefinitionError>(())
+/// ```
+///
+/// # Errors
+/// As [`read`], for every file that is included as well; when one includes itself, or a variable is not set.
+pub fn read_in(source: &Source, surroundings: &Surroundings<'_>) -> Result<Definition, DefinitionError> {
+    let mut reading = reading::Reading::new(source, surroundings);
+    reading.file(source);
+    reading.finish()
+}
+
+/// Reads a text that is one environment, and returns it with what was written, as JSON.
+///
+/// ```
+/// use taskflows_core::{Environment, Format, Source, read_environment};
+///
+/// let text = "image = \"python:3.12\"\nvolumes = [\"/srv/data:/data:ro\"]\n";
+/// let (environment, json) = read_environment(&Source::new("env.toml", text, Format::Toml))?;
+/// assert_eq!(environment.kind(), "container");
+/// assert_eq!(json["image"], "python:3.12");
+/// # Ok::<(), taskflows_core::DefinitionError>(())
+/// ```
+///
+/// # Errors
+/// As [`read`]. What is kept is read again on its own, so a path must be absolute unless the source has a base.
+pub fn read_environment(source: &Source) -> Result<(Environment, serde_json::Value), DefinitionError> {
+    let shared = std::sync::Arc::new(source.clone());
+    let root = parse(source).map_err(|error| {
+        DefinitionError::new(vec![Problem::error(error.message, error.span, "").locate(&shared)])
+    })?;
+    let mut reader = fields::Reader { source, errors: Vec::new(), warnings: Vec::new() };
+    match environment::environment(&mut reader, &root) {
+        Some(environment) if reader.errors.is_empty() => Ok((environment, root.to_json())),
+        _ => Err(DefinitionError::new(
+            reader.errors.into_iter().map(|problem| problem.locate(&shared)).collect(),
+        )),
+    }
+}
+
+fn parse(source: &Source) -> Result<super::node::Node, super::node::SyntaxError> {
+    match source.format {
         Format::Toml => toml::parse(&source.text),
         Format::Yaml => yaml::parse(&source.text),
         Format::Json => json::parse(&source.text),
-    };
-    let root = parsed.map_err(|error| {
-        DefinitionError::new(source.clone(), vec![Problem::error(error.message, error.span, "")])
-    })?;
-    let mut reader = Reader { source, errors: Vec::new(), warnings: Vec::new() };
-    let services = services(&mut reader, &root, zones);
-    if reader.errors.is_empty() {
-        let warnings = reader.warnings.into_iter().map(|problem| problem.locate(&source.text)).collect();
-        return Ok(Definition { services, source: source.clone(), warnings });
     }
-    Err(DefinitionError::new(source.clone(), reader.errors))
 }
 
-fn services<'a>(reader: &mut Reader<'a>, root: &'a Node, zones: &Zones) -> Vec<Service> {
-    if let Value::List(_) = &root.value {
-        reader.wrong(root, "the services of a definition stand in a list called `services`");
-        return Vec::new();
-    }
-    let Some(fields) = reader.table(root, "a definition", &KEYS, &PLANNED) else { return Vec::new() };
-    if let Some(version) = fields.get("version")
-        && reader.number::<u64>(version, "a whole number").is_some_and(|version| version != 1)
-    {
-        reader.wrong(version, "this taskflows reads version 1 of the definition format");
-    }
-    let Some(list) = fields.get("services").or_else(|| fields.get("taskflows_services")) else {
-        reader.missing(&fields, "services", "a definition");
-        return Vec::new();
-    };
-    let Value::List(items) = &list.value else {
-        reader.wrong(list, "`services` is a list: `[[services]]` in TOML, `- name: …` in YAML");
-        return Vec::new();
-    };
-    let mut first: HashMap<String, usize> = HashMap::new();
-    let mut services = Vec::new();
-    for (index, node) in items.iter().enumerate() {
-        let Some(service) = service::service(reader, node, zones) else { continue };
-        if let Some(earlier) = first.insert(service.name.to_string(), index) {
-            let message =
-                format!("`{}` is defined twice, as service {} and {}", service.name, earlier + 1, index + 1);
-            let place = service::name_of(node).unwrap_or(node);
-            reader.wrong(place, message);
-        }
-        services.push(service);
-    }
-    services
+/// What is known when a service is read.
+struct Known<'k> {
+    zones: &'k Zones,
+    environments: &'k BTreeMap<EnvironmentName, Environment>,
+    /// The file that was named on the command line.
+    origin: Option<&'k str>,
 }

@@ -4,15 +4,48 @@ use super::fields::{Fields, Reader};
 use super::service::length;
 use crate::definition::node::{Node, Value};
 use crate::definition::problem::Problem;
+use crate::definition::shape::{Field, Object, Shape, field, required};
 use crate::definition::source::Source;
 use crate::nearest;
 use crate::schedule::{
     Calendar, ParseScheduleError, Periodic, RelativeTo, Schedule, StartOn, Zones, parse_instant,
 };
 
-const CALENDAR_KEYS: [&str; 6] = ["type", "schedule", "at", "persistent", "accuracy", "randomized_delay"];
-const PERIODIC_KEYS: [&str; 6] =
-    ["type", "start_on", "period", "relative_to", "accuracy", "randomized_delay"];
+const ACCURACY: Field = field("accuracy", Shape::Span, "how late the timer may fire (AccuracySec=)");
+const RANDOMIZED_DELAY: Field =
+    field("randomized_delay", Shape::Span, "wait up to so long, by chance (RandomizedDelaySec=)");
+
+static CALENDAR: Object = Object {
+    what: "a calendar schedule",
+    fields: &[
+        field("type", Shape::Words(&["Calendar"]), "which schedule it is"),
+        field("schedule", Shape::Text, "an expression of systemd.time(7): `Mon..Fri 09:00 Europe/Berlin`"),
+        field("at", Shape::Instant, "one instant, instead of an expression"),
+        field("persistent", Shape::Flag, "make up once for starts missed while the machine was off"),
+        ACCURACY,
+        RANDOMIZED_DELAY,
+    ],
+    refused: &[],
+};
+static PERIODIC: Object = Object {
+    what: "a periodic schedule",
+    fields: &[
+        field("type", Shape::Words(&["Periodic"]), "which schedule it is"),
+        required("start_on", Shape::Words(&StartOn::TEXTS), "what sets it off"),
+        required("period", Shape::Span, "the length of time between runs"),
+        required("relative_to", Shape::Words(&RelativeTo::TEXTS), "what the period is counted from"),
+        ACCURACY,
+        RANDOMIZED_DELAY,
+    ],
+    refused: &[],
+};
+
+pub(super) const SHAPE: Shape = Shape::OneOrMany(&Shape::Any(&[
+    Shape::Text,
+    Shape::Instant,
+    Shape::Table(&CALENDAR),
+    Shape::Table(&PERIODIC),
+]));
 
 /// Reads one schedule or a list of them; none where there is no such key.
 pub(super) fn schedules<'a>(
@@ -109,7 +142,7 @@ fn instant(reader: &mut Reader<'_>, node: &Node, text: &str, zones: &Zones) -> O
 }
 
 fn calendar_table<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones) -> Option<Schedule> {
-    let fields = reader.table(node, "a calendar schedule", &CALENDAR_KEYS, &[])?;
+    let fields = reader.table(node, &CALENDAR)?;
     let mut calendar = match (fields.get("schedule"), fields.get("at")) {
         (Some(text), None) => calendar(reader, text, zones)?,
         (None, Some(at)) => {
@@ -124,7 +157,7 @@ fn calendar_table<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones) ->
             return None;
         }
         (None, None) => {
-            reader.missing(&fields, "schedule", "a calendar schedule");
+            reader.missing(&fields, "schedule");
             return None;
         }
     };
@@ -141,12 +174,7 @@ fn calendar_table<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones) ->
 }
 
 fn periodic<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Schedule> {
-    let fields = reader.table(node, "a periodic schedule", &PERIODIC_KEYS, &[])?;
-    for key in ["start_on", "period", "relative_to"] {
-        if fields.get(key).is_none() {
-            reader.missing(&fields, key, "a periodic schedule");
-        }
-    }
+    let fields = reader.table(node, &PERIODIC)?;
     let start_on = reader.word(fields.get("start_on")?, &StartOn::TEXTS)?;
     let period = length(reader, fields.get("period")?)?;
     let relative_to = reader.word(fields.get("relative_to")?, &RelativeTo::TEXTS)?;

@@ -1,56 +1,115 @@
 use std::collections::BTreeMap;
 
-use super::constraint::constraint;
 use super::fields::{Fields, Reader, chain};
 use super::schedule::schedules;
+use super::{Known, cgroup, constraint, environment, schedule};
 use crate::definition::node::{Node, Value};
 use crate::definition::problem::Problem;
-use crate::schedule::Zones;
+use crate::definition::shape::{Field, Object, Shape, field, required};
 use crate::service::{
     CommandLine, CredentialName, Directives, NotifyAccess, Relation, Relations, RestartCondition,
     RestartPolicy, Section, Service, UnitReference, Watchdog, shell_syntax,
 };
 use crate::{TimeSpan, UnitPath, VariableName, VariableValue, nearest};
 
-const KEYS: [&str; 32] = [
-    "name",
-    "description",
-    "start_command",
-    "stop_command",
-    "restart_command",
-    "start_schedule",
-    "stop_schedule",
-    "restart_schedule",
-    "env",
-    "env_file",
-    "working_directory",
-    "timeout",
-    "restart_policy",
-    "enabled",
-    "system_load_constraints",
-    "start_before",
-    "start_after",
-    "wants",
-    "upholds",
-    "requires",
-    "requisite",
-    "binds_to",
-    "on_failure",
-    "on_success",
-    "part_of",
-    "propagate_stop_to",
-    "propagate_stop_from",
-    "conflicts",
-    "kill_signal",
-    "watchdog",
-    "credentials",
-    "systemd",
+const RELATION: Shape = Shape::OneOrMany(&Shape::Text);
+
+const fn relation(relation: Relation, about: &'static str) -> Field {
+    field(relation.key(), RELATION, about)
+}
+
+pub(super) const VARIABLES: Shape = Shape::Map(&Shape::Any(&[Shape::Scalar, Shape::Flag]));
+
+static WATCHDOG: Object = Object {
+    what: "a watchdog",
+    fields: &[
+        required("interval", Shape::Span, "how long it may be silent (WatchdogSec=)"),
+        field(
+            "restart_on_hang",
+            Shape::Flag,
+            "start it again after that, where no restart policy says otherwise",
+        ),
+        field("notify_access", Shape::Words(&NotifyAccess::TEXTS), "which processes may speak for it"),
+    ],
+    refused: &[],
+};
+
+static POLICY: Object = Object {
+    what: "a restart policy",
+    fields: &[
+        required(
+            "condition",
+            Shape::Words(&RestartCondition::TEXTS),
+            "which ends are followed by a new start",
+        ),
+        field("delay", Shape::Span, "the wait before it (RestartSec=)"),
+        field("max_attempts", Shape::Whole(0, u32::MAX as i64), "starts allowed within `window`"),
+        field("window", Shape::Span, "the time in which starts are counted (StartLimitIntervalSec=)"),
+    ],
+    refused: &[],
+};
+
+const WATCHDOGS: &[Shape] = &[Shape::Span, Shape::Table(&WATCHDOG)];
+const POLICIES: &[Shape] = &[Shape::Words(&RestartCondition::TEXTS), Shape::Table(&POLICY)];
+
+/// A command as a string that is split, or as its arguments.
+const COMMAND: Shape = Shape::Any(&[Shape::Text, Shape::List(&Shape::Text)]);
+
+const LATER: &str = "is not supported by this version yet";
+
+pub(super) static SERVICE: Object = Object {
+    what: "a service",
+    fields: &SERVICE_FIELDS,
+    refused: &[("task", LATER), ("alerts", LATER), ("alert_on_missed_run", LATER)],
+};
+
+/// The keys of a service; its name is the first.
+pub(super) const SERVICE_FIELDS: [Field; 36] = [
+    required("name", Shape::Pattern(NAME), "its name, unique on a host"),
+    field("type", Shape::Words(&["Service"]), "what it is, for files that say it of everything"),
+    field("description", Shape::Text, "one line about it"),
+    field("start_command", COMMAND, "what it runs; needed unless a container says it"),
+    field("stop_command", COMMAND, "what stops it, instead of a signal (ExecStop=)"),
+    field("restart_command", COMMAND, "what refreshes it while it runs (ExecReload=)"),
+    field("environment", environment::SHAPE, "what its commands run in"),
+    field("start_schedule", schedule::SHAPE, "when it starts"),
+    field("stop_schedule", schedule::SHAPE, "when it stops"),
+    field("restart_schedule", schedule::SHAPE, "when it restarts"),
+    field("env", VARIABLES, "environment variables"),
+    field("env_file", Shape::OneOrMany(&Shape::Text), "files of environment variables, read at each start"),
+    field("working_directory", Shape::Text, "where it runs: absolute, `~/…`, or beside this file"),
+    field("timeout", Shape::Span, "how long a run may take (RuntimeMaxSec=)"),
+    field("restart_policy", Shape::Any(POLICIES), "what follows its end"),
+    field("enabled", Shape::Flag, "also start it at boot, or login"),
+    field("system_load_constraints", CONSTRAINTS, "states of the machine without which it does not start"),
+    field("startup_requirements", CONSTRAINTS, "another name of `system_load_constraints`"),
+    relation(Relation::Before, "it starts before them (Before=)"),
+    relation(Relation::After, "it starts after them (After=)"),
+    relation(Relation::Wants, "it starts them too (Wants=)"),
+    relation(Relation::Upholds, "it starts them again whenever they stop (Upholds=)"),
+    relation(Relation::Requires, "it starts them too, and not without them (Requires=)"),
+    relation(Relation::Requisite, "it does not start unless they run already (Requisite=)"),
+    relation(Relation::BindsTo, "as `requires`, and it stops when they do (BindsTo=)"),
+    relation(Relation::OnFailure, "they start when it fails (OnFailure=)"),
+    relation(Relation::OnSuccess, "they start when it ends well (OnSuccess=)"),
+    relation(Relation::PartOf, "it stops and restarts with them (PartOf=)"),
+    relation(Relation::PropagateStopTo, "they stop when it does (PropagatesStopTo=)"),
+    relation(Relation::PropagateStopFrom, "it stops when they do (StopPropagatedFrom=)"),
+    relation(Relation::Conflicts, "it stops them when it starts, and the other way round (Conflicts=)"),
+    field("kill_signal", Shape::Scalar, "the signal that asks it to end, SIGTERM unless told"),
+    field("watchdog", Shape::Any(WATCHDOGS), "end it when it stops telling that it is alive"),
+    field(
+        "credentials",
+        Shape::Map(&Shape::Text),
+        "secrets: names and the files that are read at each start",
+    ),
+    field("cgroup_config", cgroup::SHAPE, "what it may use of the machine"),
+    field("systemd", Shape::Directives, "any directive of systemd, by section"),
 ];
 
-const PLANNED: [&str; 6] = ["task", "alerts", "environment", "cgroup_config", "alert_on_missed_run", "type"];
-
-const WATCHDOG_KEYS: [&str; 3] = ["interval", "restart_on_hang", "notify_access"];
-const POLICY_KEYS: [&str; 4] = ["condition", "delay", "max_attempts", "window"];
+/// The rule of [`ServiceName`](crate::ServiceName), less what a pattern cannot say.
+const NAME: &str = "^[A-Za-z0-9_ ]([A-Za-z0-9._ -]*[A-Za-z0-9_ ])?$";
+const CONSTRAINTS: Shape = Shape::OneOrMany(&constraint::SHAPE);
 
 /// Returns where a service says its name.
 pub(super) fn name_of(node: &Node) -> Option<&Node> {
@@ -60,26 +119,26 @@ pub(super) fn name_of(node: &Node) -> Option<&Node> {
     }
 }
 
-pub(super) fn service<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones) -> Option<Service> {
-    let fields = reader.table(node, "a service", &KEYS, &PLANNED)?;
-    for key in ["name", "start_command"] {
-        if fields.get(key).is_none() {
-            reader.missing(&fields, key, "a service");
-        }
+pub(super) fn service<'a>(reader: &mut Reader<'a>, node: &'a Node, known: &Known<'_>) -> Option<Service> {
+    let before = reader.errors.len();
+    let fields = reader.table(node, &SERVICE)?;
+    if fields.get("start_command").is_none() && fields.get("environment").is_none() {
+        reader.missing(&fields, "start_command");
     }
     // Every field is read before the first that is wrong ends it, so that all problems are told.
     let name = fields.get("name").and_then(|node| reader.parsed(node));
-    let start_command = command(reader, &fields, "start_command");
-    let start_schedule = schedules(reader, &fields, "start_schedule", zones);
+    let start_schedule = schedules(reader, &fields, "start_schedule", known.zones);
     let systemd = directives(reader, &fields, start_schedule.is_empty());
     let service = Service {
         description: fields.get("description").and_then(|node| reader.parsed(node)),
+        start_command: command(reader, &fields, "start_command"),
         stop_command: command(reader, &fields, "stop_command"),
         restart_command: command(reader, &fields, "restart_command"),
+        environment: fields.get("environment").and_then(|node| environment::choice(reader, node, known)),
         start_schedule,
-        stop_schedule: schedules(reader, &fields, "stop_schedule", zones),
-        restart_schedule: schedules(reader, &fields, "restart_schedule", zones),
-        env: variables(reader, &fields),
+        stop_schedule: schedules(reader, &fields, "stop_schedule", known.zones),
+        restart_schedule: schedules(reader, &fields, "restart_schedule", known.zones),
+        env: variables(reader, &fields, "env"),
         env_file: paths(reader, &fields, "env_file"),
         working_directory: paths(reader, &fields, "working_directory").pop(),
         timeout: fields.get("timeout").and_then(|node| length(reader, node)),
@@ -90,21 +149,30 @@ pub(super) fn service<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones
         enabled: fields.get("enabled").and_then(|node| reader.boolean(node)).unwrap_or(false),
         system_load_constraints: constraints(reader, &fields),
         relations: relations(reader, &fields),
-        kill_signal: fields.get("kill_signal").and_then(|node| {
-            let text = reader.amount(node)?;
-            reader.parse(node, text)
-        }),
+        kill_signal: fields.get("kill_signal").and_then(|node| reader.scalar(node)),
         watchdog: fields.get("watchdog").and_then(|node| watchdog(reader, node)),
         credentials: credentials(reader, &fields),
+        cgroup_config: fields.get("cgroup_config").and_then(|node| cgroup::limits(reader, node)),
         systemd,
-        source: reader.source.origin.as_deref().and_then(|path| path.parse().ok()),
-        start_command: start_command?,
+        source: known.origin.and_then(|path| path.parse().ok()),
         name: name?,
     };
+    if reader.errors.len() == before {
+        conflicts(reader, &fields, &service);
+    }
     Some(service)
 }
 
-fn command<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, key: &str) -> Option<CommandLine> {
+/// Tells of fields that cannot be together, where each is right by itself.
+fn conflicts<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, service: &Service) {
+    let Err(error) = service.check() else { return };
+    match fields.get(error.field()) {
+        Some(node) => reader.wrong(node, error.to_string()),
+        None => reader.error(Problem::error(error.to_string(), fields.span(), "")),
+    }
+}
+
+pub(super) fn command<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, key: &str) -> Option<CommandLine> {
     let node = fields.get(key)?;
     let command = match &node.value {
         Value::List(items) => {
@@ -135,11 +203,15 @@ fn warn_of_shell(reader: &mut Reader<'_>, node: &Node, text: &str) {
     }
 }
 
-fn variables<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>) -> BTreeMap<VariableName, VariableValue> {
+pub(super) fn variables<'a>(
+    reader: &mut Reader<'a>,
+    fields: &Fields<'a>,
+    key: &str,
+) -> BTreeMap<VariableName, VariableValue> {
     let mut variables = BTreeMap::new();
-    let Some(node) = fields.get("env") else { return variables };
+    let Some(node) = fields.get(key) else { return variables };
     let Value::Table(entries) = &node.value else {
-        reader.wrong(node, "`env` is a table of names and values");
+        reader.wrong(node, format!("`{key}` is a table of names and values"));
         return variables;
     };
     for (key, node) in entries {
@@ -175,12 +247,8 @@ fn watchdog<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Watchdog> {
     if !matches!(node.value, Value::Table(_)) {
         return Watchdog::new(length(reader, node)?);
     }
-    let fields = reader.table(node, "a watchdog", &WATCHDOG_KEYS, &[])?;
-    let Some(interval) = fields.get("interval") else {
-        reader.missing(&fields, "interval", "a watchdog");
-        return None;
-    };
-    let mut watchdog = Watchdog::new(length(reader, interval)?)?;
+    let fields = reader.table(node, &WATCHDOG)?;
+    let mut watchdog = Watchdog::new(length(reader, fields.get("interval")?)?)?;
     if let Some(restart) = fields.get("restart_on_hang") {
         watchdog.restart_on_hang = reader.boolean(restart)?;
     }
@@ -207,7 +275,7 @@ fn credentials<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>) -> BTreeMap<Cre
 }
 
 /// Reads a path; one that is not absolute stands beside the definition.
-fn path<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<UnitPath> {
+pub(super) fn path<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<UnitPath> {
     let text = reader.string(node)?;
     let path = match &reader.source.base {
         Some(base) => UnitPath::resolve(text, base),
@@ -216,7 +284,7 @@ fn path<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<UnitPath> {
     path.map_err(|error| reader.wrong(node, error.to_string())).ok()
 }
 
-fn paths<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, key: &str) -> Vec<UnitPath> {
+pub(super) fn paths<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, key: &str) -> Vec<UnitPath> {
     let Some(node) = fields.get(key) else { return Vec::new() };
     if key == "working_directory" && matches!(node.value, Value::List(_)) {
         reader.wrong(node, "there is one working directory");
@@ -227,8 +295,7 @@ fn paths<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, key: &str) -> Vec<Uni
 
 /// Reads a length of time that is not zero; a number is seconds.
 pub(super) fn length<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<TimeSpan> {
-    let text = reader.amount(node)?;
-    let span: TimeSpan = reader.parse(node, text)?;
+    let span: TimeSpan = reader.scalar(node)?;
     if span.is_zero() {
         reader.wrong(node, "the length of time is zero");
         return None;
@@ -240,15 +307,10 @@ fn policy<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<RestartPolicy> 
     if !matches!(node.value, Value::Table(_)) {
         return reader.word(node, &RestartCondition::TEXTS).map(RestartPolicy::new);
     }
-    let fields = reader.table(node, "a restart policy", &POLICY_KEYS, &[])?;
-    let Some(condition) = fields.get("condition") else {
-        reader.missing(&fields, "condition", "a restart policy");
-        return None;
-    };
-    let mut policy = RestartPolicy::new(reader.word(condition, &RestartCondition::TEXTS)?);
+    let fields = reader.table(node, &POLICY)?;
+    let mut policy = RestartPolicy::new(reader.word(fields.get("condition")?, &RestartCondition::TEXTS)?);
     if let Some(delay) = fields.get("delay") {
-        let text = reader.amount(delay)?;
-        policy.delay = reader.parse(delay, text)?;
+        policy.delay = reader.scalar(delay)?;
     }
     if let Some(attempts) = fields.get("max_attempts") {
         policy.max_attempts = Some(reader.number(attempts, "a whole number")?);
@@ -261,8 +323,12 @@ fn policy<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<RestartPolicy> 
 }
 
 fn constraints<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>) -> Vec<crate::LoadConstraint> {
-    let Some(node) = fields.get("system_load_constraints") else { return Vec::new() };
-    Reader::one_or_many(node).iter().filter_map(|item| constraint(reader, item)).collect()
+    let (own, other) = (fields.get("system_load_constraints"), fields.get("startup_requirements"));
+    if let (Some(_), Some(twice)) = (own, other) {
+        reader.wrong(twice, "`system_load_constraints` says the same: leave one of the two out");
+    }
+    let Some(node) = own.or(other) else { return Vec::new() };
+    Reader::one_or_many(node).iter().filter_map(|item| constraint::constraint(reader, item)).collect()
 }
 
 fn directives<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, no_timer: bool) -> Directives {

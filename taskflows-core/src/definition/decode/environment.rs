@@ -1,0 +1,157 @@
+use std::collections::BTreeMap;
+
+use super::Known;
+use super::container;
+use super::fields::Reader;
+use super::service::path;
+use crate::definition::node::{Key, Node, Value};
+use crate::definition::problem::Problem;
+use crate::definition::shape::{Object, Shape, field, required};
+use crate::nearest;
+use crate::service::{
+    CondaEnvironment, Environment, EnvironmentChoice, EnvironmentName, PythonVenv, UvProject,
+};
+
+static CONDA: Object = Object {
+    what: "a conda environment",
+    fields: &[
+        field("type", Shape::Words(&["Conda", "Venv"]), "what it is"),
+        required("env_name", Shape::Text, "the name of an environment of conda, mamba or micromamba"),
+        field("custom_path", Shape::Text, "the program that manages it, where it is in no usual place"),
+    ],
+    refused: &[],
+};
+static VENV: Object = Object {
+    what: "a Python environment",
+    fields: &[
+        field("type", Shape::Words(&["Venv"]), "what it is"),
+        required("path", Shape::Text, "the directory that `python -m venv` made"),
+    ],
+    refused: &[],
+};
+static UV: Object = Object {
+    what: "a uv project",
+    fields: &[
+        field("type", Shape::Words(&["Uv"]), "what it is"),
+        required("project", Shape::Text, "the directory with its pyproject.toml"),
+    ],
+    refused: &[],
+};
+
+/// An environment by its keys, or the name of one.
+pub(super) const SHAPE: Shape = Shape::Any(&[
+    Shape::Text,
+    Shape::Table(&CONDA),
+    Shape::Table(&VENV),
+    Shape::Table(&UV),
+    Shape::Table(&container::CONTAINER),
+]);
+
+/// The environments of a definition by their names.
+pub(super) const NAMED: Shape = Shape::Map(&Shape::Any(&[
+    Shape::Table(&CONDA),
+    Shape::Table(&VENV),
+    Shape::Table(&UV),
+    Shape::Table(&container::CONTAINER),
+]));
+
+/// Reads the name of an environment, or one as it stands.
+pub(super) fn choice<'a>(
+    reader: &mut Reader<'a>,
+    node: &'a Node,
+    known: &Known<'_>,
+) -> Option<EnvironmentChoice> {
+    if let Value::Table(_) = &node.value {
+        return environment(reader, node).map(EnvironmentChoice::from);
+    }
+    let name: EnvironmentName = reader.parsed(node)?;
+    Some(match known.environments.get(&name) {
+        Some(environment) => EnvironmentChoice::from(environment.clone()),
+        None => EnvironmentChoice::named(name),
+    })
+}
+
+/// Reads the table of environments of a definition.
+pub(super) fn named<'a>(reader: &mut Reader<'a>, node: &'a Node) -> BTreeMap<EnvironmentName, Environment> {
+    let mut environments = BTreeMap::new();
+    let Value::Table(entries) = &node.value else {
+        reader.wrong(node, "`environments` is a table of names and environments");
+        return environments;
+    };
+    for (key, node) in entries {
+        let (name, environment) = (reader.key(key), environment(reader, node));
+        if let (Some(name), Some(environment)) = (name, environment) {
+            environments.insert(name, environment);
+        }
+    }
+    environments
+}
+
+/// Reads an environment, whose keys tell what it is where its type does not.
+pub(super) fn environment<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Environment> {
+    let Value::Table(entries) = &node.value else {
+        reader.wrong(
+            node,
+            "an environment is a table such as { path = \".venv\" } or { image = \"python:3.12\" }",
+        );
+        return None;
+    };
+    let has = |wanted: &str| entries.iter().any(|(key, _)| key.text == wanted);
+    match entries.iter().find(|(key, _)| key.text == "type").map(|(_, node)| node) {
+        Some(kind) => match reader.string(kind)? {
+            "Venv" if has("path") && !has("env_name") => venv(reader, node),
+            "Venv" | "Conda" => conda(reader, node),
+            "Uv" => uv(reader, node),
+            "DockerContainer" | "Container" => container::container(reader, node),
+            other => {
+                let kinds = ["Venv", "Conda", "Uv", "DockerContainer"];
+                let message = format!("unknown type of environment `{}`", other.escape_debug());
+                let near = nearest(other, kinds);
+                let help = near.map_or_else(
+                    || format!("known types: {}", kinds.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                reader.error(Problem::error(message, kind.span.clone(), "").help(help));
+                None
+            }
+        },
+        None => by_keys(reader, node, entries),
+    }
+}
+
+fn by_keys<'a>(reader: &mut Reader<'a>, node: &'a Node, entries: &[(Key, Node)]) -> Option<Environment> {
+    // A slip in the one key that tells must not hide what is meant.
+    let near = |wanted: &str| entries.iter().any(|(key, _)| nearest(&key.text, [wanted]).is_some());
+    match () {
+        () if near("env_name") => conda(reader, node),
+        () if near("image") => container::container(reader, node),
+        () if near("project") => uv(reader, node),
+        () if near("path") => venv(reader, node),
+        () => {
+            let message = "an environment needs `path` (a Python environment), `project` (of uv), `env_name` (of conda) \
+                           or `image` (a container)";
+            reader.wrong(node, message);
+            None
+        }
+    }
+}
+
+fn conda<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Environment> {
+    let fields = reader.table(node, &CONDA)?;
+    let custom_path = match fields.get("custom_path") {
+        Some(node) => Some(path(reader, node)?),
+        None => None,
+    };
+    let env_name = reader.parsed(fields.get("env_name")?)?;
+    Some(CondaEnvironment { env_name, custom_path }.into())
+}
+
+fn venv<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Environment> {
+    let fields = reader.table(node, &VENV)?;
+    Some(PythonVenv { path: path(reader, fields.get("path")?)? }.into())
+}
+
+fn uv<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Environment> {
+    let fields = reader.table(node, &UV)?;
+    Some(UvProject { project: path(reader, fields.get("project")?)? }.into())
+}

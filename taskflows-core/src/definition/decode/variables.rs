@@ -1,0 +1,109 @@
+use super::fields::Reader;
+use crate::definition::node::{Node, Value};
+use crate::definition::problem::Problem;
+
+const BEGIN: &str = "${env:";
+
+/// Parts of a name that tell of a secret.
+const SECRET: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY"];
+
+/// Puts values in place of `${env:NAME}` and `${env:NAME:-other}` in every string of a tree; `$${env:` stands for
+/// the text `${env:`.
+pub(super) fn expand(reader: &mut Reader<'_>, node: &mut Node, variable: &dyn Fn(&str) -> Option<String>) {
+    match &mut node.value {
+        Value::List(items) => items.iter_mut().for_each(|item| expand(reader, item, variable)),
+        Value::Table(entries) => entries.iter_mut().for_each(|(_, node)| expand(reader, node, variable)),
+        Value::String { text, plain } if text.contains(BEGIN) => match replaced(text, variable) {
+            Ok((expanded, secret)) => {
+                (*text, *plain) = (expanded, true);
+                if let Some(name) = secret {
+                    warn_of_secret(reader, node, &name);
+                }
+            }
+            Err(message) => reader.wrong(node, message),
+        },
+        _ => {}
+    }
+}
+
+fn warn_of_secret(reader: &mut Reader<'_>, node: &Node, name: &str) {
+    let message = format!("the value of `{name}` would stand in a unit file, which is no place for a secret");
+    let help = "name a file in `credentials` or `env_file`, which is read when the service starts";
+    reader.warnings.push(Problem::warning(message, node.span.clone(), "").help(help));
+}
+
+/// Returns the text with its values, and the name of a variable that looks like a secret.
+fn replaced(
+    text: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<(String, Option<String>), String> {
+    let (mut done, mut rest, mut secret) = (String::new(), text, None);
+    while let Some(at) = rest.find(BEGIN) {
+        let (before, after) = (&rest[..at], &rest[at + BEGIN.len()..]);
+        if let Some(literal) = before.strip_suffix('$') {
+            done.push_str(literal);
+            done.push_str(BEGIN);
+            rest = after;
+            continue;
+        }
+        done.push_str(before);
+        let end = after.find('}').ok_or_else(|| "`${env:` is not closed by `}`".to_owned())?;
+        let (name, fallback) = match after[..end].split_once(":-") {
+            Some((name, fallback)) => (name, Some(fallback)),
+            None => (&after[..end], None),
+        };
+        if name.parse::<crate::VariableName>().is_err() {
+            return Err(format!("`{}` is no name of a variable", name.escape_debug()));
+        }
+        let value = variable(name).filter(|value| !value.is_empty() || fallback.is_none());
+        match value.or_else(|| fallback.map(str::to_owned)) {
+            Some(value) => done.push_str(&value),
+            None => {
+                return Err(format!(
+                    "the variable `{name}` is not set; `${{env:{name}:-…}}` says what holds then"
+                ));
+            }
+        }
+        if SECRET.iter().any(|part| name.to_ascii_uppercase().contains(part)) {
+            secret = Some(name.to_owned());
+        }
+        rest = &after[end + 1..];
+    }
+    done.push_str(rest);
+    Ok((done, secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<&str, &str>) {
+        let variable = |name: &str| match name {
+            "A" => Some("1".to_owned()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        };
+        match (replaced(text, &variable), expected) {
+            (Ok((done, _)), Ok(wanted)) => assert_eq!(done, wanted, "{text}"),
+            (Err(message), Err(part)) => assert!(message.contains(part), "{text}: {message}"),
+            (done, _) => panic!("{text}: {done:?}"),
+        }
+    }
+
+    #[test]
+    fn variables_are_replaced_and_nothing_else() {
+        check("x ${env:A} y${env:A}", Ok("x 1 y1"));
+        check("${env:B:-two}", Ok("two"));
+        check("${env:EMPTY}|${env:EMPTY:-z}", Ok("|z"));
+        check("$${env:A} $HOME ${A}", Ok("${env:A} $HOME ${A}"));
+        check("${env:B}", Err("not set"));
+        check("${env:A", Err("not closed"));
+        check("${env:1 x}", Err("no name"));
+    }
+
+    #[test]
+    fn a_value_is_not_expanded_again() {
+        assert_eq!(replaced("${env:X}", &|_| Some("${env:X}".into())).unwrap().0, "${env:X}");
+    }
+}

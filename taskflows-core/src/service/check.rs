@@ -1,0 +1,64 @@
+use thiserror::Error;
+
+use super::{CgroupError, Service};
+
+impl Service {
+    /// Looks for fields that are right each by itself and cannot be together.
+    ///
+    /// # Errors
+    /// Names the first such field.
+    pub fn check(&self) -> Result<(), ConflictError> {
+        let error = |field, reason: &str| Err(ConflictError { field, reason: reason.to_owned() });
+        let is_known = self.environment.as_ref().is_none_or(|choice| choice.environment().is_some());
+        let limits =
+            |limits: &super::CgroupConfig, inside| limits.check(inside).map_err(ConflictError::limits);
+        let Some(container) = self.container() else {
+            if self.start_command.is_none() && is_known {
+                return error("start_command", "is missing");
+            }
+            // What limits mean is seen when the environment is.
+            return self.cgroup_config.iter().filter(|_| is_known).try_for_each(|own| limits(own, false));
+        };
+        match (&container.cgroup_config, &self.cgroup_config) {
+            (Some(_), Some(_)) => {
+                return error("cgroup_config", "stands in the service and in its container: leave one out");
+            }
+            (Some(own), None) | (None, Some(own)) => limits(own, true)?,
+            (None, None) => {}
+        }
+        if self.watchdog.is_some() {
+            return error("watchdog", "cannot be told from within a container that it is alive");
+        }
+        if !self.credentials.is_empty() {
+            return error(
+                "credentials",
+                "are not handed to a container: mount the file as a read-only volume",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// A field that cannot stand beside another one.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{field}` {reason}")]
+pub struct ConflictError {
+    field: &'static str,
+    reason: String,
+}
+
+impl ConflictError {
+    /// Returns the field of the service.
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+
+    /// Returns what is wrong, without the field's name.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    fn limits(error: CgroupError) -> Self {
+        Self { field: "cgroup_config", reason: format!("cannot be: {error}") }
+    }
+}
