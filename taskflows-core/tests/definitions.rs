@@ -5,11 +5,18 @@
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use proptest::prelude::*;
 use taskflows_core::schedule::Zones;
-use taskflows_core::{Definition, DefinitionError, Format, Service, Source, read};
+use taskflows_core::{
+    Definition, DefinitionError, Format, Section, Service, Source, Surroundings, read, read_in,
+};
 
 const TOML: &str = include_str!("files/full.toml");
 const YAML: &str = include_str!("files/full.yaml");
 const JSON: &str = include_str!("files/full.json");
+const ENVIRONMENTS: [(&str, &str); 3] = [
+    ("a.toml", include_str!("files/environments.toml")),
+    ("a.yaml", include_str!("files/environments.yaml")),
+    ("a.json", include_str!("files/environments.json")),
+];
 
 fn open(name: &str, text: &str) -> Result<Definition, DefinitionError> {
     let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
@@ -27,6 +34,14 @@ fn the_same_content_is_the_same_services_in_every_format() {
     assert_eq!(toml.len(), 3);
     assert_eq!(services("full.yaml", YAML), toml);
     assert_eq!(services("full.json", JSON), toml);
+}
+
+#[test]
+fn environments_and_defaults_are_the_same_in_every_format() {
+    let [toml, yaml, json] = ENVIRONMENTS.map(|(name, text)| services(name, text));
+    assert_eq!(toml.len(), 5);
+    assert_eq!(yaml, toml);
+    assert_eq!(json, toml);
 }
 
 #[test]
@@ -71,6 +86,31 @@ fn a_slip_is_shown_with_its_place_and_the_nearest_word() {
         "kill_signal = 'SIGTREM'",
         "watchdog = { interval = 0 }",
         "credentials = { 'a/b' = 'x' }",
+        "environment = { imag = 'x' }",
+        "environment = 'a b'",
+        "environment = { image = 'x', hostnam = 'y' }",
+        "environment = { image = 'x', device_requests = [] }",
+        "environment = { image = 'x', volumes = ['data'] }",
+        "environment = { image = 'x', cgroup_config = { oom_policy = 'kill' } }",
+        "environment = { image = 'x', ulimits = [{ name = 'nofile' }] }",
+        "environment = { image = 'x', ports = { '80' = 'http' } }",
+        "environment = { image = { tag = 'x', path = '.', nocahe = true } }",
+        "environment = { image = 'x' }\nwatchdog = '5s'",
+        "environment = { path = '../x' }",
+        "environment = {}",
+        "environment = { image = 'x', detach = true }",
+        "cgroup_config = { memory_limt = '1G' }",
+        "cgroup_config = { memory_limit = '1X' }",
+        "cgroup_config = { cpu_weight = 0 }",
+        "cgroup_config = { cpu_quota = '-5%' }",
+        "cgroup_config = { memory_swappiness = 5 }",
+        "cgroup_config = { memory_swap_limit = '1G' }",
+        "cgroup_config = { memory_limit = 0 }",
+        "cgroup_config = { cap_add = 'NET_ADMIN' }",
+        "cgroup_config = { devices = ['sda'] }",
+        "cgroup_config = { device_read_bps = { '/dev/s da' = 1 } }",
+        "startup_requirements = []\nsystem_load_constraints = []",
+        "timeout = '${env:NOT_SET}'",
     ];
     let texts: Vec<String> = bodies.iter().map(|body| service(body)).collect();
     let cases: Vec<(&str, &str)> = texts.iter().map(|text| ("web.toml", text.as_str())).collect();
@@ -181,4 +221,136 @@ proptest! {
     fn no_text_panics(format in 0usize..3, text in ".{0,80}") {
         let _ = open(["a.toml", "a.yaml", "a.json"][format], &text).map_err(|error| error.render(true));
     }
+}
+
+/// Reads `main.toml` of a directory of texts, with variables.
+fn open_all(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<Definition, DefinitionError> {
+    let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
+    let source = |name: &str, text: &str| {
+        let source = Source::new(name, text, Format::from_path(name).unwrap());
+        source.with_base("/jobs".to_owned()).with_origin(format!("/jobs/{name}"))
+    };
+    let open = |_: &Source, path: &str| {
+        let found =
+            files.iter().filter(|(name, _)| *name == path || path == "*.toml" && name.starts_with("part"));
+        let found: Vec<Source> = found.map(|(name, text)| source(name, text)).collect();
+        if found.is_empty() { Err(format!("there is no file `{path}`")) } else { Ok(found) }
+    };
+    let variable = |wanted: &str| {
+        variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned())
+    };
+    let (name, text) = files[0];
+    read_in(&source(name, text), &Surroundings { zones: &zones, variable: &variable, open: &open })
+}
+
+#[test]
+fn defaults_hold_where_a_service_says_nothing() {
+    let text = r#"
+[defaults]
+timeout = "1h"
+env = { A = "1", B = "1" }
+restart_policy = "always"
+systemd = { Service = { Nice = 5, IOWeight = 10 }, Unit = { JobTimeoutSec = 5 } }
+
+[[services]]
+name = "plain"
+start_command = "x"
+
+[[services]]
+name = "own"
+start_command = "x"
+timeout = "5min"
+env = { B = "2", C = "3" }
+restart_policy = { condition = "no" }
+systemd = { Service = { Nice = 1 } }
+"#;
+    let read = services("a.toml", text);
+    let env = |service: &Service| -> String {
+        service.env.iter().map(|(name, value)| format!("{}={} ", name.as_str(), value.as_str())).collect()
+    };
+    assert_eq!((env(&read[0]), env(&read[1])), ("A=1 B=1 ".to_owned(), "A=1 B=2 C=3 ".to_owned()));
+    assert_eq!(read[1].timeout, Some("5min".parse().unwrap()));
+    let nice = |service: &Service| -> Vec<String> {
+        let of = |section| {
+            service.systemd.of(section).map(|(key, lines)| format!("{key}={}", lines[0])).collect::<Vec<_>>()
+        };
+        [of(Section::Service), of(Section::Unit)].concat()
+    };
+    assert_eq!(nice(&read[0]), ["Nice=5", "IOWeight=10", "JobTimeoutSec=5"]);
+    assert_eq!(nice(&read[1]), ["Nice=1", "IOWeight=10", "JobTimeoutSec=5"]);
+    assert_ne!(read[0].restart_policy, read[1].restart_policy);
+}
+
+#[test]
+fn a_wrong_default_is_told_once_at_its_place() {
+    let text = "[defaults]\ntimeout = 'x'\nnam = 1\n[[services]]\nname = 'a'\nstart_command = 'x'\n\
+                [[services]]\nname = 'b'\nstart_command = 'x'\n";
+    let error = open("a.toml", text).unwrap_err();
+    let told: Vec<_> = error.problems().iter().map(|one| (one.line(), one.message().to_owned())).collect();
+    assert_eq!(told.len(), 2, "{error}");
+    assert_eq!(told[0].0, 3);
+    assert_eq!(told[1].0, 2);
+}
+
+#[test]
+fn a_file_may_include_others() {
+    let main = "include = ['*.toml', 'more.yaml']\n[[services]]\nname = 'main'\nstart_command = 'x'\nenvironment = 'shared'\n";
+    let part = "[environments.shared]\npath = '.venv'\n[defaults]\ntimeout = '5min'\n[[services]]\nname = 'part'\nstart_command = 'x'\n";
+    let more = "services:\n  - {name: more, start_command: x}\n";
+    let files = [("main.toml", main), ("part.toml", part), ("more.yaml", more)];
+    let definition = open_all(&files, &[]).unwrap();
+    let names: Vec<&str> = definition.services.iter().map(|service| service.name.as_str()).collect();
+    assert_eq!(names, ["part", "more", "main"]);
+    // An environment of an included file is known; its defaults are its own.
+    let main = &definition.services[2];
+    let environment = main.environment.as_ref().unwrap().environment().unwrap();
+    assert_eq!((environment.to_string().as_str(), main.timeout), ("/jobs/.venv", None));
+    assert!(definition.services[0].timeout.is_some());
+    // All came from the file that was named, and each is found where it stands.
+    assert!(
+        definition
+            .services
+            .iter()
+            .all(|service| service.source.as_ref().unwrap().as_str() == "/jobs/main.toml")
+    );
+    assert_eq!(definition.place_of(&"more".parse().unwrap()), Some("/jobs/more.yaml"));
+}
+
+#[test]
+fn what_goes_wrong_with_an_included_file_is_told_in_that_file() {
+    let service = "[[services]]\nname = 'a'\nstart_command = 'x'\n";
+    let wrong = "[[services]]\nname = 'b'\nstart_comand = 'x'\n";
+    let told = |files: &[(&str, &str)]| open_all(files, &[]).unwrap_err().render(false);
+    let cases = [
+        told(&[("main.toml", "include = 'part.toml'\n"), ("part.toml", wrong)]),
+        told(&[("main.toml", "include = 'nowhere.toml'\n")]),
+        told(&[("main.toml", "include = 'main.toml'\n")]),
+        told(&[("main.toml", "include = 'part.toml'\n"), ("part.toml", "include = 'main.toml'\n")]),
+        told(&[("main.toml", &format!("include = 'part.toml'\n{service}")), ("part.toml", service)]),
+        told(&[("main.toml", "include = 'part.toml'\n"), ("part.toml", "= 1")]),
+    ];
+    insta::assert_snapshot!(cases.join("\n---\n"));
+}
+
+#[test]
+fn variables_stand_in_strings_numbers_and_truth_values() {
+    let text = "[[services]]\nname = 'a-${env:WHERE}'\nstart_command = 'x ${env:WHERE}'\nenabled = '${env:ON}'\n\
+                timeout = '${env:LIMIT}'\nsystem_load_constraints = { max_percent = '${env:MOST:-80}' }\n\
+                env = { LITERAL = '$${env:WHERE} $WHERE' }\n";
+    let variables = [("WHERE", "eu"), ("ON", "yes"), ("LIMIT", "90")];
+    let service = &open_all(&[("main.toml", text)], &variables).unwrap().services[0];
+    assert_eq!(service.name.as_str(), "a-eu");
+    assert_eq!(service.start_command.as_ref().unwrap().argv(), ["x", "eu"]);
+    assert!(service.enabled && service.timeout == Some("90".parse().unwrap()));
+    assert_eq!(service.env.values().next().unwrap().as_str(), "${env:WHERE} $WHERE");
+}
+
+#[test]
+fn a_variable_cannot_smuggle_a_directive_in_and_a_secret_is_warned_of() {
+    let text = "[[services]]\nname = 'a'\nstart_command = 'x'\ndescription = '${env:API_TOKEN}'\n";
+    let evil = open_all(&[("main.toml", text)], &[("API_TOKEN", "x\n[Service]\nUser=root")]);
+    assert!(evil.unwrap_err().to_string().contains("control character"));
+    let definition = open_all(&[("main.toml", text)], &[("API_TOKEN", "abc")]).unwrap();
+    let warned = definition.render_warnings(false).unwrap();
+    assert!(warned.contains("no place for a secret") && !warned.contains("abc"), "{warned}");
 }

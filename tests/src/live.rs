@@ -139,7 +139,7 @@ fn user_manager(verb: &str, directory: &Path) -> Output {
 }
 
 #[track_caller]
-fn run(command: &mut Command, input: Option<&str>) -> Output {
+pub(crate) fn run(command: &mut Command, input: Option<&str>) -> Output {
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     if let Some(input) = input {

@@ -48,6 +48,10 @@ impl Problem {
         Self { severity: Severity::Warning, ..Self::error(message, span, label) }
     }
 
+    pub(super) fn span(&self) -> &Range<usize> {
+        &self.span
+    }
+
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self

@@ -91,6 +91,9 @@ impl PressureSpan {
     /// The spellings systemd knows.
     pub const TEXTS: [&'static str; 3] = ["10sec", "1min", "5min"];
 
+    /// Every spelling that is read.
+    pub const SPELLINGS: [&'static str; 6] = ["10sec", "1min", "5min", "10s", "60s", "300s"];
+
     fn as_str(self) -> &'static str {
         match self {
             Self::TenSeconds => "10sec",
@@ -134,6 +137,9 @@ pub enum Comparison {
 impl Comparison {
     /// The operators as they are written.
     pub const TEXTS: [&'static str; 6] = ["<", "<=", "=", "!=", ">=", ">"];
+
+    /// Every spelling that is read.
+    pub const SPELLINGS: [&'static str; 7] = ["<", "<=", "=", "!=", ">=", ">", "=="];
 
     /// Returns the operator.
     pub fn as_str(self) -> &'static str {

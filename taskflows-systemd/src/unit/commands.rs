@@ -38,8 +38,8 @@ pub(super) struct Commands {
     pub(super) directory: Option<String>,
     /// How long a stop may take.
     pub(super) stop_limit: String,
-    /// The name of the container that outlives its runs.
-    pub(super) kept_container: Option<String>,
+    /// What takes away a container that outlives its runs, as a shell reads it.
+    pub(super) cleanup: Option<String>,
 }
 
 impl Commands {
@@ -173,25 +173,32 @@ impl InContainer<'_> {
             self.write_kept(commands, &name);
         } else {
             // One that a crash left behind would be in the way.
-            commands.add("ExecStartPre", self.quietly(["rm", "--force", &name], Quiet::Errors));
+            commands.add("ExecStartPre", scripted(QUIETLY, self.engine(["rm", "--force", &name])));
             let mut run = self.engine(["run", "--rm"]);
             run.extend(self.definition(&name));
             commands.add("ExecStart", arguments(&run));
         }
-        let inside = |command: &CommandLine| {
+        let exec = |command: &CommandLine| {
             let mut exec = self.engine(["exec", &name]);
             exec.extend(words(command.argv().iter().map(String::as_str)));
-            arguments(&exec)
+            exec
         };
-        commands.lines.extend(self.service.stop_command.iter().map(|command| ("ExecStop", inside(command))));
+        let own = self
+            .service
+            .stop_command
+            .iter()
+            .map(|command| ("ExecStop", scripted(WHILE_IT_RUNS, exec(command))));
+        commands.lines.extend(own);
         let seconds = grace.duration().as_secs().max(1).to_string();
-        commands.add("ExecStop", self.quietly(["stop", "-t", &seconds, &name], Quiet::Output));
         commands
-            .lines
-            .extend(self.service.restart_command.iter().map(|command| ("ExecReload", inside(command))));
-        if !self.container.persisted {
-            commands.add("ExecStopPost", self.quietly(["rm", "--force", &name], Quiet::Errors));
-        }
+            .add("ExecStop", scripted(QUIETLY_WHILE_IT_RUNS, self.engine(["stop", "-t", &seconds, &name])));
+        let reload =
+            self.service.restart_command.iter().map(|command| ("ExecReload", arguments(&exec(command))));
+        commands.lines.extend(reload);
+        // Where the engine's command was killed the container went on.
+        let end: &[&str] = if self.container.persisted { &["stop", "-t", "1"] } else { &["rm", "--force"] };
+        let end = self.engine(end.iter().copied().chain([name.as_str()]));
+        commands.add("ExecStopPost", scripted(QUIETLY, end));
         let signal = self.service.kill_signal.map_or(15, |signal| i32::from(signal.number()));
         // What a process that was asked to end exits with in a container: a good end.
         commands.add("SuccessExitStatus", (128 + signal).to_string());
@@ -228,7 +235,7 @@ impl InContainer<'_> {
         commands.add("ExecStartPre", arguments(&line));
         self.allow_fetching(commands, None);
         commands.add("ExecStart", arguments(&self.engine(["start", "--attach", name])));
-        commands.kept_container = Some(name.to_owned());
+        commands.cleanup = Some(format!("{engine} rm --force {name}"));
     }
 
     /// What comes before the start may take longer than systemd allows by itself.
@@ -256,23 +263,21 @@ impl InContainer<'_> {
             .extend(command.into_iter().flat_map(|command| words(command.argv().iter().map(String::as_str))));
         definition
     }
-
-    /// Runs a command of the engine whose words nobody needs.
-    fn quietly<'w>(&self, verb: impl IntoIterator<Item = &'w str>, quiet: Quiet) -> String {
-        let script = match quiet {
-            Quiet::Output => r#"exec "$@" >/dev/null"#,
-            Quiet::Errors => r#""$@" >/dev/null 2>&1 || :"#,
-        };
-        arguments(&[words(["/bin/sh", "-c", script, "sh"]), self.engine(verb)].concat())
-    }
 }
 
-/// What is kept quiet of a command.
-enum Quiet {
-    /// What it says when all is well.
-    Output,
-    /// Its errors too, and that it failed.
-    Errors,
+/// Runs a command whose words and whose failure nobody needs.
+const QUIETLY: &str = r#""$@" >/dev/null 2>&1 || :"#;
+
+/// systemd stops a service also after it has ended by itself, and then tells no main process. Source:
+/// systemd.service(5), `ExecStop=`.
+const WHILE_IT_RUNS: &str = r#"[ -z "$MAINPID" ] || exec "$@""#;
+
+/// Both.
+const QUIETLY_WHILE_IT_RUNS: &str = r#"[ -z "$MAINPID" ] || "$@" >/dev/null 2>&1 || :"#;
+
+/// Writes a command that a small script of the shell runs as its arguments.
+fn scripted(script: &str, command: Vec<Argument>) -> String {
+    arguments(&[words(["/bin/sh", "-c", script, "sh"]), command].concat())
 }
 
 /// The label that tells of which definition a container that is kept was made.

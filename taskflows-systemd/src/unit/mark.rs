@@ -8,8 +8,8 @@ const SOURCE: &str = "X-Taskflows-Source=";
 const HASH: &str = "X-Taskflows-Hash=";
 const BOOT: &str = "X-Taskflows-Enabled=yes";
 const ENVIRONMENT: &str = "X-Taskflows-Environment=";
-/// The key under which a container that outlives its runs is noted.
-pub(super) const CONTAINER: &str = "X-Taskflows-Container";
+/// The key under which the command is noted that takes away what outlives the unit.
+pub(super) const CLEANUP: &str = "X-Taskflows-Cleanup";
 
 /// The lines in `[Unit]` by which a unit file is known to be ours.
 ///
@@ -26,15 +26,15 @@ pub struct Mark {
     pub starts_at_boot: bool,
     /// The name of the environment that the host keeps and the service runs in.
     pub environment: Option<String>,
-    /// The container that is kept between runs.
-    pub container: Option<String>,
+    /// The command that takes away what outlives the unit: a container that is kept between runs.
+    pub cleanup: Option<Vec<String>>,
 }
 
 impl Mark {
     /// Reads the mark of a unit file, `None` where there is none.
     pub fn read(text: &str) -> Option<Self> {
         let (mut version, mut source, mut hash, mut starts_at_boot) = (None, None, None, false);
-        let (mut environment, mut container) = (None, None);
+        let (mut environment, mut cleanup) = (None, None);
         for line in header(text) {
             if !line.starts_with("X-Taskflows-") {
                 continue;
@@ -45,10 +45,10 @@ impl Mark {
             hash = hash.or_else(|| value(HASH));
             starts_at_boot |= line == BOOT;
             environment = environment.or_else(|| value(ENVIRONMENT));
-            let kept = line.strip_prefix(CONTAINER).and_then(|rest| rest.strip_prefix('='));
-            container = container.or_else(|| kept.map(str::to_owned));
+            let command = line.strip_prefix(CLEANUP).and_then(|rest| rest.strip_prefix('='));
+            cleanup = cleanup.or_else(|| shell_words::split(command?).ok());
         }
-        Some(Self { version: version?, source, hash: hash?, starts_at_boot, environment, container })
+        Some(Self { version: version?, source, hash: hash?, starts_at_boot, environment, cleanup })
     }
 
     /// Tells whether `text` is still what was written under this mark.

@@ -168,8 +168,8 @@ fn main_service(service: &Service, context: &RenderContext) -> Result<String, Se
     let unit = UnitName::service(&service.name);
     let mut text = Text::begin(&unit, description, service, context);
     let commands = commands(service, context.tools.as_ref(), &variables(service))?;
-    if let Some(container) = &commands.kept_container {
-        text.line(mark::CONTAINER, container);
+    if let Some(command) = &commands.cleanup {
+        text.line(mark::CLEANUP, command);
     }
     text.directives(service, Section::Unit, unit_lines(service, context));
     text.section("Service");

@@ -11,11 +11,11 @@ const SILENT: Field = field(
     "skip the run without an error where it is not met (Condition…=, not Assert…=)",
 );
 const COMPARISON: Field =
-    field("constraint", Shape::Words(&Comparison::TEXTS), "how the machine's is compared with it");
+    field("constraint", Shape::Words(&Comparison::SPELLINGS), "how the machine's is compared with it");
 const PERCENT: Field =
     required("max_percent", Shape::Number, "the most that tasks may have waited, 0 to 100");
 const TIMESPAN: Field =
-    field("timespan", Shape::Words(&PressureSpan::TEXTS), "the time over which it is averaged");
+    field("timespan", Shape::Words(&PressureSpan::SPELLINGS), "the time over which it is averaged");
 
 const fn kind(words: &'static [&'static str]) -> Field {
     required("type", Shape::Words(words), "which constraint it is")

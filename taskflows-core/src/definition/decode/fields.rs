@@ -16,6 +16,8 @@ pub(super) struct Reader<'a> {
     pub(super) source: &'a Source,
     pub(super) errors: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
+    /// Places whose text could not be made whole, of which all is said.
+    pub(super) spoiled: Vec<Range<usize>>,
 }
 
 /// A table of which every key is to be known.
@@ -50,9 +52,14 @@ pub(super) fn chain(error: &dyn Error) -> String {
 }
 
 impl<'a> Reader<'a> {
+    pub(super) fn new(source: &'a Source) -> Self {
+        Self { source, errors: Vec::new(), warnings: Vec::new(), spoiled: Vec::new() }
+    }
+
     pub(super) fn error(&mut self, problem: Problem) {
         // A default is read for each service, and is wrong once.
-        if self.errors.len() < MOST_PROBLEMS && !self.errors.contains(&problem) {
+        let is_told = self.errors.contains(&problem) || self.spoiled.contains(problem.span());
+        if self.errors.len() < MOST_PROBLEMS && !is_told {
             self.errors.push(problem);
         }
     }

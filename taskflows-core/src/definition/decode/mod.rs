@@ -134,7 +134,7 @@ pub fn read_environment(source: &Source) -> Result<(Environment, serde_json::Val
     let root = parse(source).map_err(|error| {
         DefinitionError::new(vec![Problem::error(error.message, error.span, "").locate(&shared)])
     })?;
-    let mut reader = fields::Reader { source, errors: Vec::new(), warnings: Vec::new() };
+    let mut reader = fields::Reader::new(source);
     match environment::environment(&mut reader, &root) {
         Some(environment) if reader.errors.is_empty() => Ok((environment, root.to_json())),
         _ => Err(DefinitionError::new(

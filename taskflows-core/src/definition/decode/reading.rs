@@ -89,7 +89,7 @@ impl<'s> Reading<'s> {
                 return self.errors.push(problem.locate(&shared));
             }
         };
-        let mut reader = Reader { source, errors: Vec::new(), warnings: Vec::new() };
+        let mut reader = Reader::new(source);
         variables::expand(&mut reader, &mut root, self.surroundings.variable);
         let mut found = Vec::new();
         // The reader borrows the tree, which ends here; included files are read in between.
@@ -103,7 +103,7 @@ impl<'s> Reading<'s> {
             let default = fields.get("defaults").filter(|node| reader.table(node, &DEFAULTS).is_some());
             found = services(&mut reader, fields).iter().map(|node| merged(default, node)).collect();
         }
-        let mut reader = Reader { source, errors: reader.errors, warnings: reader.warnings };
+        let mut reader = Reader { source, ..reader };
         for node in &found {
             self.service(&mut reader, node, source);
         }

@@ -166,7 +166,9 @@ pub(super) fn service<'a>(reader: &mut Reader<'a>, node: &'a Node, known: &Known
 /// Tells of fields that cannot be together, where each is right by itself.
 fn conflicts<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, service: &Service) {
     let Err(error) = service.check() else { return };
-    match fields.get(error.field()) {
+    // The limits may be those of the container.
+    let place = fields.get(error.field()).or_else(|| fields.get("environment"));
+    match place {
         Some(node) => reader.wrong(node, error.to_string()),
         None => reader.error(Problem::error(error.to_string(), fields.span(), "")),
     }

@@ -1,0 +1,204 @@
+//! Services in containers, against a real docker engine: they start, log, end as they end, are limited and stopped.
+
+use std::fs;
+use std::time::Duration;
+
+use taskflows_tests::{Engine, IMAGE, LiveManager, wait_until};
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// A manager, an engine, and a definition of services in its containers.
+struct Host {
+    manager: LiveManager,
+    engine: Engine,
+}
+
+impl Host {
+    fn start() -> Self {
+        Self { manager: LiveManager::start(), engine: Engine::start() }
+    }
+
+    /// Installs services; `CONTAINER` in the text is what every container here has.
+    #[track_caller]
+    fn create(&self, text: &str) -> String {
+        let common =
+            format!("image = \"{IMAGE}\", network_mode = \"none\", engine_host = \"{}\"", self.engine.host());
+        let file = self.manager.write("jobs.toml", &text.replace("CONTAINER", &common));
+        self.manager.tf(&["create", &file]).expect(0);
+        file
+    }
+
+    fn logs(&self, name: &str) -> String {
+        self.manager.tf(&["logs", name, "-n", "100"]).stdout
+    }
+
+    #[track_caller]
+    fn logs_hold(&self, name: &str, text: &str) {
+        wait_until(&format!("{name} logs {text:?}: {}", self.logs(name)), SOON, || {
+            self.logs(name).contains(text)
+        });
+    }
+
+    fn inspect(&self, container: &str, field: &str) -> String {
+        let told = self.engine.docker(&["inspect", "-f", &format!("{{{{{field}}}}}"), container]);
+        told.expect(0).stdout.trim().to_owned()
+    }
+}
+
+#[test]
+fn a_container_starts_logs_is_limited_and_stopped_as_the_service() {
+    let host = Host::start();
+    host.create(
+        r#"
+[[services]]
+name = "web"
+start_command = ["sh", "-c", 'trap "echo asked to end; exit 0" TERM; echo "serving $GREETING in $PWD"; while :; do sleep 0.1; done']
+environment = { CONTAINER, volumes = ["~/shared:/shared:ro"], ulimits = ["nofile=64:128"] }
+working_directory = "/shared"
+env = { GREETING = "50% of $HOME, \"quoted\"" }
+cgroup_config = { memory_limit = "32MB", pids_limit = 20, cpu_quota = "50%", timeout_stop = "5s" }
+"#,
+    );
+    fs::create_dir_all(host.manager.home().join("shared")).unwrap();
+    host.manager.tf(&["start", "web"]).expect(0);
+    host.logs_hold("web", "serving 50% of $HOME, \"quoted\" in /shared");
+    assert_eq!(host.manager.property("taskflows-web.service", "ActiveState"), "active");
+    assert_eq!(host.engine.containers(), ["taskflows-web"]);
+    assert_eq!(host.inspect("taskflows-web", ".HostConfig.Memory"), (32 << 20).to_string());
+    assert_eq!(host.inspect("taskflows-web", ".HostConfig.PidsLimit"), "20");
+    assert_eq!(host.inspect("taskflows-web", ".HostConfig.CpuQuota"), "50000");
+    // A value stands in no process's arguments, where everybody could read it.
+    let pid = host.manager.property("taskflows-web.service", "MainPID");
+    let arguments = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+    assert!(arguments.contains("--env=GREETING\0") && !arguments.contains("quoted"), "{arguments}");
+    let stopped = host.manager.tf(&["stop", "web"]).expect(0);
+    assert!(stopped.stderr.contains("Stopped web."), "{}", stopped.stderr);
+    host.logs_hold("web", "asked to end");
+    assert_eq!(host.manager.property("taskflows-web.service", "ActiveState"), "inactive");
+    assert!(host.engine.containers().is_empty());
+    host.manager.tf(&["remove", "web", "--yes"]).expect(0);
+}
+
+#[test]
+fn how_a_container_ends_is_how_the_service_ends() {
+    let host = Host::start();
+    host.create(
+        r#"
+[[services]]
+name = "well"
+start_command = "echo done"
+environment = { CONTAINER }
+
+[[services]]
+name = "badly"
+start_command = ["sh", "-c", "echo no such table >&2; exit 7"]
+environment = { CONTAINER }
+
+[[services]]
+name = "hog"
+start_command = ["sh", "-c", "tail /dev/zero"]
+environment = { CONTAINER }
+cgroup_config = { memory_limit = "16MB", memory_swap_limit = "16MB" }
+
+[[services]]
+name = "long"
+start_command = "sleep 60"
+environment = { CONTAINER, init = true }
+timeout = "1s"
+
+[[services]]
+name = "nowhere"
+start_command = "true"
+environment = { image = "no/such:image", pull = "never", engine_host = "unix:///nowhere/docker.sock" }
+"#,
+    );
+    host.manager.tf(&["start", "well", "--wait"]).expect(0);
+    host.logs_hold("well", "done");
+    let failed = host.manager.tf(&["start", "badly", "--wait"]).expect(1);
+    assert!(failed.stderr.contains("exit code 7"), "{}", failed.stderr);
+    host.logs_hold("badly", "no such table");
+    let killed = host.manager.tf(&["start", "hog", "--wait"]).expect(1);
+    assert!(killed.stderr.contains("exit code 137"), "{}", killed.stderr);
+    let late = host.manager.tf(&["start", "long", "--wait"]).expect(1);
+    assert!(late.stderr.contains("timed out"), "{}", late.stderr);
+    // A client without its engine fails, and says so.
+    host.manager.tf(&["start", "nowhere", "--wait"]).expect(1);
+    host.logs_hold("nowhere", "docker");
+    assert!(host.engine.containers().is_empty(), "{:?}", host.engine.containers());
+}
+
+#[test]
+fn a_container_that_is_kept_remembers_until_its_definition_changes() {
+    let host = Host::start();
+    let text = r#"
+[[services]]
+name = "counter"
+start_command = ["sh", "-c", "echo x >> /runs; echo run $(wc -l < /runs) of $WHAT"]
+environment = { CONTAINER, persisted = true, name = "my-counter" }
+env = { WHAT = "this" }
+"#;
+    host.create(text);
+    host.manager.tf(&["start", "counter", "--wait"]).expect(0);
+    host.logs_hold("counter", "run 1 of this");
+    host.manager.tf(&["start", "counter", "--wait"]).expect(0);
+    host.logs_hold("counter", "run 2 of this");
+    assert_eq!(host.engine.containers(), ["my-counter"]);
+    host.create(&text.replace("\"this\"", "\"that\""));
+    host.manager.tf(&["start", "counter", "--wait"]).expect(0);
+    host.logs_hold("counter", "run 1 of that");
+    host.manager.tf(&["remove", "counter", "--yes"]).expect(0);
+    assert!(host.engine.containers().is_empty(), "a container outlives its service");
+}
+
+#[test]
+fn an_image_is_built_once_and_its_own_command_runs() {
+    let host = Host::start();
+    let directory = host.manager.home().join("app");
+    fs::create_dir_all(&directory).unwrap();
+    let recipe = format!("FROM {IMAGE}\nARG WHAT\nRUN echo \"$WHAT\" > /what\nCMD [\"cat\", \"/what\"]\n");
+    fs::write(directory.join("Dockerfile"), recipe).unwrap();
+    let host_of_engine = host.engine.host();
+    let text = format!(
+        r#"
+[[services]]
+name = "built"
+
+[services.environment]
+image = {{ tag = "app:1", path = "app", buildargs = {{ WHAT = "built with $care" }}, network_mode = "none" }}
+network_mode = "none"
+engine_host = "{host_of_engine}"
+"#
+    );
+    host.create(&text);
+    host.manager.tf(&["start", "built", "--wait"]).expect(0);
+    host.logs_hold("built", "built with $care");
+    let built = host.engine.docker(&["image", "inspect", "-f", "{{.Id}}", "app:1"]).expect(0).stdout;
+    host.manager.tf(&["start", "built", "--wait"]).expect(0);
+    assert_eq!(host.engine.docker(&["image", "inspect", "-f", "{{.Id}}", "app:1"]).expect(0).stdout, built);
+}
+
+#[test]
+fn a_container_that_a_crash_left_behind_is_not_in_the_way() {
+    let host = Host::start();
+    host.create(
+        r#"
+[[services]]
+name = "web"
+start_command = "sleep infinity"
+environment = { CONTAINER, init = true }
+restart_policy = { condition = "always", delay = "100ms" }
+"#,
+    );
+    host.manager.tf(&["start", "web"]).expect(0);
+    let pid = || host.manager.property("taskflows-web.service", "MainPID");
+    let first = pid();
+    wait_until("the container runs", SOON, || host.inspect("taskflows-web", ".State.Running") == "true");
+    let killed = std::process::Command::new("kill").args(["-9", &first]).status().unwrap();
+    assert!(killed.success());
+    wait_until("it runs again", SOON, || {
+        let running = host.engine.docker(&["ps", "--quiet"]).stdout.lines().count();
+        ![first.as_str(), "0"].contains(&pid().as_str()) && running == 1
+    });
+    host.manager.tf(&["remove", "web", "--yes"]).expect(0);
+    assert!(host.engine.containers().is_empty());
+}
