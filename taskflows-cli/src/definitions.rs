@@ -98,14 +98,40 @@ fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
     CliError::new(Exit::Usage, format!("could not read {}: {error}", path.display()))
 }
 
+/// Reads a text that is no definition, from a file or, for `-`, from stdin.
+pub(crate) fn text_of(ui: &mut Ui<'_>, path: &Path) -> Result<String, CliError> {
+    let (name, bytes) = match path.as_os_str() == "-" {
+        true => ("stdin".to_owned(), stdin(ui)?),
+        false => (path.display().to_string(), file(path)?),
+    };
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        CliError::new(Exit::Usage, format!("{name} is not UTF-8: line {line} holds another byte"))
+    })
+}
+
+fn stdin(ui: &mut Ui<'_>) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    let read = (&mut *ui.input).take(LARGEST + 1).read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(Path::new("stdin"), &error))?;
+    match bytes.len() as u64 > LARGEST {
+        true => Err(too_large("stdin", "more")),
+        false => Ok(bytes),
+    }
+}
+
+fn file(path: &Path) -> Result<Vec<u8>, CliError> {
+    let size = fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
+    if size > LARGEST {
+        return Err(too_large(&path.display().to_string(), &size.to_string()));
+    }
+    fs::read(path).map_err(|error| unreadable(path, &error))
+}
+
 fn open(ui: &mut Ui<'_>, path: &Path) -> Result<Source, CliError> {
     if path.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        let read = (&mut *ui.input).take(LARGEST + 1).read_to_end(&mut bytes);
-        read.map_err(|error| unreadable(Path::new("stdin"), &error))?;
-        if bytes.len() as u64 > LARGEST {
-            return Err(too_large("stdin", "more"));
-        }
+        let bytes = stdin(ui)?;
         let base = std::env::current_dir().map_err(|error| unreadable(Path::new("."), &error))?;
         let format = Format::guess(&String::from_utf8_lossy(&bytes));
         return source("<stdin>", bytes, format, &base, ui.colour);

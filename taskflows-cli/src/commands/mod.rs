@@ -5,6 +5,7 @@ mod calendar;
 mod completion;
 mod create;
 mod diff;
+mod import;
 mod list;
 mod logs;
 mod man;
@@ -33,6 +34,7 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Diff(sources) => diff::diff(ui, app, global, sources).await,
         Verb::Validate(sources) => validate::validate(ui, app, global, sources),
         Verb::Render(sources) => render::render(ui, app, global, sources),
+        Verb::Import(arguments) => import::import(ui, app, global, arguments, &import::HostPrograms).await,
         Verb::Calendar(calendar) => calendar::calendar(ui, app, global, calendar),
         Verb::Timespan(spans) => timespan::timespan(ui, global, spans),
         Verb::List(selector) => list::list(ui, app, global, selector).await,
