@@ -100,10 +100,15 @@ fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
 
 /// Reads a text that is no definition, from a file or, for `-`, from stdin.
 pub(crate) fn text_of(ui: &mut Ui<'_>, path: &Path) -> Result<String, CliError> {
-    let (name, bytes) = match path.as_os_str() == "-" {
-        true => ("stdin".to_owned(), stdin(ui)?),
-        false => (path.display().to_string(), file(path)?),
-    };
+    if path.as_os_str() == "-" { utf8("stdin", stdin(ui)?) } else { file_text(path) }
+}
+
+/// Reads a file that is no definition.
+pub(crate) fn file_text(path: &Path) -> Result<String, CliError> {
+    utf8(&path.display().to_string(), file(path)?)
+}
+
+fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, CliError> {
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -70,7 +70,10 @@ impl Imported {
     }
 
     fn write(&self, text: &mut String) {
-        comment(text, &format!("{}: {}", self.place, self.source));
+        match self.source.starts_with(&self.place) {
+            true => comment(text, &self.source),
+            false => comment(text, &format!("{}: {}", self.place, self.source)),
+        }
         for finding in &self.findings {
             if finding.verdict > Verdict::Exact {
                 comment(text, &format!("  {}: {}: {}", finding.verdict, finding.part, finding.text));

@@ -6,10 +6,12 @@
 mod cron;
 mod draft;
 mod imported;
+mod unit;
 
 mod verdict;
 
 pub use cron::{ClockChanges, CronExpression, Crontab, ParseCronError, import_crontab};
 pub use imported::{Import, Imported};
 
+pub use unit::{UnitPair, UnitText, import_units, started_by};
 pub use verdict::{Finding, Verdict};

@@ -78,9 +78,10 @@ pub(super) fn report(app: &App, import: &Import, width: Option<u16>) -> String {
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{:<INDENT$}{}", item.verdict(), harmless(&title));
-        for finding in &item.findings {
+        for finding in item.findings.iter().filter(|finding| finding.verdict > Verdict::Exact) {
             tell_finding(&mut text, item, finding, width);
         }
+        tell_kept(&mut text, item, width);
         tell_runs(&mut text, app, item);
     }
     text
@@ -94,6 +95,23 @@ fn tell_finding(text: &mut String, item: &Imported, finding: &Finding, width: us
         let _ = writeln!(text, "{:INDENT$}  {}^", "", " ".repeat(harmless(&before).chars().count()));
     } else if !finding.text.is_empty() {
         paragraph(text, &harmless(&format!("{}: {}", finding.part, finding.text)), width);
+    }
+}
+
+/// Writes what is kept, and how where that takes more than the name of a field.
+fn tell_kept(text: &mut String, item: &Imported, width: usize) {
+    let is_passed = |finding: &&Finding| finding.text == "passed through";
+    let exact = || item.findings.iter().filter(|finding| finding.verdict == Verdict::Exact);
+    let shown = |finding: &Finding| match finding.text.contains(' ') {
+        true => format!("{} ({})", finding.part, finding.text),
+        false => finding.part.clone(),
+    };
+    let kept: Vec<String> = exact().filter(|finding| !is_passed(finding)).map(shown).collect();
+    let passed: Vec<String> = exact().filter(is_passed).map(|finding| finding.part.clone()).collect();
+    for (how, parts) in [("kept", kept), ("passed through", passed)] {
+        if item.toml.is_some() && !parts.is_empty() {
+            paragraph(text, &harmless(&format!("{how}: {}", parts.join(", "))), width);
+        }
     }
 }
 

@@ -11,4 +11,5 @@ mod runs;
 pub use crontab::{Crontab, import_crontab};
 pub use elapse::ClockChanges;
 pub use expression::{CronExpression, ParseCronError};
+pub(super) use name::Names;
 pub(super) use runs::upcoming;

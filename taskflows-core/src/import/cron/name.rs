@@ -42,16 +42,25 @@ const WRAPPERS: [&str; 30] = [
 const SCRIPTS: [&str; 9] = [".sh", ".bash", ".py", ".pl", ".rb", ".php", ".js", ".R", ".cron"];
 
 /// What a service is called where its command tells nothing.
-const FALLBACK: &str = "cron-job";
+const FALLBACK: &str = "job";
 
 /// Gives each job a name of its own.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeSet<String>);
+pub(crate) struct Names(BTreeSet<String>);
 
 impl Names {
     /// Returns the name for a command, with a number where another job has it.
     pub(super) fn name(&mut self, command: &str) -> String {
-        let base = words(command).find_map(|word| plain(word)).unwrap_or_else(|| FALLBACK.to_owned());
+        self.free(words(command).find_map(plain))
+    }
+
+    /// Returns the name for a unit, its suffix left out.
+    pub(crate) fn of_unit(&mut self, stem: &str) -> String {
+        self.free(plain(stem))
+    }
+
+    fn free(&mut self, base: Option<String>) -> String {
+        let base = base.unwrap_or_else(|| FALLBACK.to_owned());
         let numbers = std::iter::once(base.clone()).chain((2..).map(|number| format!("{base}-{number}")));
         let free = numbers.into_iter().find(|name| !self.0.contains(name)).unwrap_or(base);
         self.0.insert(free.clone());
@@ -145,7 +154,7 @@ mod tests {
         check("/opt/x.timer", "x.timer-job");
         check("systemd", "systemd-job");
         check("python3", "python3");
-        check("", "cron-job");
+        check("", "job");
     }
 
     #[test]
