@@ -72,9 +72,11 @@ pub(super) fn report(app: &App, import: &Import, width: Option<u16>) -> String {
     let width = usize::from(width.unwrap_or(WIDTH)).max(INDENT + 20);
     for item in &import.items {
         let name = item.name.as_ref().filter(|_| item.toml.is_some());
-        let title = match name {
-            Some(name) => format!("{}: {name}", item.place),
-            None => item.place.clone(),
+        let column = item.findings.iter().find_map(|finding| finding.column);
+        let title = match (name, column) {
+            (Some(name), _) => format!("{}: {name}", item.place),
+            (None, Some(column)) => format!("{}, column {column}", item.place),
+            (None, None) => item.place.clone(),
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{:<INDENT$}{}", item.verdict(), harmless(&title));

@@ -235,15 +235,16 @@ impl<'a> Reader<'a> {
     }
 
     fn remarks(&self) -> Vec<String> {
-        let mut remarks = vec![
-            "cron goes on: take the lines out of the crontab once the services are installed".to_owned(),
-            "systemd starts no second run while one goes on; cron does".to_owned(),
-            "what a job writes is in the journal (`tf logs`); cron mails it".to_owned(),
-            "the services have cron's PATH, SHELL and HOME, and what else the manager's environment holds"
-                .to_owned(),
-        ];
+        let mut remarks: Vec<String> = [
+            "cron goes on: take its lines out once the services are installed",
+            "systemd starts no second run while one goes on; cron does",
+            "what a job writes is in the journal (`tf logs`); cron mails it",
+            "a service has cron's PATH, SHELL and HOME, and the rest from the manager",
+        ]
+        .map(str::to_owned)
+        .into();
         if self.variables.contains_key("TZ") {
-            let text = "TZ is passed on to the commands; cron's times are in the host's zone all the same";
+            let text = "TZ reaches the commands; cron's times are in the host's zone all the same";
             remarks.push(text.to_owned());
         }
         remarks

@@ -204,6 +204,10 @@ mod tests {
         check("echo a\\\\%b", "echo a\\\\", Some("b\n"));
         check("cat%a\\\\%b", "cat", Some("a\\%b\n"));
         check("a \\b \\", "a \\b \\", None);
+        // As Debian's cron 3.0pl1 was seen to do.
+        check("cat; echo a\\\\%h", "cat; echo a\\\\", Some("h\n"));
+        check("cat%\\\\\\%z%%", "cat", Some("\\\\%z\n\n"));
+        check("cat%  x  %back\\", "cat", Some("  x  \nback\\\n"));
     }
 
     proptest! {

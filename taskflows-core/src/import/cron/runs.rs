@@ -181,4 +181,34 @@ mod tests {
         let fold = Some(("2027-10-31T01:15:00Z", true));
         check("Europe/Berlin", ClockChanges::MadeUp, "15 */2 * * *", &["*-*-* 00/2:15"], fold);
     }
+
+    #[test]
+    fn away_from_a_change_of_the_clocks_nothing_differs() {
+        let now: Timestamp = NOW.parse().unwrap();
+        let end = now.checked_add(AHEAD).unwrap();
+        for zone in ["Europe/Berlin", "Australia/Lord_Howe", "America/Sao_Paulo"] {
+            let database = TimeZoneDatabase::bundled();
+            let local = database.get(zone).unwrap();
+            let zones = Zones::new(database, local.clone());
+            for (cron, changes) in [
+                ("30 2 * * *", ClockChanges::MadeUp),
+                ("0,45 1-3 * * *", ClockChanges::MadeUp),
+                ("*/20 2 * * *", ClockChanges::MadeUp),
+                ("15 */2 * * 0,3", ClockChanges::MadeUp),
+                ("30 1 1-7 * 0", ClockChanges::AsShown),
+                ("0 * * * *", ClockChanges::MadeUp),
+                ("30 2 4 4 *", ClockChanges::MadeUp),
+            ] {
+                let expression = cron.parse().unwrap();
+                let times = CronTimes { expression, zone: local.clone(), zone_name: None, changes };
+                let (calendars, found) = times.calendars(now, &zones);
+                let runs = expression.upcoming(now, &local, changes).take_while(|time| *time < end);
+                let runs: Vec<Timestamp> = runs.collect();
+                let systemd: Vec<Timestamp> =
+                    upcoming(&calendars, now, &zones).take_while(|time| *time < end).collect();
+                let found = found.map(|found| (found.at, found.cron_runs));
+                assert_eq!(found, first_difference(&runs, &systemd), "{cron} in {zone}");
+            }
+        }
+    }
 }

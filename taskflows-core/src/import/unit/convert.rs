@@ -88,9 +88,8 @@ fn remarks(pairs: &[UnitPair]) -> Vec<String> {
     };
     let units: Vec<String> = pairs.iter().map(enabled).collect();
     vec![
-        format!("the old units go on: disable them once the new ones are installed ({})", units.join(" ")),
-        "the new units have names of their own, their output in the journal, and PYTHONUNBUFFERED=1"
-            .to_owned(),
+        format!("disable the old units once the new ones are installed: {}", units.join(" ")),
+        "the new units have other names, log to the journal, and set PYTHONUNBUFFERED=1".to_owned(),
     ]
 }
 
