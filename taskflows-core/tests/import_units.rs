@@ -115,6 +115,11 @@ fn what_cannot_be_kept_is_told() {
         ..pair("[Service]\nType=exec\nExecStart=/bin/a\n[Install]\nWantedBy=a.target\n", None)
     };
     assert!(!import(&[disabled]).to_toml().contains("enabled = true"));
+    let timer = UnitPair {
+        timer_enabled: Some(false),
+        ..pair("[Service]\nType=exec\nExecStart=/bin/a\n", Some("[Timer]\nOnCalendar=daily\n"))
+    };
+    assert_eq!(import(&[timer]).items[0].verdict(), Approximate);
 }
 
 /// Checks what becomes of the lines of a timer.

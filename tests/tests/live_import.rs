@@ -62,6 +62,19 @@ fn a_job_has_the_shell_directory_and_variables_that_cron_gives_it() {
 }
 
 #[test]
+fn what_a_job_leaves_in_the_background_goes_on() {
+    let manager = LiveManager::start();
+    run_all(&manager, "0 0 1 1 * sleep 300 > /dev/null & echo $! > pid.part; mv pid.part pid\n");
+    let pid = written(&manager, "pid").trim().to_owned();
+    let unit = "taskflows-sleep.service";
+    wait_until("the job has ended", SOON, || manager.property(unit, "ActiveState") == "inactive");
+    let command = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    assert_eq!(command, "sleep\n");
+    assert_eq!(manager.property(unit, "Result"), "success");
+    manager.command("kill").arg(pid).status().unwrap();
+}
+
+#[test]
 fn a_timer_elapses_when_cron_would_run_the_job() {
     let manager = LiveManager::start();
     let crontab = "0 9 1,15 * Fri true\n*/7 3-5 * * * true\n";

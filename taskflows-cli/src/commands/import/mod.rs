@@ -122,11 +122,14 @@ mod tests {
     }
 
     fn app() -> App {
-        let manager = Arc::new(FakeServiceManager::at("2026-11-24T12:00:00Z".parse().unwrap()));
+        // The day before the clocks of Berlin go forward.
+        let manager = Arc::new(FakeServiceManager::at("2027-03-27T12:00:00Z".parse().unwrap()));
+        let database = TimeZoneDatabase::bundled();
+        let local = database.get("Europe/Berlin").unwrap();
         App {
             services: Arc::clone(&manager) as _,
             logs: Arc::new(MemoryLogReader::default()),
-            zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
+            zones: Zones::new(database, local),
             display: TimeZone::UTC,
             now: Box::new(move || manager.now()),
             linger_hint: None,
@@ -161,7 +164,8 @@ mod tests {
 
     #[test]
     fn the_users_own_crontab_is_taken_where_no_file_is_named() {
-        let programs = FakePrograms::default().says("crontab -l", b"0 9 * * * /opt/report\n61 * * * * x\n");
+        let programs = FakePrograms::default()
+            .says("crontab -l", b"0 9 * * * /opt/report\n61 * * * * x\n30 2 * * * y &\n");
         let (exit, toml, told) = run(&programs, "tf import crontab");
         assert_eq!(exit, Exit::Partial);
         insta::assert_snapshot!(format!("{told}---\n{toml}"));

@@ -91,10 +91,14 @@ pub(super) fn report(app: &App, import: &Import, width: Option<u16>) -> String {
 
 fn tell_finding(text: &mut String, item: &Imported, finding: &Finding, width: usize) {
     if let Some(column) = finding.column {
-        let before: String = item.source.chars().take(column - 1).collect();
+        // A tab stays one, so that the sign stands below its place.
+        let blank = |c: char| {
+            if c == '\t' { "\t".to_owned() } else { " ".repeat(harmless(&c.to_string()).chars().count()) }
+        };
+        let before: String = item.source.chars().take(column.saturating_sub(1)).map(blank).collect();
         paragraph(text, &harmless(&finding.text), width);
         let _ = writeln!(text, "{:INDENT$}  {}", "", harmless(&item.source));
-        let _ = writeln!(text, "{:INDENT$}  {}^", "", " ".repeat(harmless(&before).chars().count()));
+        let _ = writeln!(text, "{:INDENT$}  {}^", "", before);
     } else if !finding.text.is_empty() {
         paragraph(text, &harmless(&format!("{}: {}", finding.part, finding.text)), width);
     }
@@ -146,10 +150,27 @@ fn tell_runs(text: &mut String, app: &App, item: &Imported) {
         return;
     }
     let _ = writeln!(text, "{:INDENT$}{:<30}new", "", "old");
-    for index in 0..item.old.len().max(item.new.len()) {
-        let (old, new) = (time(item.old.get(index)), time(item.new.get(index)));
-        let _ = writeln!(text, "{:INDENT$}{old:<30}{new}", "");
+    for (old, new) in side_by_side(&item.old, &item.new) {
+        let _ = writeln!(text, "{:INDENT$}{:<30}{}", "", time(old), time(new));
     }
+}
+
+/// Puts equal times of two lists in one row. Where both have times left out at their ends, what only one
+/// still holds says nothing.
+fn side_by_side<'a>(
+    old: &'a [Timestamp],
+    new: &'a [Timestamp],
+) -> Vec<(Option<&'a Timestamp>, Option<&'a Timestamp>)> {
+    let end = match (old.last(), new.last()) {
+        (Some(old), Some(new)) => *old.min(new),
+        _ => Timestamp::MAX,
+    };
+    let mut all: Vec<&Timestamp> = old.iter().chain(new).filter(|time| **time <= end).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter()
+        .map(|time| (old.iter().find(|own| *own == time), new.iter().find(|own| *own == time)))
+        .collect()
 }
 
 /// Sums up, and tells what holds for all.

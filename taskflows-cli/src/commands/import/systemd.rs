@@ -20,7 +20,8 @@ pub(super) async fn systemd(
         let pair = units.pair(unit).await?;
         // A service and its timer may both be named.
         match pairs.iter_mut().find(|other| other.service.name == pair.service.name) {
-            Some(other) => other.timer = other.timer.take().or(pair.timer),
+            Some(other) if other.timer.is_some() => {}
+            Some(other) => *other = pair,
             None => pairs.push(pair),
         }
     }
@@ -66,7 +67,11 @@ impl Units<'_> {
         };
         triggers.retain(|trigger| timer.as_ref().is_none_or(|timer| timer.name != *trigger));
         let enabled = self.is_enabled(service).await?;
-        Ok(UnitPair { service: text, timer, enabled, triggers })
+        let timer_enabled = match &timer {
+            Some(timer) => self.is_enabled(&timer.name).await?,
+            None => None,
+        };
+        Ok(UnitPair { service: text, timer, enabled, timer_enabled, triggers })
     }
 
     async fn needed(&self, unit: &str) -> Result<UnitText, CliError> {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::elapse::ClockChanges;
-use super::line::{Job, Line, When, split_command};
+use super::line::{Job, Line, When, runs_in_background, split_command};
 use super::name::Names;
 use super::runs::{CronTimes, Difference};
 use crate::import::draft::{Draft, Value};
@@ -116,6 +116,7 @@ impl<'a> Reader<'a> {
         let (command, input) = split_command(job.command);
         let mut draft = Draft::new(self.names.name(&command));
         let shell = self.variable("SHELL").unwrap_or("/bin/sh");
+        let leaves_behind = runs_in_background(&command);
         draft.set("start_command", vec![shell.to_owned(), "-c".to_owned(), command]);
         self.schedule(item, &mut draft, job);
         self.environment(&mut draft);
@@ -123,6 +124,10 @@ impl<'a> Reader<'a> {
         if let Some(input) = input.filter(|input| !input.is_empty()) {
             pass_input(&mut draft, &input);
             item.findings.push(Finding::exact("%", "what follows is its standard input"));
+        }
+        if leaves_behind {
+            draft.pass(Section::Service, "KillMode", vec!["process".to_owned()]);
+            item.findings.push(Finding::exact("&", "what it leaves in the background goes on"));
         }
         if job.quiet {
             item.findings.push(Finding::approximate("-", "systemd notes every start in the journal"));
@@ -201,7 +206,11 @@ impl<'a> Reader<'a> {
 
     fn environment(&self, draft: &mut Draft) {
         let mut variables: BTreeMap<&str, &str> = DEFAULTS.into_iter().collect();
-        variables.extend(self.variables.iter().filter(|(name, _)| !CRONS_OWN.contains(name)));
+        let is_kept = |name: &str, value: &str| {
+            let takes_default = value.is_empty() && DEFAULTS.iter().any(|(own, _)| *own == name);
+            !CRONS_OWN.contains(&name) && !takes_default
+        };
+        variables.extend(self.variables.iter().filter(|(name, value)| is_kept(name, value)));
         let entries = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
         draft.set("env", Value::Table(entries.collect()));
         if let Some(home) = self.variable("HOME") {
@@ -238,6 +247,7 @@ impl<'a> Reader<'a> {
         let mut remarks: Vec<String> = [
             "cron goes on: take its lines out once the services are installed",
             "systemd starts no second run while one goes on; cron does",
+            "what a job leaves behind without `&` ends with it; under cron it goes on",
             "what a job writes is in the journal (`tf logs`); cron mails it",
             "a service has cron's PATH, SHELL and HOME, and the rest from the manager",
         ]

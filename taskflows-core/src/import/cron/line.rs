@@ -145,6 +145,28 @@ fn input(text: &str) -> String {
     input
 }
 
+/// Tells whether a command leaves something running in the background: a `&` outside quotes that is
+/// neither one of two nor part of a redirection.
+pub(super) fn runs_in_background(command: &str) -> bool {
+    let mut quote = None;
+    let mut before = ' ';
+    let mut characters = command.chars().peekable();
+    while let Some(c) = characters.next() {
+        match (quote, c) {
+            (Some(open), c) if open == c => quote = None,
+            (Some('\''), _) => {}
+            (_, '\\') => drop(characters.next()),
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '&') if !"&<>|".contains(before) && !matches!(characters.peek(), Some('&' | '>')) => {
+                return true;
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,11 +232,23 @@ mod tests {
         check("cat%  x  %back\\", "cat", Some("  x  \nback\\\n"));
     }
 
+    #[test]
+    fn a_single_ampersand_is_for_the_background() {
+        for command in ["a &", "a & b", "(a; b)&", "a > x 2>&1 &", "a && b &", "a \"x\" & "] {
+            assert!(runs_in_background(command), "{command}");
+        }
+        for command in
+            ["a && b", "a > x 2>&1", "a &> x", "a |& b", "a '&' \"&\" \\&", "a <&3", "curl x?a=1\\&b"]
+        {
+            assert!(!runs_in_background(command), "{command}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_line_panics(line in "[-*/0-9@a-z %\\\\\"'=#é\\t]{0,40}", has_user: bool) {
             if let Ok(Line::Job(job)) = Line::parse(&line, has_user) {
-                split_command(job.command);
+                runs_in_background(&split_command(job.command).0);
             }
         }
     }

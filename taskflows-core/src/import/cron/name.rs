@@ -1,6 +1,6 @@
 //! What a job is called, from what it runs.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::ServiceName;
 
@@ -44,9 +44,9 @@ const SCRIPTS: [&str; 9] = [".sh", ".bash", ".py", ".pl", ".rb", ".php", ".js", 
 /// What a service is called where its command tells nothing.
 const FALLBACK: &str = "job";
 
-/// Gives each job a name of its own.
+/// Gives each job a name of its own. For each name that is taken it has the last number tried with it.
 #[derive(Debug, Default)]
-pub(crate) struct Names(BTreeSet<String>);
+pub(crate) struct Names(BTreeMap<String, usize>);
 
 impl Names {
     /// Returns the name for a command, with a number where another job has it.
@@ -61,9 +61,16 @@ impl Names {
 
     fn free(&mut self, base: Option<String>) -> String {
         let base = base.unwrap_or_else(|| FALLBACK.to_owned());
-        let numbers = std::iter::once(base.clone()).chain((2..).map(|number| format!("{base}-{number}")));
-        let free = numbers.into_iter().find(|name| !self.0.contains(name)).unwrap_or(base);
-        self.0.insert(free.clone());
+        let mut number = self.0.get(&base).copied().unwrap_or(0);
+        let free = loop {
+            number += 1;
+            let name = if number == 1 { base.clone() } else { format!("{base}-{number}") };
+            if !self.0.contains_key(&name) {
+                break name;
+            }
+        };
+        self.0.insert(base, number);
+        self.0.entry(free.clone()).or_insert(1);
         free
     }
 }
@@ -160,7 +167,8 @@ mod tests {
     #[test]
     fn a_name_that_is_taken_has_a_number() {
         let mut names = Names::default();
-        let three = ["/a/sync", "/b/sync.sh", "sync"].map(|command| names.name(command));
-        assert_eq!(three, ["sync", "sync-2", "sync-3"]);
+        let commands = ["/a/sync", "/b/sync.sh", "sync-2", "sync", "sync-2"];
+        let all = commands.map(|command| names.name(command));
+        assert_eq!(all, ["sync", "sync-2", "sync-2-2", "sync-3", "sync-2-3"]);
     }
 }

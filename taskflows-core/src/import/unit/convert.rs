@@ -30,6 +30,8 @@ pub struct UnitPair {
     pub timer: Option<UnitText>,
     /// Whether the service itself is enabled; where that is `None`, its `[Install]` section tells.
     pub enabled: Option<bool>,
+    /// Whether the timer is enabled, where that is known.
+    pub timer_enabled: Option<bool>,
     /// Other units that start it, such as `web.socket`.
     pub triggers: Vec<String>,
 }
@@ -112,6 +114,10 @@ fn import(pair: &UnitPair, named: &BTreeMap<String, String>, now: Timestamp, zon
     if let Some(text) = &pair.timer {
         let timer = Directives::read(&text.text);
         timer::convert(&mut conversion, &timer);
+        if pair.timer_enabled == Some(false) {
+            let now = "it is not enabled now, and the new one will be (`tf disable`)";
+            conversion.approximate(&text.name, now);
+        }
         conversion.item.old = upcoming(timer.values("Timer", "OnCalendar"), now, zones).take(RUNS).collect();
     }
     conversion.pass_the_rest(&directives);
