@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use taskflows_tests::{LiveManager, wait_until};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -176,7 +179,7 @@ fn properties(manager: &LiveManager, unit: &str) -> BTreeMap<String, String> {
         let value = value.replace("taskflows-", "");
         // The times at which a command ran stand within it.
         let value = value.split(" ; start_time=").next().unwrap_or_default().to_owned();
-        let value = value.replace("PYTHONUNBUFFERED=1 ", "");
+        let value = value.replace("PYTHONUNBUFFERED=1", "").trim().to_owned();
         // A list of units has no order.
         let mut words: Vec<&str> = value.split(' ').collect();
         if ["After", "Environment"].contains(&key) {
@@ -240,4 +243,110 @@ fn a_unit_that_was_written_by_hand_keeps_its_properties() {
     manager.tf(&["import", "systemd", "nosuch"]).expect(4);
     manager.tf(&["import", "systemd", "web.socket"]).expect(2);
     manager.tf(&["remove", "*", "--yes"]).expect(0);
+}
+
+/// Pieces of a command line or an assignment that some layer might read in another way.
+const PIECES: [&str; 40] = [
+    "a", "b c", " ", "  ", "\\t", "\\n", "\\x41", "\\101", "\\s", "\\\\", "\\\"", "\\'", "\\;", "\\d",
+    "\\u00e9", "\"", "'", "\" \"", "' '", "\"\"", "$", "$$", "$HOME", "${HOME}", "$$HOME", "%%", "%h", "%t",
+    "%", "%z", ";", " ; ", "=", "#", "é", "~", "|", "-x", "/b/../c", "\\",
+];
+
+/// Returns a property as JSON, in which every word stands by itself.
+fn words(manager: &LiveManager, unit: &str, property: &str) -> String {
+    let escape =
+        |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("_{:02x}", c as u32) };
+    let path = format!("/org/freedesktop/systemd1/unit/{}", unit.chars().map(escape).collect::<String>());
+    let service = "org.freedesktop.systemd1.Service";
+    let mut busctl = manager.command("busctl");
+    busctl.args([
+        "--user",
+        "--json=short",
+        "get-property",
+        "org.freedesktop.systemd1",
+        &path,
+        service,
+        property,
+    ]);
+    let output = busctl.output().unwrap();
+    assert!(output.status.success(), "{unit}: {}", String::from_utf8_lossy(&output.stderr));
+    let mut value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    if let Some(items) = value["data"].as_array_mut() {
+        items.retain(|item| item != "PYTHONUNBUFFERED=1");
+        // A list of variables has no order.
+        items.sort_by_key(|item| if item.is_string() { item.to_string() } else { String::new() });
+    }
+    value.to_string()
+}
+
+/// Whatever systemd makes of a line that was written by hand, it makes of the line that is imported.
+#[test]
+fn generated_lines_mean_the_same_before_and_after() {
+    const CASES: usize = 250;
+    let manager = LiveManager::start();
+    std::fs::create_dir_all(manager.unit_directory()).unwrap();
+    let mut runner = TestRunner::deterministic();
+    let pieces = prop::collection::vec(prop::sample::select(&PIECES[..]), 0..5);
+    let mut text = || pieces.new_tree(&mut runner).unwrap().current().concat();
+    let mut paths = Vec::new();
+    for case in 0..CASES {
+        let prefix = ["", "", "", "-", "@", ":", "+"][case % 7];
+        let unit = format!(
+            "[Service]\nType=exec\nExecStart={prefix}/bin/true {}\nExecStop=/bin/echo {}\nEnvironment=A={} \"B={}\" {}\n\
+             WorkingDirectory=/{}\nEnvironmentFile=/{}\n[Unit]\nDescription={}\n",
+            text(),
+            text(),
+            text(),
+            text(),
+            text(),
+            text(),
+            text(),
+            text(),
+        );
+        let path = manager.unit_directory().join(format!("case{case}.service"));
+        std::fs::write(&path, unit).unwrap();
+        paths.push(path.display().to_string());
+    }
+    // What systemd does not take before it need not take afterwards.
+    manager.systemctl(&["daemon-reload"]).expect(0);
+    let is_loaded = |case: &usize| manager.property(&format!("case{case}.service"), "LoadState") == "loaded";
+    let cases: Vec<usize> = (0..CASES).filter(is_loaded).collect();
+    let paths: Vec<String> = cases.iter().map(|case| paths[*case].clone()).collect();
+    let import: Vec<&str> =
+        ["import", "systemd"].into_iter().chain(paths.iter().map(String::as_str)).collect();
+    let imported = manager.tf(&import);
+    assert!([0, 6].contains(&imported.code), "{}", imported.stderr);
+    manager.tf_with(&["create", "-"], &imported.stdout).expect(0);
+    let (mut compared, mut differences) = (0, Vec::new());
+    for (case, path) in cases.into_iter().zip(&paths) {
+        if !imported.stdout.contains(&format!("\nname = \"case{case}\"\n")) {
+            continue;
+        }
+        compared += 1;
+        let (before, after) = (format!("case{case}.service"), format!("taskflows-case{case}.service"));
+        let (old, new) = (properties(&manager, &before), properties(&manager, &after));
+        for key in ["WorkingDirectory", "EnvironmentFiles", "Description", "LoadState"] {
+            // A description that systemd cannot read is the unit's name.
+            let is_name = key == "Description" && old.get(key) == Some(&before);
+            if old.get(key) != new.get(key) && !is_name {
+                differences.push(format!("{key}: {:?} became {:?}", old.get(key), new.get(key)));
+            }
+        }
+        // The words of these, each by itself.
+        for key in ["ExecStart", "ExecStop", "Environment"] {
+            let (old, new) = (words(&manager, &before, key), words(&manager, &after, key));
+            assert!(key != "ExecStart" || old.contains("/bin/true"), "{old}");
+            if old != new {
+                let text = std::fs::read_to_string(path).unwrap();
+                differences.push(format!("{key}: {old} became {new}\n{text}"));
+            }
+        }
+    }
+    assert!(compared > CASES / 3, "only {compared} are imported");
+    assert!(
+        differences.is_empty(),
+        "{} of {compared} differ:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
 }
