@@ -146,15 +146,46 @@ fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
     CliError::new(Exit::Usage, format!("could not read {}: {error}", path.display()))
 }
 
+/// Reads a text that is no definition, from a file or, for `-`, from stdin.
+pub(crate) fn text_of(ui: &mut Ui<'_>, path: &Path) -> Result<String, CliError> {
+    if path.as_os_str() == "-" { utf8("stdin", stdin(ui)?) } else { file_text(path) }
+}
+
+/// Reads a file that is no definition.
+pub(crate) fn file_text(path: &Path) -> Result<String, CliError> {
+    utf8(&path.display().to_string(), bytes_of(path)?)
+}
+
+fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, CliError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        CliError::new(Exit::Usage, format!("{name} is not UTF-8: line {line} holds another byte"))
+    })
+}
+
+fn stdin(ui: &mut Ui<'_>) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    let read = (&mut *ui.input).take(LARGEST + 1).read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(Path::new("stdin"), &error))?;
+    match bytes.len() as u64 > LARGEST {
+        true => Err(too_large("stdin", "more")),
+        false => Ok(bytes),
+    }
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
+    let size = fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
+    if size > LARGEST {
+        return Err(too_large(&path.display().to_string(), &size.to_string()));
+    }
+    fs::read(path).map_err(|error| unreadable(path, &error))
+}
+
 /// Opens a definition file, or stdin for `-`.
 pub(crate) fn open(ui: &mut Ui<'_>, path: &Path) -> Result<Source, CliError> {
     if path.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        let read = (&mut *ui.input).take(LARGEST + 1).read_to_end(&mut bytes);
-        read.map_err(|error| unreadable(Path::new("stdin"), &error))?;
-        if bytes.len() as u64 > LARGEST {
-            return Err(too_large("stdin", "more"));
-        }
+        let bytes = stdin(ui)?;
         let base = std::env::current_dir().map_err(|error| unreadable(Path::new("."), &error))?;
         let format = Format::guess(&String::from_utf8_lossy(&bytes));
         return source("<stdin>", bytes, format, &base, ui.colour);
@@ -164,10 +195,6 @@ pub(crate) fn open(ui: &mut Ui<'_>, path: &Path) -> Result<Source, CliError> {
 
 /// Opens a definition file, which messages call `shown`.
 fn file(path: &Path, shown: &str, colour: bool) -> Result<Source, CliError> {
-    let size = fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
-    if size > LARGEST {
-        return Err(too_large(&path.display().to_string(), &size.to_string()));
-    }
     let Some(format) = format_of(path) else {
         let message = format!(
             "{} is no definition file: its name ends in none of .toml, .yaml, .yml, .json",
@@ -176,7 +203,7 @@ fn file(path: &Path, shown: &str, colour: bool) -> Result<Source, CliError> {
         return Err(CliError::new(Exit::Usage, message)
             .hint("pass it on stdin (`tf create -`) to have its format guessed"));
     };
-    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let bytes = bytes_of(path)?;
     // One file has one name from wherever it is named, or its units would change with the way to it.
     let absolute = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
     let base = absolute.parent().unwrap_or(Path::new("/")).to_owned();

@@ -2,6 +2,7 @@
 
 mod definition;
 pub mod effects;
+pub mod import;
 mod name;
 mod plan;
 mod quantity;

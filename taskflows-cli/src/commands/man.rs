@@ -18,16 +18,26 @@ pub(crate) fn man(ui: &mut Ui<'_>, directory: Option<&Path>) -> Result<Exit, Cli
         CliError::new(Exit::Failed, format!("could not write to {}: {error}", directory.display()))
     };
     fs::create_dir_all(directory).map_err(failed)?;
-    let mut pages = vec![("tf.1".to_owned(), page(command.clone())?)];
-    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
-        let name = format!("tf-{}", verb.get_name());
-        pages.push((format!("{name}.1"), page(verb.clone())?));
-    }
+    let mut pages = Vec::new();
+    add_pages(&mut pages, "tf".to_owned(), &command)?;
     for (file, text) in &pages {
         fs::write(directory.join(file), text).map_err(failed)?;
     }
     ui.remark(format!("Wrote {} manual pages to {}.", pages.len(), directory.display()));
     Ok(Exit::Ok)
+}
+
+/// Adds the page of a command, and those of its own commands.
+fn add_pages(
+    pages: &mut Vec<(String, Vec<u8>)>,
+    name: String,
+    command: &clap::Command,
+) -> Result<(), CliError> {
+    pages.push((format!("{name}.1"), page(command.clone())?));
+    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+        add_pages(pages, format!("{name}-{}", verb.get_name()), verb)?;
+    }
+    Ok(())
 }
 
 fn page(command: clap::Command) -> Result<Vec<u8>, CliError> {

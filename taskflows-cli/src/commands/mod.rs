@@ -6,6 +6,7 @@ mod completion;
 mod create;
 mod diff;
 mod env;
+mod import;
 mod list;
 mod logs;
 mod man;
@@ -36,6 +37,7 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Diff(sources) => diff::diff(ui, app, global, sources).await,
         Verb::Validate(sources) => validate::validate(ui, app, global, sources),
         Verb::Render(sources) => render::render(ui, app, global, sources).await,
+        Verb::Import(arguments) => import::import(ui, app, global, arguments, &import::HostPrograms).await,
         Verb::Calendar(calendar) => calendar::calendar(ui, app, global, calendar),
         Verb::Timespan(spans) => timespan::timespan(ui, global, spans),
         Verb::Env { verb } => env::env(ui, app, global, verb).await,

@@ -1,0 +1,153 @@
+//! Words as systemd takes them apart: systemd.service(5), "Command lines".
+
+/// Splits a value at its spaces, takes off quotes and undoes escapes.
+///
+/// `None` stands for what systemd refuses, or reads in a way that is better left to it.
+pub(super) fn split(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let quote = Some(first).filter(|c| matches!(c, '"' | '\''));
+        let (word, end) = word(&rest[usize::from(quote.is_some())..], quote)?;
+        words.push(word);
+        rest = end.trim_start();
+        // A quote ends its word.
+        if quote.is_some() && !end.is_empty() && rest.len() == end.len() {
+            return None;
+        }
+    }
+    Some(words)
+}
+
+/// Reads one word and returns it with what follows.
+fn word(text: &str, quote: Option<char>) -> Option<(String, &str)> {
+    let mut word = String::new();
+    let mut characters = text.chars();
+    loop {
+        let before = characters.as_str();
+        match (characters.next(), quote) {
+            (None, None) => return Some((word, "")),
+            (None, Some(_)) => return None,
+            (Some(c), Some(quote)) if c == quote => return Some((word, characters.as_str())),
+            (Some(c), None) if c.is_whitespace() => return Some((word, before)),
+            (Some('"' | '\''), None) => return None,
+            (Some('\\'), _) => word.push(escape(&mut characters)?),
+            (Some(c), _) => word.push(c),
+        }
+    }
+}
+
+fn escape(characters: &mut std::str::Chars<'_>) -> Option<char> {
+    let digits = |characters: &mut std::str::Chars<'_>, count: usize, radix: u32| {
+        let text = characters.as_str().get(..count)?;
+        *characters = characters.as_str()[count..].chars();
+        let all_digits = text.chars().all(|c| c.is_digit(radix));
+        char::from_u32(u32::from_str_radix(text, radix).ok().filter(|_| all_digits)?)
+    };
+    match characters.next()? {
+        'a' => Some('\u{7}'),
+        'b' => Some('\u{8}'),
+        'f' => Some('\u{c}'),
+        'n' => Some('\n'),
+        'r' => Some('\r'),
+        't' => Some('\t'),
+        'v' => Some('\u{b}'),
+        's' => Some(' '),
+        c @ ('\\' | '"' | '\'') => Some(c),
+        // One byte, which alone is a character only in ASCII.
+        'x' => digits(characters, 2, 16).filter(char::is_ascii),
+        'u' => digits(characters, 4, 16),
+        'U' => digits(characters, 8, 16),
+        _ => None,
+    }
+}
+
+/// Returns a text without its specifiers, `None` where it has others than `%%`: systemd.unit(5).
+pub(super) fn unspecified(text: &str) -> Option<String> {
+    plain(text, '%')
+}
+
+/// Returns an argument in which no variable is replaced, `None` where one is.
+pub(super) fn unexpanded(text: &str) -> Option<String> {
+    plain(text, '$')
+}
+
+/// Undoes the doubling of a sign that has a meaning where it stands alone.
+fn plain(text: &str, sign: char) -> Option<String> {
+    let mut plain = String::new();
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        if c == sign && characters.next() != Some(sign) {
+            return None;
+        }
+        plain.push(c);
+    }
+    Some(plain)
+}
+
+/// Returns the first specifier that the name of the unit decides, which will be another.
+pub(super) fn name_specifier(text: &str) -> Option<&str> {
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        let specifier = rest.get(at..at + 2)?;
+        if "nNpPiIjJf".contains(&specifier[1..]) {
+            return Some(specifier);
+        }
+        rest = &rest[at + 2..];
+    }
+    None
+}
+
+/// Returns a path without specifiers, its `%h` as `~`.
+pub(super) fn path(text: &str) -> Option<String> {
+    let (home, rest) = match text.strip_prefix("%h") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => ("~", rest),
+        _ if text.starts_with('/') => ("", text),
+        _ => return None,
+    };
+    Some(format!("{home}{}", unspecified(rest)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn check(text: &str, words: Option<&[&str]>) {
+        assert_eq!(
+            split(text).as_deref().map(|words| words.iter().map(String::as_str).collect()),
+            words.map(<[_]>::to_vec)
+        );
+    }
+
+    #[test]
+    fn words_lose_their_quotes_and_escapes() {
+        check("/bin/a  -b \"c d\" 'e\"f' \"\"", Some(&["/bin/a", "-b", "c d", "e\"f", ""]));
+        check(r#"a\tb "\x41\n\"" 'i\'s' \s"#, Some(&["a\tb", "A\n\"", "i's", " "]));
+        check("\\u00e9", Some(&["é"]));
+        check("", Some(&[]));
+        for text in ["\"a", "a\"b c\"", "\"a\"b", "\\d", "\\xe9", "a\\", "\\x4", "\\u+123"] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn a_sign_with_a_meaning_is_seen() {
+        assert_eq!(unspecified("100%% of a").as_deref(), Some("100% of a"));
+        assert_eq!((unspecified("%h"), unspecified("a%")), (None, None));
+        assert_eq!(unexpanded("a$$b").as_deref(), Some("a$b"));
+        assert_eq!(unexpanded("${A}"), None);
+        assert_eq!(name_specifier("%%n %h %i"), Some("%i"));
+        assert_eq!(name_specifier("%%n %h"), None);
+        assert_eq!(path("%h/a%%b").as_deref(), Some("~/a%b"));
+        assert_eq!((path("%hx"), path("-/a"), path("%t/a")), (None, None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "[ -~é\\\\%$\"']{0,20}") {
+            let _ = (split(&text), unspecified(&text), name_specifier(&text), path(&text));
+        }
+    }
+}
