@@ -2,6 +2,7 @@
 
 mod definition;
 pub mod effects;
+pub mod inspect;
 mod name;
 mod plan;
 mod quantity;

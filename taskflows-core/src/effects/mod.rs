@@ -3,10 +3,12 @@
 //! Each has a fake that keeps state and a contract that fake and adapter both pass, in `testing` behind
 //! the feature `test-util`.
 
+mod inspector;
 mod log_reader;
 mod service_error;
 mod service_manager;
 
+pub use inspector::{HostProbe, Inspector};
 pub use log_reader::{LogEntry, LogError, LogOrigin, LogQuery, LogReader};
 pub use service_error::{JobResult, ServiceError};
 pub use service_manager::{

@@ -18,12 +18,15 @@
 #![expect(clippy::unwrap_used, reason = "a contract panics where it is not kept")]
 
 pub mod contract;
+mod fake_inspector;
 mod fake_service_manager;
+pub mod inspection;
 mod memory_log_reader;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+pub use fake_inspector::{FakeHostProbe, FakeInspector};
 pub use fake_service_manager::FakeServiceManager;
 pub use memory_log_reader::MemoryLogReader;
 
@@ -47,6 +50,13 @@ mod tests {
     #[test]
     fn the_fake_keeps_to_the_contract_of_a_service_manager() {
         ready(contract::service_manager(&FakeServiceManager::default()));
+    }
+
+    #[test]
+    fn the_fake_keeps_to_the_contract_of_an_inspector() {
+        let manager = std::sync::Arc::new(FakeServiceManager::default());
+        let inspector = FakeInspector::over(std::sync::Arc::clone(&manager));
+        ready(inspection::inspector(&*manager, &inspector));
     }
 
     #[test]
