@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use taskflows_core::effects::{LogReader, ServiceManager};
+use taskflows_core::effects::{HostProbe, Inspector, LogReader, ServiceManager};
 use taskflows_core::schedule::Zones;
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
 
+use crate::host::LocalHost;
 use crate::{CliError, Config, Exit};
 
 /// Where the seed kept its data; used where it exists and can be written.
@@ -20,6 +21,12 @@ pub struct App {
     pub services: Arc<dyn ServiceManager>,
     /// What they wrote.
     pub logs: Arc<dyn LogReader>,
+    /// What is installed and how it stands, for those who ask what is wrong.
+    pub inspector: Arc<dyn Inspector>,
+    /// The host beside its service manager.
+    pub host: Arc<dyn HostProbe>,
+    /// The directory of security settings.
+    pub security_directory: Option<PathBuf>,
     /// The zones that schedules name.
     pub zones: Zones,
     /// The zone in which times are shown.
@@ -62,9 +69,14 @@ impl App {
             zones: zones.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         });
+        let logs = Arc::new(manager.journal());
+        let manager = Arc::new(manager);
         Ok(Self {
-            logs: Arc::new(manager.journal()),
-            services: Arc::new(manager),
+            logs,
+            inspector: Arc::clone(&manager) as _,
+            services: manager,
+            host: Arc::new(LocalHost::new(config.home.clone())),
+            security_directory: config.home.as_ref().map(|home| home.join(".services")),
             zones,
             display,
             now: Box::new(Timestamp::now),

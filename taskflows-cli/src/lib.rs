@@ -7,6 +7,7 @@ mod config;
 mod definitions;
 mod error;
 mod exit;
+mod host;
 mod output;
 mod run;
 mod select;

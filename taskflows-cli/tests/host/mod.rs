@@ -1,5 +1,7 @@
 //! A host of fakes, on which command lines are run.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -8,8 +10,9 @@ use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use taskflows_cli::{App, Arguments, Ui, run_on};
 use taskflows_core::effects::{LogEntry, LogOrigin};
+use taskflows_core::inspect::{Clock, HostFacts, Linger, Reading, Resource};
 use taskflows_core::schedule::Zones;
-use taskflows_core::testing::{FakeServiceManager, MemoryLogReader};
+use taskflows_core::testing::{FakeHostProbe, FakeInspector, FakeServiceManager, MemoryLogReader};
 
 pub(crate) const DEFINITION: &str = r#"
 version = 1
@@ -30,10 +33,26 @@ name = "broken"
 start_command = "false"
 "#;
 
+/// A host on which everything is as it should be.
+fn good_host() -> HostFacts {
+    let kept = [Resource::Cpu, Resource::Memory, Resource::Io].map(|one| (one, Reading::default()));
+    HostFacts {
+        linger: Linger::On,
+        pressure: kept.into(),
+        memory: Some(4 << 30),
+        cpus: Some(2),
+        clock: Clock::Synchronised,
+        has_zones: true,
+        ..HostFacts::default()
+    }
+}
+
 /// Fakes, and what was written so far.
 pub(crate) struct Host {
     pub(crate) manager: Arc<FakeServiceManager>,
     pub(crate) logs: Arc<MemoryLogReader>,
+    pub(crate) inspector: Arc<FakeInspector>,
+    pub(crate) probe: Arc<FakeHostProbe>,
     pub(crate) app: App,
     pub(crate) width: Option<u16>,
     pub(crate) answer: &'static str,
@@ -46,10 +65,15 @@ impl Host {
     pub(crate) fn new() -> Self {
         let manager = Arc::new(FakeServiceManager::at("2026-11-24T12:00:00Z".parse().unwrap()));
         let logs = Arc::new(MemoryLogReader::default());
+        let inspector = Arc::new(FakeInspector::over(Arc::clone(&manager)));
+        let probe = Arc::new(FakeHostProbe::new(good_host()));
         let clock = Arc::clone(&manager);
         let app = App {
             services: Arc::clone(&manager) as _,
             logs: Arc::clone(&logs) as _,
+            inspector: Arc::clone(&inspector) as _,
+            host: Arc::clone(&probe) as _,
+            security_directory: Some("/home/me/.services".into()),
             zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
             display: TimeZone::UTC,
             now: Box::new(move || clock.now()),
@@ -62,6 +86,8 @@ impl Host {
         Self {
             manager,
             logs,
+            inspector,
+            probe,
             app,
             width: Some(80),
             answer: "",
