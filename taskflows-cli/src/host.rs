@@ -31,8 +31,9 @@ const PROGRAM_PATH: [&str; 6] =
 /// The database of zones that systemd reads.
 const ZONES: &str = "/usr/share/zoneinfo";
 
-/// Where logind keeps the users it knows, and those that linger.
+/// Where logind keeps the users and seats it knows, and the users that linger.
 const USERS: &str = "/run/systemd/users";
+const SEATS: &str = "/run/systemd/seats";
 const LINGERING: &str = "/var/lib/systemd/linger";
 
 /// This host, as its files and programs tell.
@@ -84,7 +85,9 @@ fn look_at_files(questions: &Questions, home: Option<&Path>) -> HostFacts {
 }
 
 fn linger() -> Linger {
-    if !Path::new(USERS).is_dir() || fs::read_dir(USERS).is_ok_and(|mut users| users.next().is_none()) {
+    // Without anybody logged in there is still the seat, and without a seat somebody who lingers.
+    let holds_any = |path: &&str| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+    if ![USERS, SEATS, LINGERING].iter().any(holds_any) {
         return Linger::NoLogind;
     }
     let uid = rustix::process::getuid().as_raw().to_string();

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
@@ -222,6 +223,30 @@ fn a_manager_that_is_away_does_not_hide_the_rest() {
     assert!(told.contains("The systemd manager does not answer"), "{told}");
     let (code, _) = tf(&["why", "nobody"]);
     assert_eq!(code, Some(4));
+}
+
+#[test]
+fn a_manager_that_hangs_is_told_within_the_limits() {
+    let manager = LiveManager::start();
+    let file = manager.write(
+        "jobs.toml",
+        "[[services]]\nname = \"a\"\nstart_command = \"no-such-program\"\nstart_schedule = \"daily\"\n",
+    );
+    manager.tf(&["create", &file]).expect(0);
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &manager.pid().to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    signal("-STOP");
+    let began = Instant::now();
+    let told = manager.tf(&["doctor"]);
+    let why = manager.tf(&["why", "a"]);
+    let took = began.elapsed();
+    signal("-CONT");
+    assert!(took < Duration::from_secs(16), "{took:?}");
+    let told = told.expect(1).stdout;
+    assert!(told.contains("does not answer") && told.contains("runs no-such-program"), "{told}");
+    assert!(why.expect(0).stdout.contains("does not answer"));
 }
 
 #[test]

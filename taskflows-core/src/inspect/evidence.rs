@@ -32,6 +32,8 @@ pub struct Evidence {
     pub events: Vec<Event>,
     /// The managers of which the journal knows, oldest first.
     pub managers: Vec<ManagerLife>,
+    /// When the machine slept, as far as the journal tells, oldest first.
+    pub sleeps: Vec<Sleep>,
     /// Why the journal could not be read.
     pub unreadable: Option<String>,
     /// Whether the journal holds older events of the service than those here.
@@ -111,6 +113,15 @@ pub enum Deed {
     TimerStarted,
     /// Its timer was stopped.
     TimerStopped,
+}
+
+/// A suspension or hibernation of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sleep {
+    /// When it began.
+    pub from: Timestamp,
+    /// When it was over; `None` where that is not known.
+    pub until: Option<Timestamp>,
 }
 
 /// A manager from its start to the last that is known of it.

@@ -9,7 +9,7 @@ pub struct Survey {
     /// Whether it is the user's own manager, which ends with the last session unless lingering is on.
     pub is_user_scope: bool,
     /// The manager, or why it did not answer.
-    pub manager: Result<ManagerFacts, String>,
+    pub manager: Result<ManagerFacts, Silence>,
     /// Every unit that is named as ours are, sorted by name; or why the directory could not be read.
     pub units: Result<Vec<UnitFacts>, String>,
     /// The directory of unit files.
@@ -29,6 +29,15 @@ pub struct ManagerFacts {
     pub name: String,
     /// As it says itself: `252.38-1~deb12u1`.
     pub version: String,
+}
+
+/// A manager that does not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// Why, as far as it is known.
+    pub reason: String,
+    /// Whether none is there; else one is there and says nothing, or not to us.
+    pub is_absent: bool,
 }
 
 /// Whether the journal can be read, and whether it outlives a reboot.

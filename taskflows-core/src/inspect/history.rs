@@ -47,6 +47,15 @@ impl Attempt {
 }
 
 /// Puts the attempts together from what the manager wrote, oldest first.
+///
+/// ```
+/// use taskflows_core::inspect::{Deed, Ended, Event, attempts};
+///
+/// let skipped = Deed::Skipped("ConditionCPUs=>=8".into());
+/// let event = Event { time: "2026-11-24T02:00:00Z".parse()?, manager: "boot/1".into(), deed: skipped };
+/// assert_eq!(attempts(&[event])[0].ended, Ended::Skipped("ConditionCPUs=>=8".into()));
+/// # Ok::<(), jiff::Error>(())
+/// ```
 pub fn attempts(events: &[Event]) -> Vec<Attempt> {
     let mut history = History::default();
     events.iter().for_each(|event| history.note(event));

@@ -12,11 +12,11 @@ mod measure;
 mod why;
 
 pub use doctor::{diagnose, questions};
-pub use evidence::{Deed, Event, Evidence, ManagerLife, TimerEvidence, Trigger};
+pub use evidence::{Deed, Event, Evidence, ManagerLife, Sleep, TimerEvidence, Trigger};
 pub use facts::{
     Clock, Directive, DirectoryFacts, DirectoryUse, Engine, FileState, HostFacts, JournalFacts, Linger,
-    LoadedUnit, ManagerFacts, Mode, Questions, Reading, Reference, ReferenceUse, Resource, Space, Survey,
-    UnitFacts,
+    LoadedUnit, ManagerFacts, Mode, Questions, Reading, Reference, ReferenceUse, Resource, Silence, Space,
+    Survey, UnitFacts,
 };
 pub use finding::{Finding, Severity};
 pub use history::{Attempt, Ended, attempts};

@@ -10,7 +10,7 @@ use crate::effects::{
 };
 use crate::inspect::{
     Deed, Event, Evidence, FileState, HostFacts, JournalFacts, LoadedUnit, ManagerFacts, ManagerLife,
-    Questions, Survey, TimerEvidence, UnitFacts,
+    Questions, Silence, Survey, TimerEvidence, UnitFacts,
 };
 use crate::{NamePattern, Outcome, ServiceName, TimeSpan};
 
@@ -84,7 +84,9 @@ impl Inspector for FakeInspector {
     async fn survey(&self) -> Survey {
         let mut units = Vec::new();
         let listed = self.manager.list(&[]).await;
-        let answered = listed.as_ref().map(drop).map_err(ToString::to_string);
+        let silence =
+            |error: &ServiceError| Silence { reason: error.to_string(), is_absent: error.is_unreachable() };
+        let answered = listed.as_ref().map(drop).map_err(silence);
         for listing in listed.iter().flatten() {
             units.extend(self.units(listing).await.into_iter().flatten());
         }
@@ -158,6 +160,7 @@ fn evidence(details: &Details) -> Evidence {
             last_seen: None,
             has_exited: false,
         }],
+        sleeps: Vec::new(),
         unreadable: None,
         is_cut: false,
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use taskflows_core::effects::LogError;
-use taskflows_core::inspect::{Deed, Event, JournalFacts, ManagerLife};
+use taskflows_core::inspect::{Deed, Event, JournalFacts, ManagerLife, Sleep};
 use taskflows_core::{ExitKind, ServiceName};
 use tokio::time::timeout;
 
@@ -39,6 +39,9 @@ const MOST_OF_TIMER: usize = 20;
 
 /// So many managers, the newest: those of months.
 const MOST_MANAGERS: usize = 200;
+
+/// So many entries about sleep, the newest.
+const MOST_SLEEPS: usize = 50;
 
 /// Of so many of them is looked up when they ended.
 const MOST_ENDS: usize = 3;
@@ -141,6 +144,16 @@ impl Witness {
         Ok(lives)
     }
 
+    /// Returns when the machine slept before `at`, and whether it had woken by now.
+    pub(crate) async fn sleeps(&self, at: Option<Timestamp>) -> Result<Vec<Sleep>, LogError> {
+        let asked = [message::ASLEEP, message::AWAKE].map(|id| format!("MESSAGE_ID={id}"));
+        let mut entries = self.ask(&asked, None, at, Take::Newest(MOST_SLEEPS)).await?;
+        if at.is_some() {
+            entries.extend(self.ask(&asked[1..], at, None, Take::Oldest(1)).await?);
+        }
+        Ok(sleeps(&entries))
+    }
+
     /// Looks up when a manager was last heard of.
     async fn look_up_end(&self, life: &mut ManagerLife, next_boot: &str, own: &str) -> Result<(), LogError> {
         let Some((boot, process)) = life.manager.split_once('/') else { return Ok(()) };
@@ -234,6 +247,21 @@ fn life(entry: &Entry) -> Option<ManagerLife> {
     let took: i64 = fields.iter().filter_map(|field| entry.text(field)?.parse::<i64>().ok()).sum();
     let began = entry.sent()?.checked_sub(SignedDuration::from_micros(took)).ok()?;
     Some(ManagerLife { manager: manager(entry)?, began, last_seen: None, has_exited: false })
+}
+
+/// Pairs each time the machine went to sleep with the time it woke.
+fn sleeps(entries: &[Entry]) -> Vec<Sleep> {
+    let mut sleeps: Vec<Sleep> = Vec::new();
+    for entry in entries {
+        // What is written on the way to sleep is received on waking, so when it was sent counts.
+        let (Some(time), Some(id)) = (entry.sent(), entry.text("MESSAGE_ID")) else { continue };
+        match (id.as_str(), sleeps.last_mut()) {
+            (message::ASLEEP, _) => sleeps.push(Sleep { from: time, until: None }),
+            (message::AWAKE, Some(last)) => last.until = last.until.or(Some(time)),
+            _ => {}
+        }
+    }
+    sleeps
 }
 
 fn event(entry: &Entry) -> Option<Event> {
@@ -330,6 +358,21 @@ mod tests {
         let exit = r#","EXIT_CODE":"exited","EXIT_STATUS":"3""#;
         check(service, &id(message::PROCESS_EXIT, exit), Some(Deed::Exited(ExitKind::Exited(3))));
         check("other.service", &id(message::STARTED, ""), None);
+    }
+
+    #[test]
+    fn sleep_lasts_until_the_machine_wakes() {
+        let entry = |second: u32, id: &str| {
+            let line = format!(r#"{{"__REALTIME_TIMESTAMP":"{second}000000","MESSAGE_ID":"{id}"}}"#);
+            Entry::read(&line).unwrap()
+        };
+        let (asleep, awake) = (message::ASLEEP, message::AWAKE);
+        let entries = [entry(1, awake), entry(2, asleep), entry(5, awake), entry(7, asleep)];
+        let found: Vec<_> = sleeps(&entries)
+            .into_iter()
+            .map(|sleep| (sleep.from.as_second(), sleep.until.map(Timestamp::as_second)))
+            .collect();
+        assert_eq!(found, [(2, Some(5)), (7, None)]);
     }
 
     #[test]

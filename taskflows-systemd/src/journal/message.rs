@@ -17,5 +17,9 @@ pub(super) const USER_STARTUP: &str = "eed00a68ffd84e31882105fd973abdd1";
 /// The machine is up.
 pub(super) const STARTUP: &str = "b07a249cd024414a82dd00cd181378ff";
 
+/// The machine went to sleep, and woke.
+pub(super) const ASLEEP: &str = "6bbd95ee977941e497c48be27c254128";
+pub(super) const AWAKE: &str = "8811e6df2a8e40f58a94cea26f8ebf14";
+
 /// What tells of runs.
 pub(super) const OF_RUNS: [&str; 6] = [STARTING, STARTED, PROCESS_EXIT, SUCCESS, FAILURE, SKIPPED];

@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use taskflows_core::effects::{Depth, Details, Inspector, Next, ServiceError, State};
 use taskflows_core::inspect::{
-    Deed, Directive, Ended, Event, Evidence, FileState, LoadedUnit, ManagerFacts, Survey, TimerEvidence,
-    Trigger, UnitFacts, attempts,
+    Deed, Directive, Ended, Event, Evidence, FileState, LoadedUnit, ManagerFacts, Silence, Survey,
+    TimerEvidence, Trigger, UnitFacts, attempts,
 };
 
 use taskflows_core::{ExitKind, NamePattern, Outcome, RunEnd, ServiceName, TimeSpan};
@@ -45,7 +45,7 @@ impl Inspector for SystemdServiceManager {
         let (journal, files, manager) = tokio::join!(witness.facts(), files, manager);
         let (manager, known) = match manager {
             Ok((bus, facts, units)) => (Ok(facts), Some((bus, units))),
-            Err(error) => (Err(said(&error)), None),
+            Err(error) => (Err(Silence { reason: said(&error), is_absent: error.is_unreachable() }), None),
         };
         let mut units = files.map_err(|error| said(&error));
         if let (Ok(units), Some((bus, known))) = (&mut units, &known) {
@@ -69,11 +69,13 @@ impl Inspector for SystemdServiceManager {
         let mut evidence = on_disk(&installed, self.settings.scope);
         let witness = self.witness();
         let patterns = [NamePattern::from(name)];
-        let (details, events, managers) = tokio::join!(
+        let (details, events, managers, sleeps) = tokio::join!(
             self.details_of(&patterns, Depth::Full),
             witness.events(name, at),
-            witness.managers(at)
+            witness.managers(at),
+            witness.sleeps(at)
         );
+        evidence.sleeps = sleeps.unwrap_or_default();
         match (events, managers) {
             (Ok(Events { events, is_cut }), Ok(managers)) => {
                 (evidence.events, evidence.is_cut, evidence.managers) = (events, is_cut, managers);
@@ -271,6 +273,7 @@ fn on_disk(installed: &Installed, scope: Scope) -> Evidence {
         trigger: None,
         events: Vec::new(),
         managers: Vec::new(),
+        sleeps: Vec::new(),
         unreadable: None,
         is_cut: false,
     }

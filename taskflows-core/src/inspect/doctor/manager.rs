@@ -1,6 +1,6 @@
 //! The manager: whether it answers, is new enough, and outlives the session.
 
-use super::super::facts::{HostFacts, Linger, Survey, UnitFacts};
+use super::super::facts::{HostFacts, Linger, Silence, Survey, UnitFacts};
 use super::super::finding::Finding;
 use super::{ours, systemctl};
 
@@ -40,7 +40,7 @@ const READS_PROCESSOR_PRESSURE: [(u32, u32); 5] = [(252, 30), (253, 25), (254, 2
 
 pub(super) fn judge(survey: &Survey, host: &HostFacts, findings: &mut Vec<Finding>) {
     match &survey.manager {
-        Err(reason) => findings.push(unreachable(survey, reason)),
+        Err(silence) => findings.push(unreachable(survey, silence)),
         Ok(manager) => {
             let message = format!("answers; systemd {}", manager.version);
             findings.push(Finding::ok("manager", &manager.name, message));
@@ -57,12 +57,14 @@ pub(super) fn judge(survey: &Survey, host: &HostFacts, findings: &mut Vec<Findin
     }
 }
 
-fn unreachable(survey: &Survey, reason: &str) -> Finding {
-    let (subject, remedy) = match survey.is_user_scope {
-        true => ("the systemd user manager", "loginctl enable-linger (starts it now and at boot)"),
-        false => ("the systemd manager", "systemctl status (containers often have no systemd)"),
+fn unreachable(survey: &Survey, silence: &Silence) -> Finding {
+    let (subject, remedy) = match (survey.is_user_scope, silence.is_absent) {
+        (true, true) => ("the systemd user manager", "loginctl enable-linger (starts it now and at boot)"),
+        (true, false) => ("the systemd user manager", "journalctl --user -n 50 (what it last said)"),
+        (false, true) => ("the systemd manager", "systemctl status (containers often have no systemd)"),
+        (false, false) => ("the systemd manager", "journalctl _PID=1 -n 50 (what it last said)"),
     };
-    Finding::error("manager", subject, format!("does not answer: {reason}")).remedy(remedy)
+    Finding::error("manager", subject, format!("does not answer: {}", silence.reason)).remedy(remedy)
 }
 
 /// Reads `252.38-1~deb12u1` as 252 and 38.

@@ -9,6 +9,10 @@ use crate::RunEnd;
 
 const NOW: &str = "2026-11-24T12:00:00Z";
 
+fn silence(reason: &str) -> Silence {
+    Silence { reason: reason.into(), is_absent: true }
+}
+
 /// A survey of a host on which everything is as it should be.
 fn survey(units: Vec<UnitFacts>) -> Survey {
     Survey {
@@ -122,7 +126,7 @@ fn a_good_host_has_no_fault() {
 #[test]
 fn a_manager_that_does_not_answer_hides_nothing_else() {
     let mut survey = survey(vec![changed(service(), |unit| unit.file = FileState::Masked)]);
-    survey.manager = Err("could not reach it".into());
+    survey.manager = Err(silence("could not reach it"));
     survey.is_interrupted = true;
     check(
         &survey,
@@ -301,7 +305,7 @@ fn a_timer_that_is_enabled_must_elapse_one_day() {
     );
     check_units(vec![changed(timer("daily"), |unit| unit.loaded = None)], &["error timer"]);
     let mut blind = survey(vec![changed(timer("daily"), |unit| unit.loaded = None)]);
-    blind.manager = Err("away".into());
+    blind.manager = Err(silence("away"));
     check(&blind, &host(), &["error manager"]);
 }
 

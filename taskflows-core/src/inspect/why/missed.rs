@@ -16,7 +16,11 @@ impl Case<'_> {
         if !off.is_empty() {
             return off;
         }
-        let found = self.timer_off(time).or_else(|| self.merged(time)).or_else(|| self.too_old(time));
+        let found = self
+            .asleep(time)
+            .or_else(|| self.timer_off(time))
+            .or_else(|| self.merged(time))
+            .or_else(|| self.too_old(time));
         vec![found.unwrap_or_else(|| self.unexplained(time))]
     }
 
@@ -95,6 +99,23 @@ impl Case<'_> {
         }
     }
 
+    /// The machine slept: a timer that falls due meanwhile elapses when it wakes.
+    fn asleep(&self, time: Timestamp) -> Option<Reason> {
+        let spans = self.evidence.sleeps.iter().filter_map(|sleep| Some((sleep.from, sleep.until?)));
+        let (from, until) = spans.into_iter().find(|(from, until)| *from <= time && time <= *until)?;
+        let then =
+            self.attempts.iter().find(|one| one.at >= until && one.at.duration_since(until) < CATCH_UP);
+        let then = match then {
+            Some(attempt) => format!(": it started at {}", self.words.time(attempt.at)),
+            None => String::new(),
+        };
+        let (from, until) = (self.words.time(from), self.words.time(until));
+        let message = format!(
+            "The machine was asleep from {from} until {until}, so its timer elapsed only then{then}."
+        );
+        Some(Reason::new("asleep", message))
+    }
+
     /// The timer had been stopped, or was not yet there.
     fn timer_off(&self, time: Timestamp) -> Option<Reason> {
         let timer = self.evidence.timer.as_ref()?;
@@ -125,42 +146,40 @@ impl Case<'_> {
     fn merged(&self, time: Timestamp) -> Option<Reason> {
         let index = self.attempts.iter().rposition(|one| one.at < time)?;
         let (earlier, next) = (&self.attempts[index], self.attempts.get(index + 1));
-        if !earlier.ran() || !self.is_under_way(earlier, next, time) {
+        let sure = self.is_under_way(earlier, time);
+        let likely = earlier.ended == Ended::Open && next.is_some_and(|next| self.follows(earlier, next));
+        if !earlier.ran() || !sure && !likely {
             return None;
         }
         let began = self.words.time(earlier.at);
+        let still = match sure {
+            true => "still under way",
+            // systemd before 254 writes a good end to no journal.
+            false => "probably still under way (the journal does not tell when it ended)",
+        };
         let then = match (next, earlier.ended_at) {
             (Some(next), _) => format!("; the next one began at {}", self.words.time(next.at)),
             (None, Some(ended)) => format!("; it ended at {}", self.words.time(ended)),
             (None, None) => "; it still is".to_owned(),
         };
-        Some(
-            Reason::new(
-                "merged",
-                format!(
-                    "The run that had begun at {began} was still under way, and systemd never runs a service \
-                     twice at once{then}."
-                ),
-            )
-            .remedy("a longer period, or a timeout, leaves room for each run"),
-        )
+        let message = format!(
+            "The run that had begun at {began} was {still}, and systemd never runs a service twice at once{then}."
+        );
+        Some(Reason::new("merged", message).remedy("a longer period, or a timeout, leaves room for each run"))
     }
 
-    fn is_under_way(&self, earlier: &Attempt, next: Option<&Attempt>, time: Timestamp) -> bool {
-        if let Some(ended) = earlier.ended_at {
-            return ended > time;
+    fn is_under_way(&self, attempt: &Attempt, time: Timestamp) -> bool {
+        match attempt.ended_at {
+            Some(ended) => ended > time,
+            None => attempt.seen_until > time || self.attempts.last() == Some(attempt) && self.runs(),
         }
-        match next {
-            // Its end is not in the journal. A run that begins at no scheduled time begins as the one before
-            // it ends, for starts that fell due meanwhile.
-            Some(next) => {
-                let due = self.scheduled(next.at).and_then(|due| self.attempt_for(due));
-                earlier.seen_until > time
-                    || (earlier.ended == Ended::Open && due != Some(next))
-                    || self.is_late(next)
-            }
-            None => self.runs() || earlier.seen_until > time,
-        }
+    }
+
+    /// Tells whether `next` looks as if it had waited for the end of `earlier`: it began at no scheduled time,
+    /// as a run does for which a start fell due meanwhile.
+    fn follows(&self, earlier: &Attempt, next: &Attempt) -> bool {
+        let due = self.scheduled(next.at).and_then(|due| self.attempt_for(due));
+        earlier.manager == next.manager && (due != Some(next) || self.is_late(next))
     }
 
     /// Tells whether an attempt began later after its scheduled time than a timer needs.

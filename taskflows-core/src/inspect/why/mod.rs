@@ -128,12 +128,12 @@ pub fn explain(
         None => case.explain_now(),
     };
     if let Some(reason) = &evidence.unreachable {
-        let told = Reason::new(
-            "manager",
-            format!("The systemd manager does not answer, so nothing runs: {reason}."),
-        )
-        .remedy("tf doctor");
-        answer.reasons.insert(0, told);
+        let message =
+            format!("The systemd manager does not answer, so how it stands is not known: {reason}.");
+        answer.reasons.insert(0, Reason::new("manager", message).remedy("tf doctor"));
+        if at.is_none() {
+            answer.verdict = Verdict::Unknown;
+        }
     }
     if let Some(reason) = &evidence.unreadable {
         answer.reasons.push(Reason::new(
@@ -146,6 +146,15 @@ pub fn explain(
 }
 
 /// Returns the last elapse of `spec` that is not after `at`; `None` where there is none in thirty years.
+///
+/// ```
+/// use jiff::tz::TimeZone;
+/// use taskflows_core::inspect::last_elapse;
+///
+/// let last = last_elapse(&"Mon 12:00".parse()?, "2026-11-24T00:00:00Z".parse()?, &TimeZone::UTC);
+/// assert_eq!(last, Some("2026-11-23T12:00:00Z".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn last_elapse(spec: &CalendarSpec, at: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     const MINUTE: i64 = 60;
     const DAY: i64 = 86_400;
