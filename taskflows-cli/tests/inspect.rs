@@ -124,10 +124,11 @@ fn why_tells_of_a_time_in_the_past() {
     let mut host = Host::with_services();
     host.inspector.alter_evidence(|evidence| {
         evidence.timer.as_mut().unwrap().calendars = vec!["*-*-* 02:00 Europe/Berlin".parse().unwrap()];
+        let before = |time: &str, deed| Event { manager: "before/1".to_owned(), ..event(time, deed) };
         evidence.events = vec![
-            event("2026-11-20T00:00:00Z", Deed::TimerStarted),
-            event("2026-11-22T01:00:00Z", Deed::Starting),
-            event("2026-11-22T01:07:00Z", Deed::Succeeded),
+            before("2026-11-20T00:00:00Z", Deed::TimerStarted),
+            before("2026-11-22T01:00:00Z", Deed::Starting),
+            before("2026-11-22T01:07:00Z", Deed::Succeeded),
             event("2026-11-24T06:00:03Z", Deed::Starting),
             event("2026-11-24T06:07:00Z", Deed::Succeeded),
         ];

@@ -227,10 +227,12 @@ impl Witness {
 
 /// Writes an error with its cause.
 pub(crate) fn in_full(error: &LogError) -> String {
-    match std::error::Error::source(error) {
+    let text = match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
-    }
+    };
+    // journalctl speaks in sentences.
+    text.trim_end_matches('.').to_owned()
 }
 
 fn seconds(time: Timestamp) -> String {

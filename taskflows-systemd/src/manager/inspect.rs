@@ -178,6 +178,9 @@ impl SystemdServiceManager {
         }
         if units.contains_key(&service.to_string()) {
             evidence.trigger = trigger(&bus, &service.to_string()).await;
+            if evidence.state == State::Failed && evidence.failure.is_none() {
+                evidence.failure = failure(&bus, &service.to_string()).await;
+            }
         }
         add_end(evidence, details);
         Ok(())
@@ -217,20 +220,21 @@ async fn loaded(bus: &Bus, known: &Units, unit: &UnitFacts) -> Option<LoadedUnit
         loaded.fragment = (!path.is_empty()).then(|| PathBuf::from(path));
     }
     if loaded.active_state == "failed" {
-        loaded.failure = failure(bus, unit).await;
+        loaded.failure = failure(bus, &unit.unit).await;
     }
     Some(loaded)
 }
 
-async fn failure(bus: &Bus, unit: &UnitFacts) -> Option<RunEnd> {
-    if unit.is_timer() {
-        let value = bus.property(&unit.unit, "Timer", "Result").await.ok()?;
+/// Returns how a unit that stands as failed failed.
+async fn failure(bus: &Bus, unit: &str) -> Option<RunEnd> {
+    if unit.ends_with(".timer") {
+        let value = bus.property(unit, "Timer", "Result").await.ok()?;
         return Some(RunEnd { result: value.downcast_ref::<&str>().ok()?.to_owned(), exit: None });
     }
-    let value = bus.property(&unit.unit, "Service", "Result").await.ok()?;
+    let value = bus.property(unit, "Service", "Result").await.ok()?;
     let result = value.downcast_ref::<&str>().ok()?.to_owned();
     let number = async |name: &str| {
-        let value = bus.property(&unit.unit, "Service", name).await.ok()?;
+        let value = bus.property(unit, "Service", name).await.ok()?;
         value.downcast_ref::<i32>().ok()
     };
     // The codes of waitid(2): 1 is CLD_EXITED, 2 and 3 are ends by a signal.

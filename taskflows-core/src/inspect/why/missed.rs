@@ -12,6 +12,9 @@ const CATCH_UP: SignedDuration = SignedDuration::from_mins(2);
 impl Case<'_> {
     /// Says why there was no start at `time`, at which one was scheduled.
     pub(super) fn missed(&self, time: Timestamp) -> Vec<Reason> {
+        if self.evidence.unreadable.is_some() {
+            return vec![Reason::new("unknown", "What became of it is not known.")];
+        }
         let off = self.manager_off(time);
         if !off.is_empty() {
             return off;
@@ -33,7 +36,7 @@ impl Case<'_> {
             ),
             None => String::new(),
         };
-        let message = "The journal tells of no start then, and of nothing that prevented one.";
+        let message = "The journal tells of no start of it, and of nothing that prevented one.";
         Reason::new("unknown", format!("{message}{renewed}"))
             .remedy(format!("tf logs {} --since '{time}'", self.evidence.name))
     }

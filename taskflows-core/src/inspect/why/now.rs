@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::super::facts::Linger;
 use super::super::history::Ended;
-use super::past::answer;
+use super::past::{answer, is_known};
 use super::{Answer, Case, Reason, Verdict, words};
 use crate::effects::{Next, State};
 
@@ -19,6 +19,7 @@ impl Case<'_> {
         let timer = self.timer();
         let mut reasons = Vec::new();
         let mut verdict = self.standing();
+        reasons.extend(self.failure());
         if let Some(last) = last.filter(|_| verdict != Verdict::Off || self.runs()) {
             reasons.push(self.tell(last));
             if matches!(verdict, Verdict::Waiting | Verdict::Failed) {
@@ -35,13 +36,13 @@ impl Case<'_> {
             }
             _ => reasons.extend(timer),
         }
-        if self.attempts.is_empty() && !self.runs() {
+        let is_read = self.evidence.unreadable.is_none();
+        if self.attempts.is_empty() && !self.runs() && is_read {
             reasons.push(Reason::new("never-ran", "The journal tells of no start of it."));
         }
         if self.attempts.is_empty() && self.runs() {
             reasons.insert(0, Reason::new("running", "It runs; the journal does not tell since when."));
         }
-        reasons.extend(self.failure());
         reasons.extend(self.unmet_now());
         reasons.extend(self.drift());
         reasons.extend(self.linger());
@@ -51,7 +52,8 @@ impl Case<'_> {
     /// Says why it did not start at `time`, as far as that is known.
     fn told_missed(&self, time: Timestamp) -> Vec<Reason> {
         let mut told = self.missed(time);
-        if matches!(told[0].code, "unknown" | "too-old" | "timer-new") {
+        // That a new service did not run before it was there is no news.
+        if !told.first().is_some_and(|first| is_known(first) && first.code != "timer-new") {
             return Vec::new();
         }
         self.introduce(time, &mut told);

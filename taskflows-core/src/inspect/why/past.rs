@@ -37,8 +37,7 @@ impl Case<'_> {
             return answer(Some(at), Some(scheduled), self.verdict(attempt), Some(attempt), reasons);
         }
         let mut reasons = self.missed(scheduled);
-        let known = reasons[0].code != "unknown" && reasons[0].code != "too-old";
-        let verdict = if known { Verdict::Missed } else { Verdict::Unknown };
+        let verdict = if reasons.first().is_some_and(is_known) { Verdict::Missed } else { Verdict::Unknown };
         self.introduce(scheduled, &mut reasons);
         reasons.extend(self.others(at, None));
         answer(Some(at), Some(scheduled), verdict, None, reasons)
@@ -48,7 +47,9 @@ impl Case<'_> {
     pub(super) fn introduce(&self, scheduled: Timestamp, reasons: &mut [Reason]) {
         if let Some(first) = reasons.first_mut() {
             let when = self.words.time(scheduled);
-            first.message = format!("It was due at {when} and did not start. {}", first.message);
+            // Where nothing is known, that it did not start is not known either.
+            let missed = if is_known(first) { " and did not start" } else { "" };
+            first.message = format!("It was due at {when}{missed}. {}", first.message);
         }
     }
 
@@ -79,7 +80,7 @@ impl Case<'_> {
         reasons.extend(after.map(|attempt| {
             Reason::new("later", format!("The start after that was at {}.", self.words.time(attempt.at)))
         }));
-        if self.attempts.is_empty() {
+        if self.attempts.is_empty() && self.evidence.unreadable.is_none() {
             reasons.push(Reason::new("never-ran", "The journal tells of no start of it."));
         }
         answer(Some(at), None, verdict, before, reasons)
@@ -99,6 +100,11 @@ impl Case<'_> {
         let last = self.attempts.iter().rfind(|one| one.at <= at)?;
         (Some(last) != told && self.covers(last, at)).then(|| self.tell(last))
     }
+}
+
+/// Tells whether a reason explains anything.
+pub(super) fn is_known(reason: &Reason) -> bool {
+    !matches!(reason.code, "unknown" | "too-old")
 }
 
 pub(super) fn answer(

@@ -225,12 +225,7 @@ fn drift_linger_and_a_manager_that_is_away_are_told() {
         (evidence.state, evidence.events) = (State::Stopped, Vec::new());
         evidence.timer.as_mut().unwrap().is_active = false;
     });
-    check(
-        &away,
-        None,
-        Verdict::Unknown,
-        &["manager: The systemd manager does not answer", "never-ran", "journal"],
-    );
+    check(&away, None, Verdict::Unknown, &["manager: The systemd manager does not answer", "journal"]);
 }
 
 #[test]
@@ -357,12 +352,34 @@ fn a_start_while_the_timer_was_off_is_told() {
 }
 
 #[test]
+fn without_the_journal_the_manager_tells_how_it_failed() {
+    let mute = with(|evidence| {
+        evidence.events.clear();
+        (evidence.state, evidence.unreadable) = (State::Failed, Some("no permission".into()));
+        let exit = Some(ExitKind::Exited(4));
+        evidence.failure = Some(RunEnd { result: "exit-code".into(), exit });
+    });
+    check(
+        &mute,
+        None,
+        Verdict::Failed,
+        &["failed: It stands as failed: exit code 4", "next", "journal: The journal could not be read"],
+    );
+    check(
+        &mute,
+        Some(120),
+        Verdict::Unknown,
+        &["unknown: It was due at 12:02:00 UTC. What became of it is not known", "journal"],
+    );
+}
+
+#[test]
 fn what_nobody_knows_is_said() {
     check(
         &evidence(),
         Some(120),
         Verdict::Unknown,
-        &["unknown: It was due at 12:02:00 UTC and did not start. The journal tells of no start"],
+        &["unknown: It was due at 12:02:00 UTC. The journal tells of no start"],
     );
     let young = with(|evidence| {
         evidence.events.clear();
