@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use taskflows_core::effects::{EnvironmentStore, LogReader, ServiceManager, Toolbox};
+use taskflows_core::effects::{EnvironmentStore, HostProbe, Inspector, LogReader, ServiceManager, Toolbox};
 use taskflows_core::schedule::Zones;
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
 
 use crate::environments::EnvironmentFile;
+use crate::host::LocalHost;
 use crate::tools::HostTools;
 use crate::{CliError, Config, Exit};
 
@@ -29,6 +30,12 @@ pub struct App {
     pub environments: Arc<dyn EnvironmentStore>,
     /// The programs that environments need.
     pub tools: Arc<dyn Toolbox>,
+    /// What is installed and how it stands, for those who ask what is wrong.
+    pub inspector: Arc<dyn Inspector>,
+    /// The host beside its service manager.
+    pub host: Arc<dyn HostProbe>,
+    /// The directory of security settings.
+    pub security_directory: Option<PathBuf>,
     /// The zones that schedules name.
     pub zones: Zones,
     /// The variables that definitions take.
@@ -80,13 +87,18 @@ impl App {
             zones: zones.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         });
+        let logs = Arc::new(manager.journal());
+        let manager = Arc::new(manager);
         Ok(Self {
-            logs: Arc::new(manager.journal()),
-            services: Arc::new(manager),
             environments,
             tools,
             variable: Box::new(|name| std::env::var(name).ok()),
             home: config.home.clone(),
+            logs,
+            inspector: Arc::clone(&manager) as _,
+            services: manager,
+            host: Arc::new(LocalHost::new(config.home.clone())),
+            security_directory: config.home.as_ref().map(|home| home.join(".services")),
             zones,
             display,
             now: Box::new(Timestamp::now),

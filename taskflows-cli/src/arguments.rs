@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use taskflows_core::{EnvironmentName, NamePattern};
+use taskflows_core::{EnvironmentName, NamePattern, ServiceName};
 use taskflows_systemd::Scope;
 
 const EXAMPLES: &str = "\
@@ -164,6 +164,14 @@ pub enum Verb {
         before_help = "Examples:\n  tf logs backup\n  tf logs web api -f\n  tf logs backup --since 2h -n 200\n"
     )]
     Logs(LogsArguments),
+    /// Look for what keeps services from running, on this host and in what is installed; exit 1 on errors.
+    #[command(before_help = "Examples:\n  tf doctor\n  tf doctor -v\n  tf doctor -o json\n")]
+    Doctor,
+    /// Say why a service ran, or did not, now or at some time.
+    #[command(
+        before_help = "Examples:\n  tf why backup\n  tf why backup --at '2026-11-24 02:00'\n  tf why backup --at 8h -o json\n"
+    )]
+    Why(WhyArguments),
     /// Print the completions for a shell.
     #[command(
         before_help = "Examples:\n  tf completion bash > ~/.local/share/bash-completion/completions/tf\n"
@@ -450,6 +458,17 @@ pub struct RemoveArguments {
     /// Do not ask.
     #[arg(short, long)]
     pub yes: bool,
+}
+
+/// `tf why`.
+#[derive(Args, Debug)]
+pub struct WhyArguments {
+    /// The service.
+    #[arg(value_name = "SERVICE")]
+    pub service: ServiceName,
+    /// At this time instead of now: `2h` (ago), `2026-11-24 14:00`, `2026-11-24T14:00:00Z`.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
 }
 
 /// `tf logs`.

@@ -8,6 +8,7 @@ mod definitions;
 mod environments;
 mod error;
 mod exit;
+mod host;
 mod output;
 mod run;
 mod select;

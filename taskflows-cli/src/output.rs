@@ -142,3 +142,16 @@ fn cell(styled: Styled) -> Cell {
         Tone::Faint => cell.add_attribute(Attribute::Dim),
     }
 }
+
+/// Writes a word in its tone, where results may be coloured.
+pub(crate) fn paint(colour: bool, tone: Tone, word: &str) -> String {
+    use anstyle::{AnsiColor, Effects, Style};
+    let style = match tone {
+        Tone::Plain => Style::new(),
+        Tone::Good => AnsiColor::Green.on_default(),
+        Tone::Bad => AnsiColor::Red.on_default(),
+        Tone::Busy => AnsiColor::Yellow.on_default(),
+        Tone::Faint => Style::new() | Effects::DIMMED,
+    };
+    if colour { format!("{style}{word}{style:#}") } else { word.to_owned() }
+}

@@ -135,9 +135,42 @@ pub(crate) fn memory(bytes: u64) -> String {
     if unit == 0 { format!("{bytes}B") } else { format!("{amount:.1}{}", UNITS[unit]) }
 }
 
+/// Sets a text in by `indent` columns, in lines that fit `width`; a word that is longer stands alone.
+pub(crate) fn wrapped(text: &str, indent: usize, width: Option<u16>) -> String {
+    let room = width.map_or(usize::MAX, |width| usize::from(width).saturating_sub(indent).max(20));
+    let mut lines: Vec<String> = Vec::new();
+    let mut length = 0;
+    for word in text.split(' ') {
+        let long = word.chars().count();
+        match lines.last_mut().filter(|_| length + 1 + long <= room) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+                length += 1 + long;
+            }
+            None => {
+                lines.push(format!("{}{word}", " ".repeat(indent)));
+                length = long;
+            }
+        }
+    }
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_texts_are_broken_between_words() {
+        assert_eq!(wrapped("one two three", 2, None), "  one two three");
+        let text = "twenty columns or more are left to a text";
+        assert_eq!(wrapped(text, 1, Some(10)), " twenty columns or\n more are left to a\n text");
+        assert_eq!(
+            wrapped("a-word-that-is-longer-than-all x", 0, Some(20)),
+            "a-word-that-is-longer-than-all\nx"
+        );
+    }
 
     #[test]
     fn lengths_have_two_units_at_most() {

@@ -3,6 +3,7 @@
 mod definition;
 pub mod effects;
 pub mod import;
+pub mod inspect;
 mod name;
 mod plan;
 mod quantity;

@@ -1,7 +1,7 @@
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
 
@@ -47,6 +47,14 @@ impl LiveManager {
     /// Ends the manager and starts it again on the same directories, as a reboot does.
     pub fn reboot(&mut self) {
         user_manager("stop", self.directory.path());
+        self.variables = start(self.directory.path());
+    }
+
+    /// Ends the manager, and starts it again once `time` has passed.
+    pub fn off_until(&mut self, time: SystemTime) {
+        user_manager("stop", self.directory.path());
+        let wait = time.duration_since(SystemTime::now()).unwrap_or_default();
+        std::thread::sleep(wait + Duration::from_millis(500));
         self.variables = start(self.directory.path());
     }
 

@@ -7,7 +7,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use taskflows_core::Service;
 use taskflows_core::effects::{Action, Edits, LogQuery, LogReader, ServiceManager, Target};
 use taskflows_core::schedule::Zones;
-use taskflows_core::testing::{FixedToolbox, MemoryEnvironmentStore, contract};
+use taskflows_core::testing::{FixedToolbox, MemoryEnvironmentStore, contract, inspection};
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
 use taskflows_tests::LiveManager;
 
@@ -30,6 +30,13 @@ fn adapter(manager: &LiveManager) -> SystemdServiceManager {
 async fn systemd_keeps_to_the_contract_of_a_service_manager() {
     let manager = LiveManager::start();
     contract::service_manager(&adapter(&manager)).await;
+}
+
+#[tokio::test]
+async fn systemd_keeps_to_the_contract_of_an_inspector() {
+    let manager = LiveManager::start();
+    let services = adapter(&manager);
+    inspection::inspector(&services, &services).await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod calendar;
 mod completion;
 mod create;
 mod diff;
+mod doctor;
 mod env;
 mod import;
 mod list;
@@ -18,6 +19,7 @@ mod show;
 mod status;
 mod timespan;
 mod validate;
+mod why;
 
 pub(crate) use completion::completion;
 pub(crate) use man::man;
@@ -53,6 +55,8 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Disable(selector) => act::disable(ui, app, global, selector).await,
         Verb::Remove(remove) => remove::remove(ui, app, global, remove).await,
         Verb::Logs(logs) => logs::logs(ui, app, global, logs).await,
+        Verb::Doctor => doctor::doctor(ui, app, global).await,
+        Verb::Why(why) => why::why(ui, app, global, why).await,
         Verb::Completion { shell } => completion(ui, *shell),
         Verb::Man { dir } => man(ui, dir.as_deref()),
     }

@@ -4,12 +4,14 @@
 //! the feature `test-util`.
 
 mod environment_store;
+mod inspector;
 mod log_reader;
 mod service_error;
 mod service_manager;
 mod toolbox;
 
 pub use environment_store::{EnvironmentError, EnvironmentStore, NamedEnvironment};
+pub use inspector::{HostProbe, Inspector};
 pub use log_reader::{LogEntry, LogError, LogOrigin, LogQuery, LogReader};
 pub use service_error::{JobResult, ServiceError};
 pub use service_manager::{

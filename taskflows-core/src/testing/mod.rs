@@ -18,14 +18,17 @@
 #![expect(clippy::unwrap_used, reason = "a contract panics where it is not kept")]
 
 pub mod contract;
+mod fake_inspector;
 mod fake_service_manager;
 mod fixed_toolbox;
+pub mod inspection;
 mod memory_environment_store;
 mod memory_log_reader;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+pub use fake_inspector::{FakeHostProbe, FakeInspector};
 pub use fake_service_manager::FakeServiceManager;
 pub use fixed_toolbox::FixedToolbox;
 pub use memory_environment_store::MemoryEnvironmentStore;
@@ -51,6 +54,13 @@ mod tests {
     #[test]
     fn the_fake_keeps_to_the_contract_of_a_service_manager() {
         ready(contract::service_manager(&FakeServiceManager::default()));
+    }
+
+    #[test]
+    fn the_fake_keeps_to_the_contract_of_an_inspector() {
+        let manager = std::sync::Arc::new(FakeServiceManager::default());
+        let inspector = FakeInspector::over(std::sync::Arc::clone(&manager));
+        ready(inspection::inspector(&*manager, &inspector));
     }
 
     #[test]

@@ -175,6 +175,24 @@ impl Bus {
         self.within(self.limits.read, &format!("read {name} of {unit}"), call).await
     }
 
+    /// Returns the version the manager says it has.
+    pub(crate) async fn version(&self) -> Result<String, ServiceError> {
+        let call = async {
+            let reply = self
+                .connection
+                .call_method(Some(DESTINATION), OBJECT, Some(PROPERTIES), "Get", &(MANAGER, "Version"))
+                .await?;
+            let value: OwnedVariant = reply.body().deserialize()?;
+            Ok(value.downcast_ref::<&str>().map(str::to_owned).unwrap_or_default())
+        };
+        self.within(self.limits.read, "read the manager's version", call).await
+    }
+
+    /// Names the manager in words.
+    pub(crate) fn name(&self) -> String {
+        self.what()
+    }
+
     /// Returns when the last process of a service unit ended, where the manager remembers it.
     pub(crate) async fn exit_time(&self, unit: UnitName) -> Result<Option<Timestamp>, ServiceError> {
         let value = self.property(&unit.to_string(), "Service", "ExecMainExitTimestamp").await?;

@@ -4,6 +4,7 @@ mod files;
 mod glance;
 mod lock;
 mod scan;
+mod survey;
 mod transaction;
 
 pub(crate) use files::file_error;

@@ -144,7 +144,7 @@ impl UnitDirectory {
 }
 
 /// Returns the names in a directory; none where there is no directory.
-fn entries(path: &Path) -> Result<Vec<String>, ServiceError> {
+pub(super) fn entries(path: &Path) -> Result<Vec<String>, ServiceError> {
     let directory = match path.read_dir() {
         Ok(directory) => directory,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -2,11 +2,14 @@
 
 mod call;
 mod entry;
+mod events;
+mod message;
 mod reader;
 mod runs;
 mod source;
 mod stamp;
 
+pub(crate) use events::{Events, Witness, in_full};
 pub use reader::JournalReader;
 pub(crate) use runs::{LastRuns, Latest};
 pub use source::JournalSource;

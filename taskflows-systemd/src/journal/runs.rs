@@ -16,21 +16,11 @@ use tokio::time::timeout;
 
 use super::call::Call;
 use super::entry::Entry;
+use super::message;
 use super::source::JournalSource;
 use super::stamp::Stamp;
 use crate::Scope;
 use crate::unit::{Role, UnitName};
-
-/// systemd's catalogue of messages about units, sd-messages.h.
-mod message {
-    pub(super) const STARTING: &str = "7d4958e842da4a758f6c1cdc7b36dcc5";
-    pub(super) const STARTED: &str = "39f53479d3a045ac8e11786248231fbf";
-    pub(super) const PROCESS_EXIT: &str = "98e322203f7a4ed290d09fe03c09fe15";
-    pub(super) const SUCCESS: &str = "7ad2d189f7e94e70a38c781354912448";
-    pub(super) const FAILURE: &str = "d9b373ed55a64feb8242e02dbe79a49c";
-    pub(super) const SKIPPED: &str = "0e4284a0caca4bfc81c0bb6786972673";
-    pub(super) const ALL: [&str; 6] = [STARTING, STARTED, PROCESS_EXIT, SUCCESS, FAILURE, SKIPPED];
-}
 
 const FIELDS: [&str; 10] = [
     "MESSAGE_ID",
@@ -156,7 +146,7 @@ impl LastRuns {
             Some(cursor) => command.arg(format!("--after-cursor={cursor}")),
             None => command.arg(format!("--lines={MOST}")),
         };
-        command.args(message::ALL.map(|id| format!("MESSAGE_ID={id}")));
+        command.args(message::OF_RUNS.map(|id| format!("MESSAGE_ID={id}")));
         if self.scope == Scope::User {
             command.arg(format!("_UID={}", rustix::process::getuid().as_raw()));
         }

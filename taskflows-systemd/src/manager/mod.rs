@@ -4,6 +4,7 @@ mod act;
 mod changes;
 mod details;
 mod enforce;
+mod inspect;
 mod install;
 mod list;
 mod switch;

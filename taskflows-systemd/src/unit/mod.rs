@@ -4,11 +4,13 @@ mod commands;
 mod escape;
 mod mark;
 mod names;
+mod read;
 mod render;
 mod timer;
 
 pub use mark::{Mark, same_meaning};
 pub use names::{Role, UnitName};
+pub(crate) use read::{directives, references};
 pub(crate) use render::MOST_UNIT_BYTES;
 pub use render::{RenderContext, render};
 pub(crate) use timer::TimerLines;

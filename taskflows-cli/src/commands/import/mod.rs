@@ -85,7 +85,8 @@ mod tests {
     use jiff::tz::{TimeZone, TimeZoneDatabase};
     use taskflows_core::schedule::Zones;
     use taskflows_core::testing::{
-        FakeServiceManager, FixedToolbox, MemoryEnvironmentStore, MemoryLogReader,
+        FakeHostProbe, FakeInspector, FakeServiceManager, FixedToolbox, MemoryEnvironmentStore,
+        MemoryLogReader,
     };
 
     use super::programs::ProgramOutput;
@@ -130,6 +131,9 @@ mod tests {
         let local = database.get("Europe/Berlin").unwrap();
         App {
             services: Arc::clone(&manager) as _,
+            inspector: Arc::new(FakeInspector::over(Arc::clone(&manager))),
+            host: Arc::new(FakeHostProbe::default()),
+            security_directory: None,
             logs: Arc::new(MemoryLogReader::default()),
             environments: Arc::new(MemoryEnvironmentStore::default()),
             tools: Arc::new(FixedToolbox::default()),

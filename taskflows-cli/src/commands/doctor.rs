@@ -1,0 +1,88 @@
+use serde::Serialize;
+use taskflows_core::inspect::{Finding, Severity, diagnose, questions};
+
+use crate::arguments::{Format, Global};
+use crate::output::{Tone, data, paint};
+use crate::ui::harmless;
+use crate::{App, CliError, Exit, Ui, show};
+
+/// The column in which the words after a severity begin.
+const INDENT: usize = 9;
+
+#[derive(Serialize)]
+struct FindingRow<'a> {
+    severity: &'static str,
+    check: &'static str,
+    subject: &'a str,
+    message: &'a str,
+    remedy: Option<&'a str>,
+}
+
+fn row(finding: &Finding) -> FindingRow<'_> {
+    FindingRow {
+        severity: finding.severity.as_str(),
+        check: finding.check,
+        subject: &finding.subject,
+        message: &finding.message,
+        remedy: finding.remedy.as_deref(),
+    }
+}
+
+/// Looks at everything and tells what is wrong with it.
+pub(super) async fn doctor(ui: &mut Ui<'_>, app: &App, global: &Global) -> Result<Exit, CliError> {
+    let survey = app.inspector.survey().await;
+    let host = app.host.look(&questions(&survey, app.security_directory.as_deref())).await;
+    let findings = diagnose(&survey, &host, (app.now)(), &app.zones);
+    let shown = |finding: &&Finding| global.verbose > 0 || finding.severity > Severity::Ok;
+    match global.output {
+        Format::Table | Format::Wide => {
+            for finding in findings.iter().filter(shown) {
+                show_finding(ui, finding)?;
+            }
+            ui.remark(summary(&findings));
+        }
+        Format::Name => {
+            for finding in findings.iter().filter(shown) {
+                writeln!(ui.out, "{}", harmless(&finding.subject))?;
+            }
+        }
+        format => data(ui, format, &findings.iter().map(row).collect::<Vec<_>>())?,
+    }
+    let worst = findings.iter().map(|finding| finding.severity).max();
+    Ok(if worst == Some(Severity::Error) { Exit::Failed } else { Exit::Ok })
+}
+
+fn show_finding(ui: &mut Ui<'_>, finding: &Finding) -> Result<(), CliError> {
+    let tone = match finding.severity {
+        Severity::Error => Tone::Bad,
+        Severity::Warning => Tone::Busy,
+        Severity::Info => Tone::Plain,
+        Severity::Ok => Tone::Good,
+    };
+    let text = harmless(&format!("{}: {}", finding.subject, finding.message));
+    let word = finding.severity.as_str();
+    let gap = " ".repeat(INDENT - word.len());
+    let lines = show::wrapped(&text, INDENT, ui.width);
+    writeln!(ui.out, "{}{gap}{}", paint(ui.colour, tone, word), lines.trim_start())?;
+    if let Some(remedy) = &finding.remedy {
+        // In one piece, so that it can be copied.
+        writeln!(ui.out, "{}fix: {}", " ".repeat(INDENT), harmless(remedy))?;
+    }
+    Ok(())
+}
+
+/// Writes `1 error, 2 warnings, 9 checks passed.`
+fn summary(findings: &[Finding]) -> String {
+    let number = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    let some = |number: usize, one: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        _ => Some(format!("{number} {one}s")),
+    };
+    let parts = [
+        some(number(Severity::Error), "error"),
+        some(number(Severity::Warning), "warning"),
+        some(number(Severity::Ok), "check").map(|checks| format!("{checks} passed")),
+    ];
+    format!("{}.", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}

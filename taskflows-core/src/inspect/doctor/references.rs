@@ -1,0 +1,87 @@
+//! What units need on this host: programs, files, directories, container engines.
+
+use super::super::facts::{Engine, FileState, HostFacts, Reference, ReferenceUse, Survey};
+use super::super::finding::Finding;
+use super::ours;
+
+pub(super) fn judge(survey: &Survey, host: &HostFacts, findings: &mut Vec<Finding>) {
+    let mut complete = 0;
+    for unit in ours(survey) {
+        let FileState::Ours { references, .. } = &unit.file else { continue };
+        let missing = references.iter().filter_map(|needed| Some((needed, host.missing.get(needed)?)));
+        let before = findings.len();
+        findings.extend(missing.map(|(needed, how)| absent(&unit.unit, needed, how)));
+        complete += usize::from(findings.len() == before && !references.is_empty());
+    }
+    if complete > 0 {
+        let message = format!("what {} is there", needs(complete));
+        findings.push(Finding::ok("needs", "programs and files", message));
+    }
+    judge_engines(survey, host, findings);
+}
+
+fn needs(units: usize) -> String {
+    format!("{} need{}", super::count(units, "unit"), if units == 1 { "s" } else { "" })
+}
+
+fn absent(unit: &str, needed: &Reference, how: &str) -> Finding {
+    let path = &needed.path;
+    let (message, remedy) = match needed.purpose {
+        ReferenceUse::Program if path.contains('/') => {
+            (format!("runs {path}, {how}"), "install it, or give its right path in the definition".to_owned())
+        }
+        ReferenceUse::Program => (
+            format!("runs {path}, which is in none of the directories in which systemd looks"),
+            format!("give its full path in the definition (command -v {path})"),
+        ),
+        ReferenceUse::EnvironmentFile => (
+            format!("reads variables from {path}, {how}"),
+            format!("write {path}, or take it out of the definition"),
+        ),
+        ReferenceUse::WorkingDirectory => (format!("works in {path}, {how}"), format!("mkdir -p {path}")),
+        ReferenceUse::Credential => {
+            (format!("reads a secret from {path}, {how}"), format!("install -m 600 /dev/stdin {path}"))
+        }
+    };
+    Finding::error("needs", unit, message).remedy(remedy)
+}
+
+fn judge_engines(survey: &Survey, host: &HostFacts, findings: &mut Vec<Finding>) {
+    for engine in &host.engines {
+        let user = ours(survey).find(|unit| runs(&unit.file, engine));
+        let Some(unit) = user else {
+            findings.push(idle(engine));
+            continue;
+        };
+        match (&engine.program, &engine.trouble) {
+            // That its program is missing is told of each unit.
+            (None, _) => {}
+            (Some(_), Some(trouble)) => {
+                let message = format!("does not answer, and {} needs it: {trouble}", unit.unit);
+                let remedy = format!("sudo systemctl start {0}; {0} info", engine.name);
+                findings.push(Finding::error("container", &engine.name, message).remedy(remedy));
+            }
+            (Some(_), None) => findings.push(Finding::ok("container", &engine.name, "answers")),
+        }
+    }
+}
+
+fn runs(file: &FileState, engine: &Engine) -> bool {
+    let FileState::Ours { references, .. } = file else { return false };
+    references.iter().any(|needed| {
+        needed.purpose == ReferenceUse::Program
+            && needed.path.rsplit('/').next() == Some(engine.name.as_str())
+    })
+}
+
+fn idle(engine: &Engine) -> Finding {
+    let message = match (&engine.program, &engine.trouble) {
+        (None, _) => "is not installed, and no unit needs it",
+        (Some(_), Some(_)) => "does not answer, and no unit needs it",
+        (Some(_), None) => "answers",
+    };
+    match engine.trouble {
+        Some(_) => Finding::info("container", &engine.name, message),
+        None => Finding::ok("container", &engine.name, message),
+    }
+}

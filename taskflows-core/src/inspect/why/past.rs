@@ -1,0 +1,118 @@
+//! Why a service ran, or did not, at some time.
+
+use jiff::Timestamp;
+
+use super::super::history::Attempt;
+use super::{Answer, Case, Reason, Verdict};
+
+impl Case<'_> {
+    pub(super) fn explain_past(&self, at: Timestamp) -> Answer {
+        if at > self.now {
+            return self.coming(at);
+        }
+        match self.scheduled(at) {
+            Some(scheduled) => self.explain_scheduled(at, scheduled),
+            None => self.explain_unscheduled(at),
+        }
+    }
+
+    fn coming(&self, at: Timestamp) -> Answer {
+        let when = self.words.time(at);
+        let message = match self.scheduled_after(self.now) {
+            Some(next) => {
+                format!("{when} is still to come; its next scheduled start is {}.", self.words.time(next))
+            }
+            None => format!("{when} is still to come, and no start is scheduled."),
+        };
+        let mut reasons = vec![Reason::new("coming", message)];
+        let is_on = self.evidence.timer.as_ref().is_some_and(|timer| timer.is_active);
+        reasons.extend(if is_on { Vec::new() } else { self.timer() });
+        answer(Some(at), self.scheduled_after(self.now), Verdict::Coming, None, reasons)
+    }
+
+    fn explain_scheduled(&self, at: Timestamp, scheduled: Timestamp) -> Answer {
+        if let Some(attempt) = self.attempt_for(scheduled) {
+            let mut reasons = vec![self.tell(attempt)];
+            reasons.extend(self.others(at, Some(attempt)));
+            return answer(Some(at), Some(scheduled), self.verdict(attempt), Some(attempt), reasons);
+        }
+        let mut reasons = self.missed(scheduled);
+        let verdict = if reasons.first().is_some_and(is_known) { Verdict::Missed } else { Verdict::Unknown };
+        self.introduce(scheduled, &mut reasons);
+        reasons.extend(self.others(at, None));
+        answer(Some(at), Some(scheduled), verdict, None, reasons)
+    }
+
+    /// Says first of which start the reasons are.
+    pub(super) fn introduce(&self, scheduled: Timestamp, reasons: &mut [Reason]) {
+        if let Some(first) = reasons.first_mut() {
+            let when = self.words.time(scheduled);
+            // Where nothing is known, that it did not start is not known either.
+            let missed = if is_known(first) { " and did not start" } else { "" };
+            first.message = format!("It was due at {when}{missed}. {}", first.message);
+        }
+    }
+
+    /// Tells of a time for which no start was scheduled.
+    fn explain_unscheduled(&self, at: Timestamp) -> Answer {
+        let when = self.words.time(at);
+        let off = self.manager_off(at);
+        let before = self.attempts.iter().rfind(|one| one.at <= at);
+        let after = self.attempts.iter().find(|one| one.at > at);
+        let mut reasons = Vec::new();
+        let periods = self.evidence.timer.as_ref().is_some_and(|timer| timer.has_periods);
+        let none = match periods {
+            true => "Its timer counts from its last run or from a boot, so no time of day is set for it.",
+            false => "No start was scheduled at or before that time.",
+        };
+        let verdict = match before {
+            Some(attempt) if self.covers(attempt, at) => {
+                reasons.push(self.tell(attempt));
+                self.verdict(attempt)
+            }
+            _ => {
+                reasons.extend(off.into_iter().take(1));
+                reasons.push(Reason::new("unscheduled", format!("It did not run at {when}. {none}")));
+                reasons.extend(before.map(|attempt| self.tell(attempt)));
+                Verdict::Missed
+            }
+        };
+        reasons.extend(after.map(|attempt| {
+            Reason::new("later", format!("The start after that was at {}.", self.words.time(attempt.at)))
+        }));
+        if self.attempts.is_empty() && self.evidence.unreadable.is_none() {
+            reasons.push(Reason::new("never-ran", "The journal tells of no start of it."));
+        }
+        answer(Some(at), None, verdict, before, reasons)
+    }
+
+    /// Tells whether an attempt was made at `at`, to the second, or its run was under way.
+    fn covers(&self, attempt: &Attempt, at: Timestamp) -> bool {
+        let under_way = match attempt.ended_at {
+            Some(ended) => at <= ended,
+            None => self.verdict(attempt) == Verdict::Running || at <= attempt.seen_until,
+        };
+        under_way || at.duration_since(attempt.at) <= super::LATE
+    }
+
+    /// Tells of another run that was under way or began between the scheduled time and the one asked about.
+    fn others(&self, at: Timestamp, told: Option<&Attempt>) -> Option<Reason> {
+        let last = self.attempts.iter().rfind(|one| one.at <= at)?;
+        (Some(last) != told && self.covers(last, at)).then(|| self.tell(last))
+    }
+}
+
+/// Tells whether a reason explains anything.
+pub(super) fn is_known(reason: &Reason) -> bool {
+    !matches!(reason.code, "unknown" | "too-old")
+}
+
+pub(super) fn answer(
+    at: Option<Timestamp>,
+    scheduled: Option<Timestamp>,
+    verdict: Verdict,
+    attempt: Option<&Attempt>,
+    reasons: Vec<Reason>,
+) -> Answer {
+    Answer { at, scheduled, verdict, attempt: attempt.cloned(), constraints: Vec::new(), reasons }
+}
