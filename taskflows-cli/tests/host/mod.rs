@@ -1,0 +1,143 @@
+//! A fake host on which commands run, shared by the tests of commands.
+
+#![allow(dead_code, unused_macros, unused_imports, reason = "each file of tests uses a part of it")]
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use clap::Parser;
+use jiff::Timestamp;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use taskflows_cli::{App, Arguments, Ui, run_on};
+use taskflows_core::effects::{LogEntry, LogOrigin};
+use taskflows_core::schedule::Zones;
+use taskflows_core::testing::{FakeServiceManager, MemoryLogReader};
+
+/// The definitions of `jobs.toml`.
+pub(crate) const DEFINITION: &str = r#"
+version = 1
+
+[[services]]
+name = "nightly-backup"
+description = "Copies the database away"
+start_command = "pg_dump --all"
+start_schedule = "*-*-* 02:00 Europe/Berlin"
+
+[[services]]
+name = "web"
+start_command = "sleep infinity"
+restart_policy = "always"
+
+[[services]]
+name = "broken"
+start_command = "false"
+"#;
+
+/// A host whose manager, log and clock are fakes, and a directory of definition files.
+pub(crate) struct Host {
+    pub(crate) manager: Arc<FakeServiceManager>,
+    pub(crate) logs: Arc<MemoryLogReader>,
+    pub(crate) app: App,
+    pub(crate) width: Option<u16>,
+    pub(crate) answer: &'static str,
+    pub(crate) interactive: bool,
+    pub(crate) files: tempfile::TempDir,
+    pub(crate) transcript: String,
+}
+
+impl Host {
+    pub(crate) fn new() -> Self {
+        let manager = Arc::new(FakeServiceManager::at("2026-11-24T12:00:00Z".parse().unwrap()));
+        let logs = Arc::new(MemoryLogReader::default());
+        let clock = Arc::clone(&manager);
+        let app = App {
+            services: Arc::clone(&manager) as _,
+            logs: Arc::clone(&logs) as _,
+            zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
+            display: TimeZone::UTC,
+            now: Box::new(move || clock.now()),
+            linger_hint: None,
+            unreachable_hint: "start the manager".to_owned(),
+            permission_hint: "ask the owner".to_owned(),
+        };
+        let files = tempfile::tempdir().unwrap();
+        std::fs::write(files.path().join("jobs.toml"), DEFINITION).unwrap();
+        Self {
+            manager,
+            logs,
+            app,
+            width: Some(80),
+            answer: "",
+            interactive: false,
+            files,
+            transcript: String::new(),
+        }
+    }
+
+    /// A host on which the services of [`DEFINITION`] are installed.
+    pub(crate) fn with_services() -> Self {
+        let mut host = Self::new();
+        host.tf("create jobs.toml");
+        host.transcript.clear();
+        host
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.files.path().join(name), text).unwrap();
+    }
+
+    pub(crate) fn log(&self, service: &str, second: i64, message: &str) {
+        self.logs.write(LogEntry {
+            time: Timestamp::from_second(1_795_521_600 + second).unwrap(),
+            service: service.parse().unwrap(),
+            origin: LogOrigin::Process,
+            priority: 6,
+            message: message.to_owned(),
+        });
+    }
+
+    /// Runs a command line and adds what it wrote to the transcript: `|` before each line of stdout, `!`
+    /// before each of stderr.
+    pub(crate) fn tf(&mut self, line: &str) {
+        let directory = self.files.path().display().to_string();
+        let words = shell_words::split(line).unwrap();
+        let in_place = |word: String| match word.ends_with(".toml") || word.ends_with(".yaml") {
+            true => format!("{directory}/{word}"),
+            false => word,
+        };
+        let arguments = Arguments::try_parse_from(
+            std::iter::once("tf".to_owned()).chain(words.into_iter().map(in_place)),
+        );
+        let arguments = arguments.unwrap_or_else(|error| panic!("{error}"));
+        let (mut out, mut status, mut input) = (Vec::new(), Vec::new(), self.answer.as_bytes());
+        let mut ui = Ui {
+            out: &mut out,
+            status: &mut status,
+            input: &mut input,
+            width: self.width,
+            colour: false,
+            interactive: self.interactive,
+            quiet: arguments.global.quiet,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let exit = runtime.block_on(run_on(&mut ui, &self.app, &arguments));
+        writeln!(self.transcript, "$ tf {line}").unwrap();
+        for (sign, text) in [("|", out), ("!", status)] {
+            let text = anstream::adapter::strip_bytes(&text).into_vec();
+            let text = String::from_utf8(text).unwrap().replace(&directory, "[dir]");
+            for line in text.lines() {
+                writeln!(self.transcript, "{}", format!("{sign} {line}").trim_end()).unwrap();
+            }
+        }
+        writeln!(self.transcript, "= {exit:?}\n").unwrap();
+    }
+}
+
+/// Compares what was written with the snapshot of the test.
+macro_rules! check {
+    ($host:expr) => {
+        insta::assert_snapshot!($host.transcript)
+    };
+}
+
+pub(crate) use check;
