@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod consequence;
 mod definition;
 pub mod effects;
 mod name;
@@ -13,6 +14,7 @@ mod signal;
 pub mod testing;
 mod text;
 
+pub use consequence::{Consequence, Occasion};
 pub use definition::{Definition, DefinitionError, Format, Problem, Severity, Source, nearest, read};
 pub use name::{MAX_SERVICE_NAME, NamePattern, ParseNamePatternError, ParseServiceNameError, ServiceName};
 pub use plan::{Change, FileChange, Plan, Step, UnitFiles};

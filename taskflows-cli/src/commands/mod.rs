@@ -3,12 +3,16 @@
 mod act;
 mod calendar;
 mod completion;
+mod confirm;
+mod consequence;
 mod create;
 mod diff;
 mod list;
 mod logs;
 mod man;
 mod next;
+mod plan;
+mod prune;
 mod remove;
 mod render;
 mod show;
@@ -29,8 +33,8 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
     let global = &arguments.global;
     match &arguments.verb {
         Verb::Create(create) => create::create(ui, app, global, create).await,
-        Verb::Plan(sources) => create::plan(ui, app, global, sources).await,
-        Verb::Diff(sources) => diff::diff(ui, app, global, sources).await,
+        Verb::Plan(arguments) => plan::plan(ui, app, global, arguments).await,
+        Verb::Diff(arguments) => diff::diff(ui, app, global, arguments).await,
         Verb::Validate(sources) => validate::validate(ui, app, global, sources),
         Verb::Render(sources) => render::render(ui, app, global, sources),
         Verb::Calendar(calendar) => calendar::calendar(ui, app, global, calendar),

@@ -10,5 +10,6 @@ mod service_manager;
 pub use log_reader::{LogEntry, LogError, LogOrigin, LogQuery, LogReader};
 pub use service_error::{JobResult, ServiceError};
 pub use service_manager::{
-    Action, Depth, Details, Edits, Effect, Listing, Next, Performed, ServiceManager, Start, State, Target,
+    Action, Depth, Details, Edits, Effect, Listing, Next, Origin, Performed, Removal, ServiceManager, Start,
+    State, Target, Wanted,
 };

@@ -69,6 +69,19 @@ impl Changes {
         self.unlinks.push(UnitDirectory::link(unit));
     }
 
+    /// Adds the changes of another, of other services.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.texts.extend(other.texts);
+        self.writes.extend(other.writes);
+        self.fresh.extend(other.fresh);
+        self.deletes.extend(other.deletes);
+        self.links.extend(other.links);
+        self.unlinks.extend(other.unlinks);
+        self.starts.extend(other.starts);
+        self.stops.extend(other.stops);
+        self.resets.extend(other.resets);
+    }
+
     pub(crate) fn touches_files(&self) -> bool {
         !(self.writes.is_empty()
             && self.deletes.is_empty()

@@ -2,6 +2,7 @@
 
 mod act;
 mod changes;
+mod consequences;
 mod details;
 mod enforce;
 mod install;
@@ -13,10 +14,10 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use taskflows_core::effects::{
-    Action, Depth, Details, Edits, Listing, Performed, ServiceError, ServiceManager, Start, Target,
+    Action, Depth, Details, Listing, Origin, Performed, ServiceError, ServiceManager, Start, Target, Wanted,
 };
 use taskflows_core::schedule::Zones;
-use taskflows_core::{NamePattern, Plan, Service, ServiceName, UnitFiles};
+use taskflows_core::{NamePattern, Plan, ServiceName, UnitFiles};
 use tokio::sync::Mutex;
 
 use crate::bus::{Bus, Limits};
@@ -99,12 +100,12 @@ fn not_found(name: &ServiceName) -> ServiceError {
 
 #[async_trait]
 impl ServiceManager for SystemdServiceManager {
-    async fn plan(&self, services: &[Service]) -> Result<Plan, ServiceError> {
-        self.compare(services).map(|comparison| comparison.plan)
+    async fn plan(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
+        self.plan_all(wanted).await
     }
 
-    async fn install(&self, services: &[Service], edits: Edits) -> Result<Plan, ServiceError> {
-        let result = self.install_all(services, edits).await;
+    async fn install(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
+        let result = self.install_all(wanted).await;
         self.last_runs.expect_news();
         result
     }
@@ -132,6 +133,11 @@ impl ServiceManager for SystemdServiceManager {
 
     async fn names(&self, patterns: &[NamePattern]) -> Result<Vec<ServiceName>, ServiceError> {
         Ok(self.directory.glance(patterns)?.into_iter().map(|service| service.name).collect())
+    }
+
+    async fn origins(&self, patterns: &[NamePattern]) -> Result<Vec<Origin>, ServiceError> {
+        let found = self.directory.glance(patterns)?;
+        Ok(found.into_iter().map(|one| Origin { name: one.name, source: one.source }).collect())
     }
 
     fn is_interrupted(&self) -> bool {
