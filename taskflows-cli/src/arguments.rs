@@ -95,6 +95,9 @@ pub enum Verb {
     /// Show what `create` would change in unit files, as a patch; exit 7 where there is anything.
     #[command(before_help = "Examples:\n  tf diff jobs.toml\n")]
     Diff(PlanArguments),
+    /// Change the definition of a service in your editor, and apply it.
+    #[command(before_help = "Examples:\n  tf edit backup\n  EDITOR='code --wait' tf edit backup\n")]
+    Edit(EditArguments),
     /// Check definition files; no manager is asked and nothing is changed.
     #[command(before_help = "Examples:\n  tf validate jobs.toml\n  tf validate jobs/ -o json\n")]
     Validate(SourceArguments),
@@ -188,6 +191,23 @@ pub struct PlanArguments {
     /// that are defined no more.
     #[arg(long)]
     pub prune: bool,
+}
+
+/// `tf edit`.
+#[derive(Args, Debug)]
+pub struct EditArguments {
+    /// The service. All that its file defines is shown, and applied.
+    #[arg(value_name = "SERVICE")]
+    pub service: NamePattern,
+    /// Also remove services that are gone from the file.
+    #[arg(long)]
+    pub prune: bool,
+    /// Write over unit files that were changed by hand, which is refused otherwise.
+    #[arg(long)]
+    pub force: bool,
+    /// Apply what the editor leaves without a question.
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// `tf calendar`.

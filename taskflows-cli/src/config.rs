@@ -11,6 +11,7 @@ use std::path::PathBuf;
 /// | `DBUS_SESSION_BUS_ADDRESS` | another bus than the one of `XDG_RUNTIME_DIR` | that one |
 /// | `TASKFLOWS_DATA_DIR` | what is kept between commands | `/opt/taskflows/data` where it can be written, else `$XDG_STATE_HOME/taskflows` |
 /// | `TASKFLOWS_DISPLAY_TIMEZONE` | the zone in which times are shown | UTC |
+/// | `VISUAL`, `EDITOR` | what `tf edit` opens files with | `sensible-editor`, `vi` |
 /// | `TASKFLOWS_JOURNAL_DIRECTORY` | a directory of journal files | the machine's journal |
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
@@ -22,6 +23,7 @@ pub struct Config {
     pub(crate) data_directory: Option<PathBuf>,
     pub(crate) display_zone: Option<String>,
     pub(crate) journal_directory: Option<PathBuf>,
+    pub(crate) editor: Option<String>,
 }
 
 impl Config {
@@ -48,6 +50,7 @@ impl Config {
             data_directory: path("TASKFLOWS_DATA_DIR"),
             display_zone: text("TASKFLOWS_DISPLAY_TIMEZONE"),
             journal_directory: path("TASKFLOWS_JOURNAL_DIRECTORY"),
+            editor: text("VISUAL").or_else(|| text("EDITOR")),
         }
     }
 

@@ -27,6 +27,13 @@ pub(crate) struct Definitions {
 }
 
 impl Definitions {
+    /// Holds what one file defines, all of which is meant.
+    pub(crate) fn of(source: &Source, services: Vec<Service>) -> Self {
+        let defined = services.iter().map(|service| service.name.clone()).collect();
+        let files = source.origin().map(str::to_owned).into_iter().collect();
+        Self { services, defined, files, directories: HashSet::new() }
+    }
+
     /// Fails where no service is meant.
     pub(crate) fn check_any(&self) -> Result<(), CliError> {
         let message = match (self.services.is_empty(), self.defined.is_empty()) {
@@ -125,7 +132,7 @@ fn wrong(error: &DefinitionError, colour: bool) -> CliError {
     CliError { is_report: true, ..CliError::new(Exit::Usage, error.render(colour).trim_end()) }
 }
 
-fn format_of(path: &Path) -> Option<Format> {
+pub(crate) fn format_of(path: &Path) -> Option<Format> {
     Format::from_path(path.to_str()?)
 }
 
@@ -133,7 +140,7 @@ fn too_large(what: &str, size: &str) -> CliError {
     CliError::new(Exit::Usage, format!("{what} has {size} bytes; a definition has at most {LARGEST}"))
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
+pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
     CliError::new(Exit::Usage, format!("could not read {}: {error}", path.display()))
 }
 
@@ -167,7 +174,7 @@ fn open(ui: &mut Ui<'_>, path: &Path) -> Result<Source, CliError> {
 }
 
 /// One file has one name from wherever it is named, or its units would change with the way to it.
-fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, CliError> {
     fs::canonicalize(path).map_err(|error| unreadable(path, &error))
 }
 

@@ -62,7 +62,7 @@ pub enum Consequence {
         /// What happens.
         what: Occasion,
     },
-    /// Its schedule counts from the machine's start or the login, which is past, so it starts at once.
+    /// Its schedule counts from what is longer ago (the machine's start, its last run), so it starts at once.
     StartsAtOnce,
     /// It does not start before somebody starts it.
     WaitsForStart,

@@ -31,18 +31,23 @@ pub(super) fn may_remove(ui: &mut Ui<'_>, names: &[&ServiceName], why: &str) -> 
         1 => format!("Remove {list}?"),
         count => format!("Remove {count} services ({list})?"),
     };
-    Ok(matches!(ask(ui, &format!("{question} [y/N]")).as_str(), "y" | "yes"))
+    Ok(matches!(ask(ui, &format!("{question} [y/N]")).as_deref(), Some("y" | "yes")))
 }
 
-/// Asks a question and returns the answer in lower case; an empty one where there is none.
-pub(super) fn ask(ui: &mut Ui<'_>, question: &str) -> String {
+/// Asks a question and returns the answer in lower case; `None` where the input ends or Ctrl-C comes.
+pub(super) fn ask(ui: &mut Ui<'_>, question: &str) -> Option<String> {
     let _ = ui.out.flush();
     let _ = write!(ui.status, "{question} ");
     let _ = ui.status.flush();
     let mut answer = Vec::new();
     let mut byte = [0];
-    while ui.input.read(&mut byte).is_ok_and(|read| read == 1) && byte[0] != b'\n' {
-        answer.push(byte[0]);
+    loop {
+        match ui.input.read(&mut byte) {
+            Ok(1) if byte[0] == b'\n' => break,
+            Ok(1) => answer.push(byte[0]),
+            Ok(_) if !answer.is_empty() => break,
+            _ => return None,
+        }
     }
-    String::from_utf8_lossy(&answer).trim().to_lowercase()
+    Some(String::from_utf8_lossy(&answer).trim().to_lowercase())
 }

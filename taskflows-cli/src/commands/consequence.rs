@@ -21,18 +21,18 @@ pub(super) fn clause(consequence: &Consequence, name: &ServiceName, zone: &TimeZ
             format!("now scheduled, next {} {}", noun(*what), show::full(*at, zone))
         }
         Consequence::NoLongerScheduled { what, was } => {
-            let was = was.map(|was| format!(" (next was {})", show::full(was, zone)));
+            let was = was.map(|was| format!(", next was {}", show::full(was, zone)));
             format!("{} no longer scheduled{}", noun(*what), was.unwrap_or_default())
         }
         Consequence::ScheduleChanges { what } => {
-            format!("next {} changes; when it is, only systemd can tell then", noun(*what))
+            format!("next {} changes; `tf list {name}` shows it then", noun(*what))
         }
         Consequence::StartsAtOnce => "starts at once".to_owned(),
         Consequence::WaitsForStart => "waits to be started (`tf start`)".to_owned(),
         Consequence::StartsAtBoot => "starts at boot from now on".to_owned(),
         Consequence::StartsAtBootNoLonger => "starts at boot no longer".to_owned(),
         Consequence::StaysDisabled => format!("stays disabled (`tf enable {name}`)"),
-        Consequence::Stops => "it runs, and is stopped".to_owned(),
+        Consequence::Stops => "its run is stopped".to_owned(),
         Consequence::RestartNeeded => format!("restart needed to apply: it runs (`tf restart {name}`)"),
         Consequence::RunContinues => "the run under way goes on as it began".to_owned(),
         Consequence::AppliesAtOnce => "applies to the run under way as well".to_owned(),

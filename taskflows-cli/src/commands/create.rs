@@ -5,6 +5,7 @@ use super::act::{MANY, perform_on};
 use super::consequence::clause;
 use super::plan::{changed, nothing_changed, show_plan, summary, write_data};
 use super::prune::{may_prune, request};
+use super::show::remark_drop_ins;
 use crate::arguments::{CreateArguments, Format, Global};
 use crate::{App, CliError, Exit, Ui};
 
@@ -32,6 +33,9 @@ pub(super) async fn create(
         plan.steps.iter_mut().for_each(|step| step.consequences.retain(|effect| !waits(effect)));
     }
     tell(ui, app, global, &plan)?;
+    for removal in &request.removals {
+        remark_drop_ins(ui, app, &removal.name).await;
+    }
     if create.now {
         return start_changed(ui, app, global, &plan).await;
     }

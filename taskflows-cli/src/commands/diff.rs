@@ -1,9 +1,10 @@
 use similar::TextDiff;
 use taskflows_core::FileChange;
 
+use super::plan::write_data;
 use super::prune::request;
 use super::remark_interruption;
-use crate::arguments::{Global, PlanArguments};
+use crate::arguments::{Format, Global, PlanArguments};
 use crate::ui::harmless;
 use crate::{App, CliError, Exit, Ui};
 
@@ -20,8 +21,10 @@ pub(super) async fn diff(
     remark_interruption(ui, app);
     let request = request(ui, app, &arguments.sources, arguments.prune).await?;
     let plan = app.services.plan(request.wanted()).await?;
-    for file in plan.files() {
-        show_patch(ui, file)?;
+    if matches!(global.output, Format::Table | Format::Wide) {
+        plan.files().try_for_each(|file| show_patch(ui, file))?;
+    } else {
+        write_data(ui, global.output, &plan)?;
     }
     if plan.is_empty() && global.verbose > 0 {
         ui.remark("Nothing to change.");

@@ -7,6 +7,8 @@ mod confirm;
 mod consequence;
 mod create;
 mod diff;
+mod edit;
+mod editor;
 mod list;
 mod logs;
 mod man;
@@ -35,6 +37,7 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Create(create) => create::create(ui, app, global, create).await,
         Verb::Plan(arguments) => plan::plan(ui, app, global, arguments).await,
         Verb::Diff(arguments) => diff::diff(ui, app, global, arguments).await,
+        Verb::Edit(arguments) => edit::edit(ui, app, global, arguments).await,
         Verb::Validate(sources) => validate::validate(ui, app, global, sources),
         Verb::Render(sources) => render::render(ui, app, global, sources),
         Verb::Calendar(calendar) => calendar::calendar(ui, app, global, calendar),

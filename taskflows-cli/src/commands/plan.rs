@@ -95,7 +95,7 @@ pub(super) fn summary(plan: &Plan, words: [(&str, &str); 4]) -> String {
 /// Shows each step with its effects and the lines that differ.
 pub(super) fn show_plan(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> Result<(), CliError> {
     if let Some(reason) = &plan.unasked {
-        ui.remark(format!("note: {reason}, so that what runs now is left out"));
+        ui.remark(format!("note: {reason}; what runs now is left out of this"));
     }
     if write_data(ui, global.output, plan)? {
         return Ok(());

@@ -34,6 +34,17 @@ pub(super) async fn request(
             .hint("name the file, or remove services by name (`tf remove`)"));
     }
     let definitions = read_definitions(ui, app, sources)?;
+    request_of(ui, app, definitions, sources, prune).await
+}
+
+/// Does as [`request`] with definitions that were read.
+pub(super) async fn request_of(
+    ui: &mut Ui<'_>,
+    app: &App,
+    definitions: Definitions,
+    sources: &SourceArguments,
+    prune: bool,
+) -> Result<Request, CliError> {
     let gone = gone(app, &definitions, sources).await?;
     if prune {
         return Ok(Request { services: definitions.services, removals: gone });
@@ -41,11 +52,11 @@ pub(super) async fn request(
     if let Err(error) = definitions.check_any() {
         return Err(match gone.is_empty() {
             true => error,
-            false => error.hint(format!("{}; `--prune` removes them", came_from(&gone))),
+            false => error.hint(came_from(&gone)),
         });
     }
     if !gone.is_empty() {
-        ui.remark(format!("note: {}; `--prune` removes them", came_from(&gone)));
+        ui.remark(format!("note: {}", came_from(&gone)));
     }
     Ok(Request { services: definitions.services, removals: Vec::new() })
 }
@@ -85,8 +96,10 @@ fn is_one_of(source: &str, definitions: &Definitions) -> bool {
 fn came_from(gone: &[Removal]) -> String {
     let list = named(gone.iter().map(|removal| &removal.name));
     match gone.len() {
-        1 => format!("1 service came from the same source and is gone from it: {list}"),
-        count => format!("{count} services came from the same source and are gone from it: {list}"),
+        1 => format!("1 service came from the same source and is gone from it: {list}; `--prune` removes it"),
+        count => format!(
+            "{count} services came from the same source and are gone from it: {list}; `--prune` removes them"
+        ),
     }
 }
 

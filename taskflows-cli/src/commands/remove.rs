@@ -1,6 +1,7 @@
 use taskflows_core::ServiceName;
 
 use super::confirm::may_remove;
+use super::show::remark_drop_ins;
 use crate::arguments::{Global, RemoveArguments};
 use crate::select::{no_such_service, select};
 use crate::{App, CliError, Exit, Ui};
@@ -32,6 +33,9 @@ pub(super) async fn remove(
         }
         Err(error) => Err(error.into()),
         Ok(_) => {
+            for name in &names {
+                remark_drop_ins(ui, app, name).await;
+            }
             match names.as_slice() {
                 [name] => ui.remark(format!("Removed {name}.")),
                 names => ui.remark(format!("Removed {} services.", names.len())),

@@ -56,6 +56,7 @@ impl Host {
             zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
             display: TimeZone::UTC,
             now: Box::new(move || clock.now()),
+            editor: None,
             linger_hint: None,
             unreachable_hint: "start the manager".to_owned(),
             permission_hint: "ask the owner".to_owned(),
@@ -101,7 +102,8 @@ impl Host {
     pub(crate) fn tf(&mut self, line: &str) {
         let directory = self.files.path().display().to_string();
         let words = shell_words::split(line).unwrap();
-        let in_place = |word: String| match word.ends_with(".toml") || word.ends_with(".yaml") {
+        let is_path = |word: &String| [".toml", ".yaml", "/"].iter().any(|end| word.ends_with(end));
+        let in_place = |word: String| match is_path(&word) {
             true => format!("{directory}/{word}"),
             false => word,
         };
@@ -119,7 +121,7 @@ impl Host {
             interactive: self.interactive,
             quiet: arguments.global.quiet,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let exit = runtime.block_on(run_on(&mut ui, &self.app, &arguments));
         writeln!(self.transcript, "$ tf {line}").unwrap();
         for (sign, text) in [("|", out), ("!", status)] {

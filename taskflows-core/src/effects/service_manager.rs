@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -89,6 +89,13 @@ pub trait ServiceManager: Send + Sync {
     /// # Errors
     /// When the name is not installed or not ours.
     async fn files(&self, name: &ServiceName) -> Result<UnitFiles, ServiceError>;
+
+    /// Returns the files by which somebody else adds to the units of `name`, whether it is installed or not:
+    /// `taskflows-web.service.d/limits.conf` to its text. No change touches them.
+    ///
+    /// # Errors
+    /// When a directory of theirs cannot be read.
+    async fn drop_ins(&self, name: &ServiceName) -> Result<BTreeMap<String, String>, ServiceError>;
 }
 
 /// What is wanted of a host, as one change.

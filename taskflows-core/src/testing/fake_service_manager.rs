@@ -31,6 +31,7 @@ struct Host {
     services: BTreeMap<ServiceName, Installed>,
     foreign: BTreeSet<ServiceName>,
     failures: VecDeque<ServiceError>,
+    drop_ins: BTreeMap<String, String>,
     /// Why a plan is made without the manager, where it is.
     unasked: Option<String>,
 }
@@ -59,6 +60,7 @@ impl FakeServiceManager {
             services: BTreeMap::new(),
             foreign: BTreeSet::new(),
             failures: VecDeque::new(),
+            drop_ins: BTreeMap::new(),
             unasked: None,
         };
         Self { host: Mutex::new(host) }
@@ -77,6 +79,12 @@ impl FakeServiceManager {
     /// Puts another's unit of the name of a service there.
     pub fn add_foreign(&self, name: ServiceName) {
         self.host().foreign.insert(name);
+    }
+
+    /// Adds to the unit of a service what an administrator would, in a file called `file`.
+    pub fn add_drop_in(&self, name: &ServiceName, file: &str, text: &str) {
+        let file = format!("taskflows-{name}.service.d/{file}");
+        self.host().drop_ins.insert(file, text.to_owned());
     }
 
     /// Changes the unit files of a service by hand, if there is one.
@@ -484,5 +492,11 @@ impl ServiceManager for FakeServiceManager {
 
     async fn files(&self, name: &ServiceName) -> Result<UnitFiles, ServiceError> {
         self.call()?.get(name).map(|installed| installed.files())
+    }
+
+    async fn drop_ins(&self, name: &ServiceName) -> Result<BTreeMap<String, String>, ServiceError> {
+        let (host, directory) = (self.call()?, format!("taskflows-{name}.service.d/"));
+        let of_one = host.drop_ins.iter().filter(|(file, _)| file.starts_with(&directory));
+        Ok(of_one.map(|(file, text)| (file.clone(), text.clone())).collect())
     }
 }

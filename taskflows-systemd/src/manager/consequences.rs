@@ -16,7 +16,7 @@ use crate::unit::{Role, TimerLines, UnitName};
 /// Directives of `[Service]` that are in force for a process which runs as soon as the manager has read
 /// them, because they are about what comes later (its end, its restart) or are limits of its control group.
 /// Seen on a manager that runs; whatever is not named here needs a restart.
-const IN_FORCE_AT_ONCE: [&str; 17] = [
+const IN_FORCE_AT_ONCE: [&str; 18] = [
     "Restart",
     "RestartSec",
     "TimeoutStopSec",
@@ -32,6 +32,7 @@ const IN_FORCE_AT_ONCE: [&str; 17] = [
     "MemoryLimit",
     "TasksMax",
     "CPUQuota",
+    "RuntimeMaxSec",
     "CPUWeight",
     "CPUShares",
 ];
@@ -120,7 +121,11 @@ impl<'a> Weighing<'a> {
             }
         }
         let (before, after) = (self.before(case, file, &timer), self.after(case, file, &timer));
-        Consequence::of_schedule(occasion(role), is_new, before, after)
+        match after {
+            // The new length of time is over already.
+            Next::At(at) if at <= self.now && role == Role::Main => Some(Consequence::StartsAtOnce),
+            _ => Consequence::of_schedule(occasion(role), is_new, before, after),
+        }
     }
 
     /// Tells when the timer was to elapse next.

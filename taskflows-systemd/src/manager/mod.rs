@@ -9,6 +9,7 @@ mod install;
 mod list;
 mod switch;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -158,5 +159,9 @@ impl ServiceManager for SystemdServiceManager {
 
     async fn files(&self, name: &ServiceName) -> Result<UnitFiles, ServiceError> {
         self.directory.files(name)?.ok_or_else(|| not_found(name))
+    }
+
+    async fn drop_ins(&self, name: &ServiceName) -> Result<BTreeMap<String, String>, ServiceError> {
+        self.directory.drop_ins(name)
     }
 }
