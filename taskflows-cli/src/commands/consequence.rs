@@ -24,9 +24,7 @@ pub(super) fn clause(consequence: &Consequence, name: &ServiceName, zone: &TimeZ
             let was = was.map(|was| format!(", next was {}", show::full(was, zone)));
             format!("{} no longer scheduled{}", noun(*what), was.unwrap_or_default())
         }
-        Consequence::ScheduleChanges { what } => {
-            format!("next {} changes; `tf list {name}` shows it then", noun(*what))
-        }
+        Consequence::ScheduleChanges { what } => format!("its schedule to {} changes", noun(*what)),
         Consequence::StartsAtOnce => "starts at once".to_owned(),
         Consequence::WaitsForStart => "waits to be started (`tf start`)".to_owned(),
         Consequence::StartsAtBoot => "starts at boot from now on".to_owned(),
