@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use taskflows_tests::{LiveManager, Output, tf_binary};
+use taskflows_tests::{LiveManager, Output, tf_binary, wait_until};
+
+const SOON: Duration = Duration::from_secs(10);
 
 fn service(name: &str, rest: &str) -> String {
     format!("[[services]]\nname = \"{name}\"\n{rest}\n")
@@ -75,7 +78,7 @@ fn a_period_goes_on_from_the_last_run() {
     assert_eq!(kinds(&effects(&plan, "often")), ["starts_at_once"]);
     manager.tf(&["create", &file]).expect(0);
     let ran = || manager.property("taskflows-often.timer", "LastTriggerUSec");
-    taskflows_tests::wait_until("it has run", std::time::Duration::from_secs(10), || {
+    wait_until("it has run", SOON, || {
         !ran().is_empty() && manager.tf(&["list", "often"]).stdout.contains("ok ")
     });
     let first = ran();
@@ -135,9 +138,7 @@ fn a_change_to_what_runs_says_whether_it_needs_a_restart() {
     let file = define("env = { A = \"1\" }\ntimeout = \"1s\"");
     assert_eq!(told(&file), "applies_at_once");
     manager.tf(&["create", &file]).expect(0);
-    taskflows_tests::wait_until("it is ended", std::time::Duration::from_secs(10), || {
-        manager.tf(&["list", "web"]).stdout.contains("failed")
-    });
+    wait_until("it is ended", SOON, || manager.tf(&["list", "web"]).stdout.contains("failed"));
 }
 
 #[test]
@@ -362,4 +363,60 @@ fn an_edit_changes_file_and_units_or_neither() {
     assert_eq!(fs::read_to_string(&file).unwrap(), text.replace("02:00", "03:00"));
     assert!(manager.property("taskflows-night.timer", "TimersCalendar").contains("03:00:00"));
     manager.tf(&["plan", &file]).expect(0);
+}
+
+#[test]
+fn a_paused_schedule_that_changes_catches_up_on_nothing() {
+    let manager = LiveManager::start();
+    let define = |time: &str| {
+        let rest = format!("start_command = \"true\"\nstart_schedule = \"{time}\"");
+        manager.write("jobs.toml", &service("paused", &rest))
+    };
+    manager.tf(&["create", &define("*:*:0/1")]).expect(0);
+    wait_until("it ran", SOON, || manager.tf(&["list", "paused"]).stdout.contains("ok "));
+    manager.tf(&["stop", "paused", "--timers"]).expect(0);
+    let passed = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_secs(1)).unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    let file = define(&passed.strftime("*-*-* %H:%M:%S UTC").to_string());
+    let told = effects(&manager.tf(&["plan", &file, "-o", "json"]).expect(7), "paused");
+    assert_eq!(kinds(&told), ["now_scheduled"]);
+    manager.tf(&["create", &file]).expect(0);
+    assert_eq!(time(&told[0]["at"]), next_elapse(&manager, "taskflows-paused.timer"));
+    std::thread::sleep(Duration::from_secs(1));
+    let runs = manager.tf(&["logs", "paused", "--since", "2s"]).expect(0).stdout;
+    assert_eq!(runs, "", "it starts at the time that was told");
+}
+
+#[test]
+fn a_time_between_the_last_run_and_now_is_not_made_up_for() {
+    let manager = LiveManager::start();
+    for persistent in [true, false] {
+        let define = |time: jiff::Timestamp, command: &str| {
+            let rest = format!(
+                "start_command = \"{command}\"\n\
+                 start_schedule = {{ schedule = \"{}\", persistent = {persistent} }}",
+                time.strftime("*-*-* %H:%M:%S UTC")
+            );
+            manager.write("jobs.toml", &service("daily", &rest))
+        };
+        let later = |millis: i64| {
+            jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_millis(millis)).unwrap()
+        };
+        let first = later(2_000);
+        manager.tf(&["create", &define(first, "sleep 5")]).expect(0);
+        let ran = || manager.property("taskflows-daily.timer", "LastTriggerUSec");
+        wait_until("it ran", SOON, || !ran().is_empty());
+        std::thread::sleep(Duration::from_secs(2));
+        // Its run is still under way, and goes on.
+        let pid = manager.property("taskflows-daily.service", "MainPID");
+        let file = define(first.checked_add(jiff::SignedDuration::from_secs(1)).unwrap(), "sleep 5");
+        let told = effects(&manager.tf(&["plan", &file, "-o", "json"]).expect(7), "daily");
+        assert_eq!(kinds(&told), ["next_moves", "run_continues"]);
+        manager.tf(&["create", &file]).expect(0);
+        assert_eq!(time(&told[0]["to"]), next_elapse(&manager, "taskflows-daily.timer"));
+        assert_eq!(ran(), "", "persistent = {persistent}: it is not made up for");
+        assert_eq!(manager.property("taskflows-daily.service", "MainPID"), pid);
+        assert_eq!(manager.property("taskflows-daily.timer", "UnitFileState"), "enabled");
+        manager.tf(&["remove", "daily"]).expect(0);
+    }
 }

@@ -91,10 +91,17 @@ fn add_unit(
         if !is_running {
             changes.starts.push(name);
         }
-    } else if is_running && is_calendar_only(service, unit) {
+        return;
+    }
+    if is_running && is_calendar_only(service, unit) {
         changes.resets.push(name);
     } else if was_linked && !is_running {
         changes.starts.push(name);
+    } else {
+        return;
+    }
+    if was_linked {
+        changes.forget(unit);
     }
 }
 
