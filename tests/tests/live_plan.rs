@@ -420,3 +420,21 @@ fn a_time_between_the_last_run_and_now_is_not_made_up_for() {
         manager.tf(&["remove", "daily"]).expect(0);
     }
 }
+
+#[test]
+fn a_new_service_makes_up_for_no_run_of_another_of_its_name() {
+    let manager = LiveManager::start();
+    let stamps = manager.home().join(".local/share/systemd/timers");
+    fs::create_dir_all(&stamps).unwrap();
+    let stamp = stamps.join("stamp-taskflows-heir.timer");
+    fs::write(&stamp, "").unwrap();
+    let old = Command::new("touch").args(["-d", "2026-01-01"]).arg(&stamp).status().unwrap();
+    assert!(old.success());
+    let file = manager
+        .write("jobs.toml", &service("heir", "start_command = \"true\"\nstart_schedule = \"daily UTC\""));
+    let told = effects(&manager.tf(&["plan", &file, "-o", "json"]).expect(7), "heir");
+    assert_eq!(kinds(&told), ["first"]);
+    manager.tf(&["create", &file]).expect(0);
+    assert_eq!(time(&told[0]["at"]), next_elapse(&manager, "taskflows-heir.timer"));
+    assert_eq!(manager.property("taskflows-heir.timer", "LastTriggerUSec"), "");
+}

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -62,6 +62,10 @@ impl SystemdServiceManager {
         if changes.touches_files() {
             bus.reload().await?;
         }
+        // Nor does a new timer make up for the runs of another of its name that somebody took away.
+        let fresh: HashSet<&String> = changes.fresh.iter().collect();
+        let fresh_timers = changes.starts.iter().filter(|name| fresh.contains(name));
+        lost(join_all(fresh_timers.map(|timer| bus.clean_state(timer))).await)?;
         let starts: Vec<String> = changes.starts.iter().chain(&changes.resets).cloned().collect();
         start_all(bus, &starts).await?;
         verify(bus, changes, &starts).await?;
