@@ -46,6 +46,8 @@ pub struct App {
     pub display: TimeZone,
     /// The time.
     pub now: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    /// The command line of the editor that the user chose.
+    pub editor: Option<String>,
     /// What to tell a user whose services would end at logout.
     pub linger_hint: Option<String>,
     /// What to tell a user whose manager cannot be reached.
@@ -102,6 +104,7 @@ impl App {
             zones,
             display,
             now: Box::new(Timestamp::now),
+            editor: config.editor.clone(),
             linger_hint: linger_hint(scope),
             unreachable_hint: unreachable_hint(config, scope),
             permission_hint: permission_hint(scope),

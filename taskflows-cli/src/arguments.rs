@@ -86,15 +86,18 @@ pub enum Format {
 pub enum Verb {
     /// Install the services that files define, all or none.
     #[command(
-        before_help = "Examples:\n  tf create jobs.toml\n  tf create jobs/ --include 'web-*' --dry-run\n  generate-jobs | tf create -\n"
+        before_help = "Examples:\n  tf create jobs.toml\n  tf create jobs/ --include 'web-*' --dry-run\n  tf create jobs.toml --prune\n  generate-jobs | tf create -\n"
     )]
     Create(CreateArguments),
     /// Show what `create` would change; exit 7 where there is anything.
-    #[command(before_help = "Examples:\n  tf plan jobs.toml\n  tf plan jobs/ -o json\n")]
-    Plan(SourceArguments),
+    #[command(before_help = "Examples:\n  tf plan jobs.toml\n  tf plan jobs/ --prune -o json\n")]
+    Plan(PlanArguments),
     /// Show what `create` would change in unit files, as a patch; exit 7 where there is anything.
     #[command(before_help = "Examples:\n  tf diff jobs.toml\n")]
-    Diff(SourceArguments),
+    Diff(PlanArguments),
+    /// Change the definition of a service in your editor, and apply it.
+    #[command(before_help = "Examples:\n  tf edit backup\n  EDITOR='code --wait' tf edit backup\n")]
+    Edit(EditArguments),
     /// Check definition files; no manager is asked and nothing is changed.
     #[command(before_help = "Examples:\n  tf validate jobs.toml\n  tf validate jobs/ -o json\n")]
     Validate(SourceArguments),
@@ -343,6 +346,35 @@ pub struct ImportTarget {
     pub force: bool,
 }
 
+/// `tf plan`, `tf diff`, and what `tf create` shares with them.
+#[derive(Args, Debug)]
+pub struct PlanArguments {
+    /// The definitions.
+    #[command(flatten)]
+    pub sources: SourceArguments,
+    /// Also remove services that came from these files, or from a file that has left these directories, and
+    /// that are defined no more.
+    #[arg(long)]
+    pub prune: bool,
+}
+
+/// `tf edit`.
+#[derive(Args, Debug)]
+pub struct EditArguments {
+    /// The service. All that its file defines is shown, and applied.
+    #[arg(value_name = "SERVICE")]
+    pub service: NamePattern,
+    /// Also remove services that are gone from the file.
+    #[arg(long)]
+    pub prune: bool,
+    /// Write over unit files that were changed by hand, which is refused otherwise.
+    #[arg(long)]
+    pub force: bool,
+    /// Apply what the editor leaves without a question.
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
 /// `tf calendar`.
 #[derive(Args, Debug)]
 pub struct CalendarArguments {
@@ -375,9 +407,9 @@ pub struct TimeSpanArguments {
 /// `tf create`.
 #[derive(Args, Debug)]
 pub struct CreateArguments {
-    /// The definitions.
+    /// The definitions, and what becomes of services that are gone from them.
     #[command(flatten)]
-    pub sources: SourceArguments,
+    pub plan: PlanArguments,
     /// Show what would change and change nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -387,6 +419,9 @@ pub struct CreateArguments {
     /// Write over unit files that were changed by hand, which is refused otherwise.
     #[arg(long)]
     pub force: bool,
+    /// Do not ask before services are removed.
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// Services by name or pattern.

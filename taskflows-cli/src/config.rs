@@ -11,6 +11,7 @@ use std::path::PathBuf;
 /// | `DBUS_SESSION_BUS_ADDRESS` | another bus than the one of `XDG_RUNTIME_DIR` | that one |
 /// | `TASKFLOWS_DATA_DIR` | what is kept between commands | `/opt/taskflows/data` where it can be written, else `$XDG_STATE_HOME/taskflows` |
 /// | `TASKFLOWS_DISPLAY_TIMEZONE` | the zone in which times are shown | UTC |
+/// | `VISUAL`, `EDITOR` | what `tf edit` opens files with | `sensible-editor`, `vi` |
 /// | `TASKFLOWS_JOURNAL_DIRECTORY` | a directory of journal files | the machine's journal |
 /// | `TASKFLOWS_CONTAINER_ENGINE` | the container engine: docker, podman, or a path | docker, else podman |
 /// | `DOCKER_HOST`, `CONTAINER_HOST` | where docker, podman listen, written into units | their own default |
@@ -29,6 +30,7 @@ pub struct Config {
     pub(crate) docker_host: Option<String>,
     pub(crate) podman_host: Option<String>,
     pub(crate) search_path: Option<OsString>,
+    pub(crate) editor: Option<String>,
 }
 
 impl Config {
@@ -59,6 +61,7 @@ impl Config {
             docker_host: text("DOCKER_HOST"),
             podman_host: text("CONTAINER_HOST"),
             search_path: get("PATH"),
+            editor: text("VISUAL").or_else(|| text("EDITOR")),
         }
     }
 

@@ -1,6 +1,6 @@
 //! From the files on a command line to services.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,38 +16,80 @@ use crate::{App, CliError, Exit, Ui};
 /// The greatest definition that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
 
+/// What files define, and where the files are.
+#[derive(Debug, Default)]
+pub(crate) struct Definitions {
+    /// The services that are meant, in order.
+    pub(crate) services: Vec<Service>,
+    /// The names of all that are defined, meant or not.
+    pub(crate) defined: HashSet<ServiceName>,
+    /// The files that were read, as units name them.
+    pub(crate) files: HashSet<String>,
+    /// The directories that were named, absolute.
+    pub(crate) directories: HashSet<PathBuf>,
+}
+
+impl Definitions {
+    /// Holds what one file defines, all of which is meant.
+    pub(crate) fn of(source: &Source, services: Vec<Service>) -> Self {
+        let defined = services.iter().map(|service| service.name.clone()).collect();
+        let files = source.origin().map(str::to_owned).into_iter().collect();
+        Self { services, defined, files, directories: HashSet::new() }
+    }
+
+    /// Fails where no service is meant.
+    pub(crate) fn check_any(&self) -> Result<(), CliError> {
+        let message = match (self.services.is_empty(), self.defined.is_empty()) {
+            (false, _) => return Ok(()),
+            (true, true) => "the files define no service",
+            (true, false) => "--include and --exclude leave no service",
+        };
+        Err(CliError::new(Exit::Usage, message))
+    }
+}
+
 /// Reads every definition and returns the services that are meant, in order.
 ///
 /// # Errors
-/// When a file cannot be read or is wrong, when two define the same service, or when the patterns leave
-/// none.
+/// As [`read_definitions`], and when the patterns leave none.
 pub(crate) fn load(
     ui: &mut Ui<'_>,
     app: &App,
     arguments: &SourceArguments,
 ) -> Result<Vec<Service>, CliError> {
-    let mut services: Vec<Service> = Vec::new();
+    let definitions = read_definitions(ui, app, arguments)?;
+    definitions.check_any().map(|()| definitions.services)
+}
+
+/// Reads every definition.
+///
+/// # Errors
+/// When a file cannot be read or is wrong, or when two define the same service.
+pub(crate) fn read_definitions(
+    ui: &mut Ui<'_>,
+    app: &App,
+    arguments: &SourceArguments,
+) -> Result<Definitions, CliError> {
+    let mut definitions = Definitions::default();
     let mut places: HashMap<ServiceName, String> = HashMap::new();
     for path in expand(&arguments.files)? {
         let source = open(ui, &path)?;
-        let open = |from: &Source, pattern: &str| included(from, pattern);
-        let surroundings = Surroundings { zones: &app.zones, variable: app.variable.as_ref(), open: &open };
-        let definition = read_in(&source, &surroundings).map_err(|error| wrong(&error, ui.colour))?;
-        if let Some(warnings) = definition.render_warnings(ui.colour) {
-            ui.remark(warnings.trim_end());
-        }
-        for service in definition.services {
+        definitions.files.extend(source.origin().map(str::to_owned));
+        for service in services_of(ui, app, &source)? {
             let place = path.display().to_string();
             if let Some(first) = places.insert(service.name.clone(), place.clone()) {
                 let message = format!("`{}` is defined twice, in {first} and in {place}", service.name);
                 return Err(CliError::new(Exit::Usage, message));
             }
-            services.push(service);
+            definitions.services.push(service);
         }
     }
-    let services = filter(services, arguments)?;
-    services.iter().try_for_each(|service| check_env_files(ui, app, service))?;
-    Ok(services)
+    for directory in arguments.files.iter().filter(|path| path.is_dir()) {
+        definitions.directories.insert(absolute(directory)?);
+    }
+    definitions.services.retain(|service| is_meant(arguments, &service.name));
+    definitions.defined = places.into_keys().collect();
+    Ok(definitions)
 }
 
 /// Looks at the files of variables that a service reads when it starts; what they say stays there.
@@ -91,19 +133,22 @@ fn included(from: &Source, pattern: &str) -> Result<Vec<Source>, String> {
     }
 }
 
-fn filter(services: Vec<Service>, arguments: &SourceArguments) -> Result<Vec<Service>, CliError> {
-    let is_empty = services.is_empty();
-    let meant = |service: &Service| {
-        NamePattern::any_matches(&arguments.include, &service.name)
-            && !arguments.exclude.iter().any(|pattern| pattern.matches(&service.name))
-    };
-    let kept: Vec<Service> = services.into_iter().filter(meant).collect();
-    if kept.is_empty() {
-        let message =
-            if is_empty { "the files define no service" } else { "--include and --exclude leave no service" };
-        return Err(CliError::new(Exit::Usage, message));
+/// Reads one definition and remarks what may not mean what its author thinks.
+pub(crate) fn services_of(ui: &mut Ui<'_>, app: &App, source: &Source) -> Result<Vec<Service>, CliError> {
+    let open = |from: &Source, pattern: &str| included(from, pattern);
+    let surroundings = Surroundings { zones: &app.zones, variable: app.variable.as_ref(), open: &open };
+    let definition = read_in(source, &surroundings).map_err(|error| wrong(&error, ui.colour))?;
+    if let Some(warnings) = definition.render_warnings(ui.colour) {
+        ui.remark(warnings.trim_end());
     }
-    Ok(kept)
+    definition.services.iter().try_for_each(|service| check_env_files(ui, app, service))?;
+    Ok(definition.services)
+}
+
+/// Tells whether the patterns of a command line mean a service of this name.
+pub(crate) fn is_meant(arguments: &SourceArguments, name: &ServiceName) -> bool {
+    NamePattern::any_matches(&arguments.include, name)
+        && !arguments.exclude.iter().any(|pattern| pattern.matches(name))
 }
 
 /// Replaces directories by the definition files in them, sorted by name.
@@ -134,7 +179,7 @@ pub(crate) fn wrong(error: &DefinitionError, colour: bool) -> CliError {
     CliError { is_report: true, ..CliError::new(Exit::Usage, error.render(colour).trim_end()) }
 }
 
-fn format_of(path: &Path) -> Option<Format> {
+pub(crate) fn format_of(path: &Path) -> Option<Format> {
     Format::from_path(path.to_str()?)
 }
 
@@ -142,7 +187,7 @@ fn too_large(what: &str, size: &str) -> CliError {
     CliError::new(Exit::Usage, format!("{what} has {size} bytes; a definition has at most {LARGEST}"))
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
+pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
     CliError::new(Exit::Usage, format!("could not read {}: {error}", path.display()))
 }
 
@@ -203,11 +248,24 @@ fn file(path: &Path, shown: &str, colour: bool) -> Result<Source, CliError> {
         return Err(CliError::new(Exit::Usage, message)
             .hint("pass it on stdin (`tf create -`) to have its format guessed"));
     };
-    let bytes = bytes_of(path)?;
-    // One file has one name from wherever it is named, or its units would change with the way to it.
-    let absolute = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
-    let base = absolute.parent().unwrap_or(Path::new("/")).to_owned();
-    Ok(source(shown, bytes, format, &base, colour)?.with_origin(absolute.display().to_string()))
+    source_of(shown, bytes_of(path)?, format, &absolute(path)?, colour)
+}
+
+/// One file has one name from wherever it is named, or its units would change with the way to it.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+    fs::canonicalize(path).map_err(|error| unreadable(path, &error))
+}
+
+/// Takes the text of the file `path`, which is absolute and which messages call `shown`.
+pub(crate) fn source_of(
+    shown: &str,
+    bytes: Vec<u8>,
+    format: Format,
+    path: &Path,
+    colour: bool,
+) -> Result<Source, CliError> {
+    let base = path.parent().unwrap_or(Path::new("/"));
+    Ok(source(shown, bytes, format, base, colour)?.with_origin(path.display().to_string()))
 }
 
 fn source(name: &str, bytes: Vec<u8>, format: Format, base: &Path, colour: bool) -> Result<Source, CliError> {

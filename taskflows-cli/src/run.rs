@@ -56,7 +56,7 @@ fn end(ui: &mut Ui<'_>, result: Result<Exit, CliError>) -> Exit {
 }
 
 /// Tells an error and returns its exit code. A reader that is gone wants no report.
-fn report(ui: &mut Ui<'_>, error: &CliError) -> Exit {
+pub(crate) fn report(ui: &mut Ui<'_>, error: &CliError) -> Exit {
     if error.is_reader_gone {
         return Exit::Ok;
     }

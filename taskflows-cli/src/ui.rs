@@ -1,6 +1,7 @@
 use std::io::{self, IsTerminal, Read, Write};
 
 use anstyle::{AnsiColor, Style};
+use rustix::event::{PollFd, PollFlags};
 
 use crate::arguments::Global;
 
@@ -37,7 +38,7 @@ impl Ui<'_> {
 pub struct Terminal {
     out: io::BufWriter<anstream::AutoStream<io::Stdout>>,
     status: anstream::AutoStream<io::Stderr>,
-    input: io::Stdin,
+    input: Input,
     width: Option<u16>,
     colour: bool,
     interactive: bool,
@@ -61,7 +62,7 @@ impl Terminal {
             width: is_terminal.then(|| columns(&out)),
             out: io::BufWriter::with_capacity(1 << 16, anstream::AutoStream::auto(out)),
             status: anstream::AutoStream::auto(status),
-            input: io::stdin(),
+            input: Input,
             colour,
             interactive,
             quiet: global.quiet,
@@ -79,6 +80,21 @@ impl Terminal {
             interactive: self.interactive,
             quiet: self.quiet,
         }
+    }
+}
+
+/// Standard input, of which no more is taken than is asked for: the rest belongs to an editor that is
+/// started next.
+#[derive(Debug)]
+struct Input;
+
+impl Read for Input {
+    /// Fails as interrupted where a signal arrives that the process catches, as Ctrl-C is while a command
+    /// runs: a read would go on to wait for the answer to a question that nobody has any more.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let stdin = io::stdin();
+        rustix::event::poll(&mut [PollFd::new(&stdin, PollFlags::IN)], None)?;
+        Ok(rustix::io::read(&stdin, buffer)?)
     }
 }
 

@@ -6,15 +6,9 @@ mod host;
 
 use std::sync::Arc;
 
-use host::{DEFINITION, Host};
+use host::{DEFINITION, Host, check};
 use taskflows_core::effects::{LogError, ServiceError};
 use taskflows_core::testing::FakeServiceManager;
-
-macro_rules! check {
-    ($host:expr) => {
-        insta::assert_snapshot!($host.transcript)
-    };
-}
 
 #[test]
 fn create_tells_what_it_did_and_the_second_time_nothing() {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod consequence;
 mod definition;
 pub mod effects;
 pub mod import;
@@ -16,6 +17,7 @@ pub mod testing;
 mod text;
 mod words;
 
+pub use consequence::{Consequence, Occasion};
 pub use definition::{
     Definition, DefinitionError, EnvFileError, EnvFileReader, Format, OpenIncluded, Problem, Severity,
     Source, Surroundings, check_env_file, nearest, read, read_environment, read_in, schema,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ServiceName;
+use crate::{Consequence, ServiceName};
 
 /// The unit files of one service: file name to text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,11 +13,15 @@ pub struct UnitFiles {
     pub files: BTreeMap<String, String>,
 }
 
-/// What applying definitions would change, service by service, in the order they were given.
+/// What applying definitions would change, service by service: first those that are defined, in the order
+/// they were given, then those that go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// One step for each service.
     pub steps: Vec<Step>,
+    /// Why the manager was not asked, where it was not: what it alone knows (what runs) is then missing from
+    /// the consequences.
+    pub unasked: Option<String>,
 }
 
 /// What would become of one service.
@@ -27,6 +31,20 @@ pub struct Step {
     pub name: ServiceName,
     /// What would change.
     pub change: Change,
+    /// What that means for people. Empty where whoever planned it does not tell.
+    pub consequences: Vec<Consequence>,
+}
+
+impl Step {
+    /// Makes a step of which no consequence is known yet.
+    fn new(name: &ServiceName, change: Change) -> Self {
+        Self { name: name.clone(), change, consequences: Vec::new() }
+    }
+
+    /// Returns the names of its files that were changed by hand and would be written over or removed.
+    pub fn edited(&self) -> impl Iterator<Item = &str> {
+        self.change.files().iter().filter(|file| file.is_edited).map(|file| file.file.as_str())
+    }
 }
 
 /// What would change for a service.
@@ -85,9 +103,9 @@ impl Plan {
                     changes => Change::Update(changes),
                 },
             };
-            Step { name: units.name.clone(), change }
+            Step::new(&units.name, change)
         };
-        Self { steps: desired.iter().map(step).collect() }
+        Self { steps: desired.iter().map(step).collect(), unasked: None }
     }
 
     /// Notes which files were changed by hand, as `is_edited` tells from a file's text.
@@ -103,18 +121,25 @@ impl Plan {
         self
     }
 
-    /// Returns the names of the files that were changed by hand and would be written over.
+    /// Returns the names of the files that were changed by hand and would be written over or removed.
     pub fn edited(&self) -> Vec<String> {
-        self.files().filter(|file| file.is_edited).map(|file| file.file.clone()).collect()
+        self.steps.iter().flat_map(Step::edited).map(str::to_owned).collect()
+    }
+
+    /// Adds the removal of what is `leaving`, after all other steps.
+    #[must_use]
+    pub fn with_removal(mut self, leaving: &[UnitFiles]) -> Self {
+        self.steps.extend(Self::removal(leaving).steps);
+        self
     }
 
     /// Plans the removal of what is `installed`.
     pub fn removal(installed: &[UnitFiles]) -> Self {
         let step = |units: &UnitFiles| {
             let changes = differences(&units.files, &BTreeMap::new(), &|_, _| false);
-            Step { name: units.name.clone(), change: Change::Remove(changes) }
+            Step::new(&units.name, Change::Remove(changes))
         };
-        Self { steps: installed.iter().map(step).collect() }
+        Self { steps: installed.iter().map(step).collect(), unasked: None }
     }
 
     /// Tells whether nothing would change.

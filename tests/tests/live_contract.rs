@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use taskflows_core::Service;
-use taskflows_core::effects::{Action, Edits, LogQuery, LogReader, ServiceManager, Target};
+use taskflows_core::effects::{Action, LogQuery, LogReader, ServiceManager, Target, Wanted};
 use taskflows_core::schedule::Zones;
 use taskflows_core::testing::{FixedToolbox, MemoryEnvironmentStore, contract, inspection};
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
@@ -45,7 +45,7 @@ async fn the_journal_keeps_to_the_contract_of_a_log() {
     let services = adapter(&manager);
     let writer = Service::builder("contract-writer").start_argv(["printf", "one\ntwo\nthree\n"]);
     let writer = writer.build().unwrap();
-    services.install(std::slice::from_ref(&writer), Edits::Keep).await.unwrap();
+    services.install(Wanted::services(std::slice::from_ref(&writer))).await.unwrap();
     let names = std::slice::from_ref(&writer.name);
     let done = services.perform(names, Action::StartAndWait, Target::Service).await.unwrap();
     assert!(done[0].result.is_ok(), "{done:?}");

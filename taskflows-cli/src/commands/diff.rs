@@ -1,9 +1,10 @@
 use similar::TextDiff;
 use taskflows_core::FileChange;
 
+use super::plan::write_data;
+use super::prune::request;
 use super::remark_interruption;
-use crate::arguments::{Global, SourceArguments};
-use crate::definitions::load;
+use crate::arguments::{Format, Global, PlanArguments};
 use crate::ui::harmless;
 use crate::{App, CliError, Exit, Ui};
 
@@ -15,13 +16,15 @@ pub(super) async fn diff(
     ui: &mut Ui<'_>,
     app: &App,
     global: &Global,
-    sources: &SourceArguments,
+    arguments: &PlanArguments,
 ) -> Result<Exit, CliError> {
     remark_interruption(ui, app);
-    let services = load(ui, app, sources)?;
-    let plan = app.services.plan(&services).await?;
-    for file in plan.files() {
-        show_patch(ui, file)?;
+    let request = request(ui, app, &arguments.sources, arguments.prune).await?;
+    let plan = app.services.plan(request.wanted()).await?;
+    if matches!(global.output, Format::Table | Format::Wide) {
+        plan.files().try_for_each(|file| show_patch(ui, file))?;
+    } else {
+        write_data(ui, global.output, &plan)?;
     }
     if plan.is_empty() && global.verbose > 0 {
         ui.remark("Nothing to change.");
@@ -30,6 +33,14 @@ pub(super) async fn diff(
 }
 
 fn show_patch(ui: &mut Ui<'_>, file: &FileChange) -> Result<(), CliError> {
+    for line in patch(file).lines() {
+        writeln!(ui.out, "{}", harmless(line))?;
+    }
+    Ok(())
+}
+
+/// Writes a change as a patch of one file.
+pub(super) fn patch(file: &FileChange) -> String {
     let side = |text: &Option<String>, side: &str| match text {
         Some(_) => format!("{side}/{}", file.file),
         None => "/dev/null".to_owned(),
@@ -37,13 +48,6 @@ fn show_patch(ui: &mut Ui<'_>, file: &FileChange) -> Result<(), CliError> {
     let (before, after) =
         (file.before.as_deref().unwrap_or_default(), file.after.as_deref().unwrap_or_default());
     let difference = TextDiff::from_lines(before, after);
-    let patch = difference
-        .unified_diff()
-        .context_radius(AROUND)
-        .header(&side(&file.before, "a"), &side(&file.after, "b"))
-        .to_string();
-    for line in patch.lines() {
-        writeln!(ui.out, "{}", harmless(line))?;
-    }
-    Ok(())
+    let mut patch = difference.unified_diff();
+    patch.context_radius(AROUND).header(&side(&file.before, "a"), &side(&file.after, "b")).to_string()
 }

@@ -67,8 +67,10 @@ pub(super) async fn env(
 /// Returns the services that use each environment.
 async fn users(app: &App) -> Result<BTreeMap<String, Vec<String>>, CliError> {
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, environment) in app.services.environments().await? {
-        users.entry(environment).or_default().push(name.to_string());
+    for origin in app.services.origins(&[]).await? {
+        if let Some(environment) = origin.environment {
+            users.entry(environment).or_default().push(origin.name.to_string());
+        }
     }
     Ok(users)
 }

@@ -3,15 +3,21 @@
 mod act;
 mod calendar;
 mod completion;
+mod confirm;
+mod consequence;
 mod create;
 mod diff;
 mod doctor;
+mod edit;
+mod editor;
 mod env;
 mod import;
 mod list;
 mod logs;
 mod man;
 mod next;
+mod plan;
+mod prune;
 mod remove;
 mod render;
 mod schema;
@@ -35,8 +41,9 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
     let global = &arguments.global;
     match &arguments.verb {
         Verb::Create(create) => create::create(ui, app, global, create).await,
-        Verb::Plan(sources) => create::plan(ui, app, global, sources).await,
-        Verb::Diff(sources) => diff::diff(ui, app, global, sources).await,
+        Verb::Plan(arguments) => plan::plan(ui, app, global, arguments).await,
+        Verb::Diff(arguments) => diff::diff(ui, app, global, arguments).await,
+        Verb::Edit(arguments) => edit::edit(ui, app, global, arguments).await,
         Verb::Validate(sources) => validate::validate(ui, app, global, sources),
         Verb::Render(sources) => render::render(ui, app, global, sources).await,
         Verb::Import(arguments) => import::import(ui, app, global, arguments, &import::HostPrograms).await,

@@ -1,5 +1,7 @@
 use taskflows_core::ServiceName;
 
+use super::confirm::may_remove;
+use super::show::remark_drop_ins;
 use crate::arguments::{Global, RemoveArguments};
 use crate::select::{no_such_service, select};
 use crate::{App, CliError, Exit, Ui};
@@ -21,7 +23,7 @@ pub(super) async fn remove(
         return Ok(Exit::Ok);
     }
     let named = patterns.iter().all(|pattern| pattern.is_exact());
-    if !named && !arguments.yes && !confirmed(ui, &names)? {
+    if !named && !arguments.yes && !may_remove(ui, &names.iter().collect::<Vec<_>>(), &selected(&names))? {
         ui.remark("Nothing was removed.");
         return Ok(Exit::Failed);
     }
@@ -31,6 +33,9 @@ pub(super) async fn remove(
         }
         Err(error) => Err(error.into()),
         Ok(_) => {
+            for name in &names {
+                remark_drop_ins(ui, app, name).await;
+            }
             match names.as_slice() {
                 [name] => ui.remark(format!("Removed {name}.")),
                 names => ui.remark(format!("Removed {} services.", names.len())),
@@ -40,27 +45,9 @@ pub(super) async fn remove(
     }
 }
 
-fn confirmed(ui: &mut Ui<'_>, names: &[ServiceName]) -> Result<bool, CliError> {
-    const SHOWN: usize = 10;
-    let mut list: Vec<String> = names.iter().take(SHOWN).map(ToString::to_string).collect();
-    if names.len() > SHOWN {
-        list.push(format!("and {} more", names.len() - SHOWN));
+fn selected(names: &[ServiceName]) -> String {
+    match names.len() {
+        1 => "the pattern selects 1 service".to_owned(),
+        count => format!("the pattern selects {count} services"),
     }
-    let list = list.join(", ");
-    if !ui.interactive {
-        let message = format!("the pattern selects {} services: {list}", names.len());
-        return Err(CliError::new(Exit::Usage, message).hint("add --yes to remove them"));
-    }
-    let question = match names.len() {
-        1 => format!("Remove {list}?"),
-        count => format!("Remove {count} services ({list})?"),
-    };
-    let _ = write!(ui.status, "{question} [y/N] ");
-    let _ = ui.status.flush();
-    let mut answer = Vec::new();
-    let mut byte = [0];
-    while ui.input.read(&mut byte).is_ok_and(|read| read == 1) && byte[0] != b'\n' {
-        answer.push(byte[0]);
-    }
-    Ok(matches!(String::from_utf8_lossy(&answer).trim(), "y" | "Y" | "yes" | "Yes"))
 }

@@ -1,8 +1,10 @@
 use serde::Serialize;
+use taskflows_core::ServiceName;
 
 use crate::arguments::{Format, Global, Names};
 use crate::output::data;
 use crate::select::{no_such_service, select};
+use crate::ui::harmless;
 use crate::{App, CliError, Exit, Ui};
 
 /// A unit file of a service.
@@ -27,10 +29,19 @@ pub(super) async fn show(
             other => other?,
         };
         let row = |(file, text): (String, String)| FileRow { name: name.to_string(), file, text };
-        rows.extend(units.files.into_iter().map(row));
+        let drop_ins = app.services.drop_ins(&name).await?;
+        rows.extend(units.files.into_iter().chain(drop_ins).map(row));
+        remark_drop_ins(ui, app, &name).await;
     }
     show_files(ui, global.output, &rows)?;
     Ok(Exit::Ok)
+}
+
+/// Tells of files by which somebody else adds to the units of a service, which stay whatever is done to it.
+pub(super) async fn remark_drop_ins(ui: &mut Ui<'_>, app: &App, name: &ServiceName) {
+    for file in app.services.drop_ins(name).await.unwrap_or_default().keys() {
+        ui.remark(format!("note: {} is not of taskflows, which leaves it alone", harmless(file)));
+    }
 }
 
 /// Shows unit files one after the other, as names, or as data.
@@ -39,7 +50,10 @@ pub(super) fn show_files(ui: &mut Ui<'_>, format: Format, rows: &[FileRow]) -> R
         Format::Table | Format::Wide => {
             for (index, row) in rows.iter().enumerate() {
                 let gap = if index == 0 { "" } else { "\n" };
-                writeln!(ui.out, "{gap}# {}\n{}", row.file, row.text.trim_end())?;
+                writeln!(ui.out, "{gap}# {}", harmless(&row.file))?;
+                for line in row.text.trim_end().lines() {
+                    writeln!(ui.out, "{}", harmless(line))?;
+                }
             }
         }
         Format::Name => {

@@ -1,6 +1,6 @@
-//! A host of fakes, on which command lines are run.
+//! A fake host on which commands run, shared by the tests of commands.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, unused_macros, unused_imports, reason = "each file of tests uses a part of it")]
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use taskflows_core::testing::{
     FakeHostProbe, FakeInspector, FakeServiceManager, FixedToolbox, MemoryEnvironmentStore, MemoryLogReader,
 };
 
+/// The definitions of `jobs.toml`.
 pub(crate) const DEFINITION: &str = r#"
 version = 1
 
@@ -49,7 +50,7 @@ fn good_host() -> HostFacts {
     }
 }
 
-/// Fakes, and what was written so far.
+/// A host whose manager, log and clock are fakes, and a directory of definition files.
 pub(crate) struct Host {
     pub(crate) manager: Arc<FakeServiceManager>,
     pub(crate) logs: Arc<MemoryLogReader>,
@@ -83,6 +84,7 @@ impl Host {
             home: None,
             display: TimeZone::UTC,
             now: Box::new(move || clock.now()),
+            editor: None,
             linger_hint: None,
             unreachable_hint: "start the manager".to_owned(),
             permission_hint: "ask the owner".to_owned(),
@@ -130,7 +132,8 @@ impl Host {
     pub(crate) fn tf(&mut self, line: &str) {
         let directory = self.files.path().display().to_string();
         let words = shell_words::split(line).unwrap();
-        let in_place = |word: String| match word.ends_with(".toml") || word.ends_with(".yaml") {
+        let is_path = |word: &String| [".toml", ".yaml", "/"].iter().any(|end| word.ends_with(end));
+        let in_place = |word: String| match is_path(&word) {
             true => format!("{directory}/{word}"),
             false => word,
         };
@@ -148,7 +151,7 @@ impl Host {
             interactive: self.interactive,
             quiet: arguments.global.quiet,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let exit = runtime.block_on(run_on(&mut ui, &self.app, &arguments));
         writeln!(self.transcript, "$ tf {line}").unwrap();
         for (sign, text) in [("|", out), ("!", status)] {
@@ -161,3 +164,12 @@ impl Host {
         writeln!(self.transcript, "= {exit:?}\n").unwrap();
     }
 }
+
+/// Compares what was written with the snapshot of the test.
+macro_rules! check {
+    ($host:expr) => {
+        insta::assert_snapshot!($host.transcript)
+    };
+}
+
+pub(crate) use check;

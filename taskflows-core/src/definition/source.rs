@@ -100,6 +100,11 @@ impl Source {
         Self { base: None, ..self }
     }
 
+    /// Returns the absolute path that is written into units, where there is one.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
     /// Sets the absolute path that is written into units, so that people find the definition again.
     #[must_use]
     pub fn with_origin(mut self, path: impl Into<String>) -> Self {

@@ -15,6 +15,7 @@ pub use inspector::{HostProbe, Inspector};
 pub use log_reader::{LogEntry, LogError, LogOrigin, LogQuery, LogReader};
 pub use service_error::{JobResult, ServiceError};
 pub use service_manager::{
-    Action, Depth, Details, Edits, Effect, Listing, Next, Performed, ServiceManager, Start, State, Target,
+    Action, Depth, Details, Edits, Effect, Listing, Next, Origin, Performed, Removal, ServiceManager, Start,
+    State, Target, Wanted,
 };
 pub use toolbox::{Conda, Engine, ToolError, Toolbox};

@@ -31,6 +31,16 @@ pub enum ServiceError {
         /// The files.
         files: Vec<String>,
     },
+    /// A service that was to go comes from elsewhere than was thought.
+    #[error("`{name}` comes from {} by now, not from {expected}", found.as_deref().unwrap_or("the standard input"))]
+    OtherSource {
+        /// The service.
+        name: ServiceName,
+        /// The definition file it was thought to come from.
+        expected: String,
+        /// The one it comes from; `None` is the standard input.
+        found: Option<String>,
+    },
     /// The manager cannot be reached.
     #[error("could not reach {what}")]
     Unreachable {

@@ -1,3 +1,5 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -7,21 +9,23 @@ use crate::{NamePattern, Plan, Run, RunEnd, Service, ServiceName, UnitFiles};
 /// Installs services on a host and controls them there: systemd on this one, a remote server, a fake.
 #[async_trait]
 pub trait ServiceManager: Send + Sync {
-    /// Returns what [`ServiceManager::install`] would change, and changes nothing.
+    /// Returns what [`ServiceManager::install`] would change, with what that means for people, and changes
+    /// nothing. A manager that cannot be reached is no error: the plan says so.
     ///
     /// # Errors
-    /// When a unit of that name is not ours, or the installed units cannot be read.
-    async fn plan(&self, services: &[Service]) -> Result<Plan, ServiceError>;
+    /// When a unit of that name is not ours, when a service that is to go comes from elsewhere by now, or
+    /// when the installed units cannot be read.
+    async fn plan(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError>;
 
-    /// Installs `services`, all or none, and returns what was changed once it is in force.
+    /// Installs and removes what is `wanted`, all or none, and returns what was changed once it is in force.
     ///
     /// Services that are installed as they should be are not touched. Timers of new services are
     /// enabled and started; what was disabled stays so.
     ///
     /// # Errors
-    /// As [`ServiceManager::plan`], when a file that would be written was changed by hand and `edits` does
-    /// not say otherwise, and when anything on the way fails; then all is as it was before.
-    async fn install(&self, services: &[Service], edits: Edits) -> Result<Plan, ServiceError>;
+    /// As [`ServiceManager::plan`], when a file that would be written or removed was changed by hand and
+    /// `edits` does not say otherwise, and when anything on the way fails; then all is as it was before.
+    async fn install(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError>;
 
     /// Stops and removes services, all or none.
     ///
@@ -48,12 +52,12 @@ pub trait ServiceManager: Send + Sync {
     /// When the unit directory cannot be read.
     async fn names(&self, patterns: &[NamePattern]) -> Result<Vec<ServiceName>, ServiceError>;
 
-    /// Returns the installed services that run in an environment which the host keeps, each with its name,
-    /// sorted by service. The manager is not asked.
+    /// Returns where the installed services were defined that one of `patterns` selects, sorted by name; of
+    /// all where there are none. The manager is not asked.
     ///
     /// # Errors
-    /// As [`ServiceManager::names`].
-    async fn environments(&self) -> Result<Vec<(ServiceName, String)>, ServiceError>;
+    /// When the unit directory cannot be read.
+    async fn origins(&self, patterns: &[NamePattern]) -> Result<Vec<Origin>, ServiceError>;
 
     /// Tells whether an earlier change was cut off in the middle, which the next change will finish.
     fn is_interrupted(&self) -> bool {
@@ -85,6 +89,67 @@ pub trait ServiceManager: Send + Sync {
     /// # Errors
     /// When the name is not installed or not ours.
     async fn files(&self, name: &ServiceName) -> Result<UnitFiles, ServiceError>;
+
+    /// Returns the files by which somebody else adds to the units of `name`, whether it is installed or not:
+    /// `taskflows-web.service.d/limits.conf` to its text. No change touches them.
+    ///
+    /// # Errors
+    /// When a directory of theirs cannot be read.
+    async fn drop_ins(&self, name: &ServiceName) -> Result<BTreeMap<String, String>, ServiceError>;
+}
+
+/// What is wanted of a host, as one change.
+///
+/// ```
+/// use taskflows_core::Service;
+/// use taskflows_core::effects::{Edits, Wanted};
+///
+/// let web = [Service::builder("web").start_command("serve").build()?];
+/// let wanted = Wanted { edits: Edits::Overwrite, ..Wanted::services(&web) };
+/// assert!(wanted.removals.is_empty());
+/// # Ok::<(), taskflows_core::BuildServiceError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// The services that are to be installed as they stand here.
+    pub services: &'a [Service],
+    /// The services that are to go. One that is gone already, or that is among `services`, is passed over.
+    pub removals: &'a [Removal],
+    /// What becomes of changes by hand.
+    pub edits: Edits,
+}
+
+impl<'a> Wanted<'a> {
+    /// Wants `services`, and no other touched.
+    pub fn services(services: &'a [Service]) -> Self {
+        Self { services, ..Self::default() }
+    }
+
+    /// Returns the services that are to go and are not to stay as well.
+    pub fn leaving(&self) -> impl Iterator<Item = &'a Removal> {
+        let staying: BTreeSet<&ServiceName> = self.services.iter().map(|service| &service.name).collect();
+        self.removals.iter().filter(move |removal| !staying.contains(&removal.name))
+    }
+}
+
+/// A service that is to go, as long as it comes from where it is thought to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal {
+    /// The service.
+    pub name: ServiceName,
+    /// The definition file it came from. Where it comes from another by now, nothing is changed.
+    pub source: String,
+}
+
+/// Where an installed service was defined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The service.
+    pub name: ServiceName,
+    /// The definition file; `None` where it came by the standard input.
+    pub source: Option<String>,
+    /// The name of the environment that the host keeps and it runs in.
+    pub environment: Option<String>,
 }
 
 /// What becomes of changes that somebody made to unit files by hand.

@@ -5,10 +5,10 @@ use futures_util::{StreamExt, TryStreamExt};
 use jiff::SignedDuration;
 
 use crate::effects::{
-    Action, Depth, Edits, Effect, EnvironmentError, EnvironmentStore, LogOrigin, LogQuery, LogReader,
-    NamedEnvironment, Next, ServiceManager, State, Target,
+    Action, Depth, Effect, EnvironmentError, EnvironmentStore, LogOrigin, LogQuery, LogReader,
+    NamedEnvironment, Next, Removal, ServiceError, ServiceManager, State, Target, Wanted,
 };
-use crate::{Calendar, Change, NamePattern, Outcome, Service, ServiceName};
+use crate::{Calendar, Change, Consequence, NamePattern, Occasion, Outcome, Plan, Service, ServiceName};
 
 fn service(name: &str, command: &str) -> Service {
     Service::builder(name).start_command(command).build().expect("the contract's own services are right")
@@ -47,6 +47,10 @@ pub async fn service_manager(manager: &dyn ServiceManager) {
     a_removal_is_all_or_none(manager).await;
     patterns_select(manager).await;
     what_is_disabled_stays_so(manager).await;
+    a_plan_tells_when_runs_move(manager).await;
+    a_plan_tells_what_becomes_of_a_run(manager).await;
+    a_service_goes_in_the_same_change(manager).await;
+    a_service_of_another_source_stays(manager).await;
     a_good_run_finishes(manager).await;
     a_bad_run_fails(manager).await;
     what_runs_is_stopped_once(manager).await;
@@ -71,14 +75,14 @@ pub async fn an_unknown_name_is_not_found(manager: &dyn ServiceManager) {
 /// A second installation changes nothing, and a plan says so before.
 pub async fn an_installation_is_done_once(manager: &dyn ServiceManager) {
     let services = [scheduled("contract-a"), service("contract-b", "true")];
-    let planned = manager.plan(&services).await.unwrap();
+    let planned = manager.plan(Wanted::services(&services)).await.unwrap();
     assert!(manager.names(&[]).await.unwrap().is_empty(), "a plan changes nothing");
-    let done = manager.install(&services, Edits::Keep).await.unwrap();
+    let done = manager.install(Wanted::services(&services)).await.unwrap();
     assert_eq!(planned, done, "it is done as planned");
     assert!(done.steps.iter().all(|step| matches!(step.change, Change::Create(_))));
     let before = (manager.files(&services[0].name).await.unwrap(), manager.list(&[]).await.unwrap());
-    assert!(manager.plan(&services).await.unwrap().is_empty());
-    assert!(manager.install(&services, Edits::Keep).await.unwrap().is_empty());
+    assert!(manager.plan(Wanted::services(&services)).await.unwrap().is_empty());
+    assert!(manager.install(Wanted::services(&services)).await.unwrap().is_empty());
     assert_eq!(before, (manager.files(&services[0].name).await.unwrap(), manager.list(&[]).await.unwrap()));
     let [a, b] = <[_; 2]>::try_from(before.1).expect("two services");
     assert_eq!((a.state, b.state), (State::Waiting, State::Stopped));
@@ -91,10 +95,10 @@ pub async fn an_installation_is_done_once(manager: &dyn ServiceManager) {
 /// A change is of the one service that differs, and of its files that differ.
 pub async fn a_change_is_of_one_service(manager: &dyn ServiceManager) {
     let before = [scheduled("contract-a"), scheduled("contract-b")];
-    manager.install(&before, Edits::Keep).await.unwrap();
+    manager.install(Wanted::services(&before)).await.unwrap();
     let mut after = before.clone();
     after[1].start_schedule = service_with_other_time().start_schedule;
-    let done = manager.install(&after, Edits::Keep).await.unwrap();
+    let done = manager.install(Wanted::services(&after)).await.unwrap();
     assert_eq!(done.steps[0].change, Change::Unchanged);
     let files: Vec<&str> = done.files().map(|file| file.file.as_str()).collect();
     assert_eq!(files, ["taskflows-contract-b.timer"]);
@@ -109,7 +113,7 @@ fn service_with_other_time() -> Service {
 /// Where one of the names is unknown, nothing is removed.
 pub async fn a_removal_is_all_or_none(manager: &dyn ServiceManager) {
     let known = service("contract-a", "true");
-    manager.install(std::slice::from_ref(&known), Edits::Keep).await.unwrap();
+    manager.install(Wanted::services(std::slice::from_ref(&known))).await.unwrap();
     let error = manager.remove(&[known.name.clone(), name("contract-nobody")]).await.unwrap_err();
     assert!(error.is_not_found(), "{error:?}");
     assert_eq!(manager.names(&[]).await.unwrap(), std::slice::from_ref(&known.name));
@@ -119,7 +123,7 @@ pub async fn a_removal_is_all_or_none(manager: &dyn ServiceManager) {
 /// Any of several patterns selects; what is found is sorted, and each is found once.
 pub async fn patterns_select(manager: &dyn ServiceManager) {
     let services = ["contract-b", "contract-c", "contract-a"].map(|name| service(name, "true"));
-    manager.install(&services, Edits::Keep).await.unwrap();
+    manager.install(Wanted::services(&services)).await.unwrap();
     let patterns: Vec<NamePattern> =
         ["contract-[ab]", "contract-a"].map(|text| text.parse().expect("a pattern")).into();
     let expected = [name("contract-a"), name("contract-b")];
@@ -134,11 +138,11 @@ pub async fn patterns_select(manager: &dyn ServiceManager) {
 /// A service that was disabled is not enabled by a change of its definition.
 pub async fn what_is_disabled_stays_so(manager: &dyn ServiceManager) {
     let before = scheduled("contract-b");
-    manager.install(std::slice::from_ref(&before), Edits::Keep).await.unwrap();
+    manager.install(Wanted::services(std::slice::from_ref(&before))).await.unwrap();
     assert_eq!(perform_one(manager, &before.name, Action::Enable).await.unwrap(), Effect::Unchanged);
     assert_eq!(perform_one(manager, &before.name, Action::Disable).await.unwrap(), Effect::Disabled);
     assert_eq!(perform_one(manager, &before.name, Action::Disable).await.unwrap(), Effect::Unchanged);
-    manager.install(&[service_with_other_time()], Edits::Keep).await.unwrap();
+    manager.install(Wanted::services(&[service_with_other_time()])).await.unwrap();
     let listed = &manager.list(&[]).await.unwrap()[0];
     assert_eq!((listed.enabled, listed.state, listed.next), (false, State::Stopped, Next::Off));
     assert_eq!(perform_one(manager, &before.name, Action::Enable).await.unwrap(), Effect::Enabled);
@@ -146,10 +150,109 @@ pub async fn what_is_disabled_stays_so(manager: &dyn ServiceManager) {
     manager.remove(&[before.name]).await.unwrap();
 }
 
+/// Returns what a plan for one service, and its installation, tell of it.
+async fn consequences(manager: &dyn ServiceManager, service: &Service) -> Vec<Consequence> {
+    let services = std::slice::from_ref(service);
+    let only = |plan: Plan| plan.steps.into_iter().next().expect("one step for one service").consequences;
+    let planned = only(manager.plan(Wanted::services(services)).await.unwrap());
+    let done = only(manager.install(Wanted::services(services)).await.unwrap());
+    assert_eq!(planned, done, "it is told before as after");
+    planned
+}
+
+async fn next_of(manager: &dyn ServiceManager, service: &ServiceName) -> Next {
+    manager.list(&[NamePattern::from(service)]).await.unwrap()[0].next
+}
+
+/// A plan tells when a service runs first, and from when to when its next run moves, as the list has it.
+pub async fn a_plan_tells_when_runs_move(manager: &dyn ServiceManager) {
+    let what = Occasion::Run;
+    let (before, after) = (scheduled("contract-b"), service_with_other_time());
+    let told = consequences(manager, &before).await;
+    let Next::At(first) = next_of(manager, &before.name).await else { panic!("it is scheduled") };
+    assert_eq!(told, [Consequence::First { what, at: first }]);
+
+    let told = consequences(manager, &after).await;
+    let Next::At(to) = next_of(manager, &before.name).await else { panic!("it is scheduled") };
+    assert_eq!(told, [Consequence::NextMoves { what, from: first, to }]);
+
+    let told = consequences(manager, &service("contract-b", "true")).await;
+    assert_eq!(told, [Consequence::NoLongerScheduled { what, was: Some(to) }]);
+    assert_eq!(consequences(manager, &before).await, [Consequence::NowScheduled { what, at: first }]);
+
+    perform_one(manager, &before.name, Action::Disable).await.unwrap();
+    assert_eq!(consequences(manager, &after).await, [Consequence::StaysDisabled]);
+    manager.remove(&[before.name]).await.unwrap();
+}
+
+/// A plan tells what becomes of what runs: it needs a restart, goes on as it began, or is stopped.
+pub async fn a_plan_tells_what_becomes_of_a_run(manager: &dyn ServiceManager) {
+    let before = sourced("contract-long", "sleep 300", "/contract/a.toml");
+    assert_eq!(consequences(manager, &before).await, [Consequence::WaitsForStart]);
+    perform_one(manager, &before.name, Action::Start).await.unwrap();
+    let mut after = before.clone();
+    after.start_command = service("contract-long", "sleep 301").start_command;
+    assert_eq!(consequences(manager, &after).await, [Consequence::RestartNeeded]);
+
+    after.start_schedule = scheduled("contract-long").start_schedule;
+    let told = consequences(manager, &after).await;
+    assert!(
+        matches!(told.as_slice(), [Consequence::NowScheduled { .. }, Consequence::RunContinues]),
+        "{told:?}"
+    );
+    let removal = [Removal { name: before.name.clone(), source: "/contract/a.toml".to_owned() }];
+    let plan = manager.plan(Wanted { removals: &removal, ..Wanted::default() }).await.unwrap();
+    assert!(plan.steps[0].consequences.contains(&Consequence::Stops), "{plan:?}");
+    manager.remove(&[before.name]).await.unwrap();
+}
+
+fn sourced(name: &str, command: &str, source: &str) -> Service {
+    let mut service = service(name, command);
+    service.source = Some(source.parse().expect("a path"));
+    service
+}
+
+/// Services that go and services that come are one change; what is gone already is passed over.
+pub async fn a_service_goes_in_the_same_change(manager: &dyn ServiceManager) {
+    let before = ["contract-a", "contract-b"].map(|name| sourced(name, "true", "/contract/a.toml"));
+    manager.install(Wanted::services(&before)).await.unwrap();
+    let origins = manager.origins(&[]).await.unwrap();
+    assert!(origins.iter().all(|origin| origin.source.as_deref() == Some("/contract/a.toml")));
+    assert_eq!(origins.len(), 2, "{origins:?}");
+
+    let after = [sourced("contract-b", "false", "/contract/a.toml"), service("contract-c", "true")];
+    let removals = ["contract-a", "contract-b", "contract-nobody"]
+        .map(|of| Removal { name: name(of), source: "/contract/a.toml".to_owned() });
+    let wanted = Wanted { removals: &removals, ..Wanted::services(&after) };
+    let planned = manager.plan(wanted).await.unwrap();
+    let words: Vec<(&str, &str)> =
+        planned.steps.iter().map(|step| (step.name.as_str(), step.change.word())).collect();
+    let expected = [("contract-b", "update"), ("contract-c", "create"), ("contract-a", "remove")];
+    assert_eq!(words, expected);
+    assert_eq!(manager.install(wanted).await.unwrap(), planned);
+    assert_eq!(manager.names(&[]).await.unwrap(), [name("contract-b"), name("contract-c")]);
+    assert!(manager.install(wanted).await.unwrap().is_empty(), "a second time there is nothing to do");
+    manager.remove(&after.map(|service| service.name)).await.unwrap();
+}
+
+/// A service that comes from elsewhere than was thought is not removed, and nothing else is done then.
+pub async fn a_service_of_another_source_stays(manager: &dyn ServiceManager) {
+    let known = sourced("contract-a", "true", "/contract/b.toml");
+    manager.install(Wanted::services(std::slice::from_ref(&known))).await.unwrap();
+    let removals = [Removal { name: known.name.clone(), source: "/contract/a.toml".to_owned() }];
+    let other = [service("contract-b", "true")];
+    let wanted = Wanted { removals: &removals, ..Wanted::services(&other) };
+    for error in [manager.plan(wanted).await.unwrap_err(), manager.install(wanted).await.unwrap_err()] {
+        assert!(matches!(error, ServiceError::OtherSource { .. }), "{error:?}");
+    }
+    assert_eq!(manager.names(&[]).await.unwrap(), std::slice::from_ref(&known.name));
+    manager.remove(&[known.name]).await.unwrap();
+}
+
 /// A run that ends well is waited for, and told.
 pub async fn a_good_run_finishes(manager: &dyn ServiceManager) {
     let good = service("contract-good", "true");
-    manager.install(std::slice::from_ref(&good), Edits::Keep).await.unwrap();
+    manager.install(Wanted::services(std::slice::from_ref(&good))).await.unwrap();
     match perform_one(manager, &good.name, Action::StartAndWait).await.unwrap() {
         Effect::Finished(run) => assert_eq!(run.outcome, Outcome::Succeeded),
         other => panic!("it is over: {other:?}"),
@@ -161,7 +264,7 @@ pub async fn a_good_run_finishes(manager: &dyn ServiceManager) {
 /// A run that fails is an error that tells how, whether or not its end is waited for, and stays to be seen.
 pub async fn a_bad_run_fails(manager: &dyn ServiceManager) {
     let bad = service("contract-bad", "false");
-    manager.install(std::slice::from_ref(&bad), Edits::Keep).await.unwrap();
+    manager.install(Wanted::services(std::slice::from_ref(&bad))).await.unwrap();
     for action in [Action::Start, Action::StartAndWait] {
         let error = perform_one(manager, &bad.name, action).await.expect_err("it fails");
         assert!(error.is_run_failed() && error.to_string().contains("exit code 1"), "{action:?}: {error:?}");
@@ -174,7 +277,7 @@ pub async fn a_bad_run_fails(manager: &dyn ServiceManager) {
 /// What runs is not started again; it is stopped once.
 pub async fn what_runs_is_stopped_once(manager: &dyn ServiceManager) {
     let long = service("contract-long", "sleep 300");
-    manager.install(std::slice::from_ref(&long), Edits::Keep).await.unwrap();
+    manager.install(Wanted::services(std::slice::from_ref(&long))).await.unwrap();
     assert_eq!(perform_one(manager, &long.name, Action::Start).await.unwrap(), Effect::Started);
     assert_eq!(perform_one(manager, &long.name, Action::Start).await.unwrap(), Effect::AlreadyRunning);
     let details = &manager.details(&[], Depth::Full).await.unwrap()[0];

@@ -7,11 +7,14 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::effects::{
-    Action, Depth, Details, Edits, Effect, Listing, Next, Performed, ServiceError, ServiceManager, Start,
-    State, Target,
+    Action, Depth, Details, Edits, Effect, Listing, Next, Origin, Performed, ServiceError, ServiceManager,
+    Start, State, Target, Wanted,
 };
 use crate::schedule::{Schedule, Zones};
-use crate::{ExitKind, NamePattern, Outcome, Plan, RelativeTo, Run, RunEnd, Service, ServiceName, UnitFiles};
+use crate::{
+    Change, Consequence, ExitKind, NamePattern, Occasion, Outcome, Plan, RelativeTo, Run, RunEnd, Service,
+    ServiceName, StartOn, Step, UnitFiles,
+};
 
 /// A service manager in memory, with a clock of its own that moves a second with each run.
 ///
@@ -28,6 +31,9 @@ struct Host {
     services: BTreeMap<ServiceName, Installed>,
     foreign: BTreeSet<ServiceName>,
     failures: VecDeque<ServiceError>,
+    drop_ins: BTreeMap<String, String>,
+    /// Why a plan is made without the manager, where it is.
+    unasked: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,8 +55,14 @@ impl Default for FakeServiceManager {
 impl FakeServiceManager {
     /// Makes one that has no services and whose clock shows `now`.
     pub fn at(now: Timestamp) -> Self {
-        let host =
-            Host { now, services: BTreeMap::new(), foreign: BTreeSet::new(), failures: VecDeque::new() };
+        let host = Host {
+            now,
+            services: BTreeMap::new(),
+            foreign: BTreeSet::new(),
+            failures: VecDeque::new(),
+            drop_ins: BTreeMap::new(),
+            unasked: None,
+        };
         Self { host: Mutex::new(host) }
     }
 
@@ -69,11 +81,22 @@ impl FakeServiceManager {
         self.host().foreign.insert(name);
     }
 
+    /// Adds to the unit of a service what an administrator would, in a file called `file`.
+    pub fn add_drop_in(&self, name: &ServiceName, file: &str, text: &str) {
+        let file = format!("taskflows-{name}.service.d/{file}");
+        self.host().drop_ins.insert(file, text.to_owned());
+    }
+
     /// Changes the unit files of a service by hand, if there is one.
     pub fn edit(&self, name: &ServiceName) {
         if let Some(installed) = self.host().services.get_mut(name) {
             installed.edited = true;
         }
+    }
+
+    /// Makes plans from now on without the manager, for this reason.
+    pub fn go_unasked(&self, reason: impl Into<String>) {
+        self.host().unasked = Some(reason.into());
     }
 
     fn host(&self) -> MutexGuard<'_, Host> {
@@ -104,11 +127,63 @@ impl Host {
         self.services.get_mut(name).ok_or_else(|| ServiceError::NotFound { name: name.to_string() })
     }
 
-    fn plan(&self, services: &[Service]) -> Result<Plan, ServiceError> {
-        services.iter().try_for_each(|service| self.check_ours(&service.name))?;
-        let desired: Vec<UnitFiles> = services.iter().map(files).collect();
+    fn plan(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
+        wanted.services.iter().try_for_each(|service| self.check_ours(&service.name))?;
+        let desired: Vec<UnitFiles> = wanted.services.iter().map(files).collect();
         let installed: Vec<UnitFiles> = self.services.values().map(Installed::files).collect();
-        Ok(Plan::between(&desired, &installed, |a, b| a == b).with_edits(|text| text.ends_with(EDIT)))
+        let mut leaving = Vec::new();
+        for removal in wanted.leaving() {
+            self.check_ours(&removal.name)?;
+            let Some(found) = self.services.get(&removal.name) else { continue };
+            if found.source().as_ref() != Some(&removal.source) {
+                let (name, expected) = (removal.name.clone(), removal.source.clone());
+                return Err(ServiceError::OtherSource { name, expected, found: found.source() });
+            }
+            leaving.push(found.files());
+        }
+        let mut plan = Plan::between(&desired, &installed, |a, b| a == b)
+            .with_removal(&leaving)
+            .with_edits(|text| text.ends_with(EDIT));
+        for (index, step) in plan.steps.iter_mut().enumerate() {
+            step.consequences = self.consequences(step, wanted.services.get(index));
+        }
+        plan.unasked = self.unasked.clone().filter(|_| !plan.is_empty());
+        Ok(plan)
+    }
+
+    fn consequences(&self, step: &Step, service: Option<&Service>) -> Vec<Consequence> {
+        if step.change == Change::Unchanged {
+            return Vec::new();
+        }
+        let before = self.services.get(&step.name);
+        let after = service.map(|service| Installed::new(service.clone(), before));
+        let mut told = Vec::new();
+        if let (Some(before), Some(after)) = (before, &after)
+            && before.source() != after.source()
+        {
+            told.push(Consequence::ComesFrom { from: before.source(), to: after.source() });
+        }
+        let next = |one: Option<&Installed>| one.map_or(Next::Unscheduled, |one| one.next(self.now));
+        match service.filter(|_| before.is_none()).and_then(first_start) {
+            Some(start) => told.push(start),
+            None if step.change.files().iter().any(|file| file.file.ends_with(".timer")) => {
+                let (from, to) = (next(before), next(after.as_ref()));
+                told.extend(Consequence::of_schedule(Occasion::Run, before.is_none(), from, to));
+            }
+            None => {}
+        }
+        if let (Some(_), Some(after)) = (before, &after)
+            && after.service.is_scheduled()
+            && !after.enabled
+        {
+            told.push(Consequence::StaysDisabled);
+        }
+        told.extend(before.filter(|one| one.runs && self.unasked.is_none()).map(|_| match service {
+            None => Consequence::Stops,
+            Some(service) if service.start_schedule.is_empty() => Consequence::RestartNeeded,
+            Some(_) => Consequence::RunContinues,
+        }));
+        told
     }
 
     fn perform(
@@ -166,6 +241,20 @@ impl Host {
     }
 }
 
+/// Tells how a new service starts where no calendar says it.
+fn first_start(service: &Service) -> Option<Consequence> {
+    let periods = service.start_schedule.iter().filter_map(|schedule| match schedule {
+        Schedule::Periodic(periodic) => Some(periodic.start_on),
+        Schedule::Calendar(_) => None,
+    });
+    let starts: Vec<StartOn> = periods.collect();
+    match starts.iter().any(|start| *start != StartOn::Command) {
+        true => Some(Consequence::StartsAtOnce),
+        false if starts.len() == service.start_schedule.len() => Some(Consequence::WaitsForStart),
+        false => None,
+    }
+}
+
 /// What an edit by hand adds.
 const EDIT: &str = "# by hand\n";
 
@@ -178,9 +267,17 @@ impl Installed {
         units
     }
 
+    fn source(&self) -> Option<String> {
+        self.service.source.as_ref().map(|source| source.as_str().to_owned())
+    }
+
     fn new(service: Service, before: Option<&Self>) -> Self {
         let scheduled = service.is_scheduled();
         match before {
+            // Its first timers are started as those of a new service.
+            Some(before) if scheduled && !before.service.is_scheduled() => {
+                Self { service, edited: false, enabled: true, timers_run: true, ..before.clone() }
+            }
             // What was disabled stays so.
             Some(before) => Self { service, edited: false, ..before.clone() },
             None => {
@@ -298,19 +395,22 @@ fn files(service: &Service) -> UnitFiles {
 
 #[async_trait]
 impl ServiceManager for FakeServiceManager {
-    async fn plan(&self, services: &[Service]) -> Result<Plan, ServiceError> {
-        self.call()?.plan(services)
+    async fn plan(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
+        self.call()?.plan(wanted)
     }
 
-    async fn install(&self, services: &[Service], edits: Edits) -> Result<Plan, ServiceError> {
+    async fn install(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
         let mut host = self.call()?;
-        let plan = host.plan(services)?;
-        if edits == Edits::Keep && !plan.edited().is_empty() {
+        let plan = host.plan(wanted)?;
+        if wanted.edits == Edits::Keep && !plan.edited().is_empty() {
             return Err(ServiceError::Edited { files: plan.edited() });
         }
-        for service in services {
+        for service in wanted.services {
             let new = Installed::new(service.clone(), host.services.get(&service.name));
             host.services.insert(service.name.clone(), new);
+        }
+        for removal in wanted.leaving() {
+            host.services.remove(&removal.name);
         }
         Ok(plan)
     }
@@ -347,13 +447,21 @@ impl ServiceManager for FakeServiceManager {
         Ok(names.cloned().collect())
     }
 
-    async fn environments(&self) -> Result<Vec<(ServiceName, String)>, ServiceError> {
+    async fn origins(&self, patterns: &[NamePattern]) -> Result<Vec<Origin>, ServiceError> {
         let host = self.call()?;
-        let named = |one: &Installed| {
-            let name = one.service.environment.as_ref()?.name()?.to_string();
-            Some((one.service.name.clone(), name))
+        let found = host.services.values();
+        let found = found.filter(|one| NamePattern::any_matches(patterns, &one.service.name));
+        let origin = |one: &Installed| Origin {
+            name: one.service.name.clone(),
+            source: one.source(),
+            environment: one
+                .service
+                .environment
+                .as_ref()
+                .and_then(|choice| choice.name())
+                .map(ToString::to_string),
         };
-        Ok(host.services.values().filter_map(named).collect())
+        Ok(found.map(origin).collect())
     }
 
     async fn list(&self, patterns: &[NamePattern]) -> Result<Vec<Listing>, ServiceError> {
@@ -395,5 +503,11 @@ impl ServiceManager for FakeServiceManager {
 
     async fn files(&self, name: &ServiceName) -> Result<UnitFiles, ServiceError> {
         self.call()?.get(name).map(|installed| installed.files())
+    }
+
+    async fn drop_ins(&self, name: &ServiceName) -> Result<BTreeMap<String, String>, ServiceError> {
+        let (host, directory) = (self.call()?, format!("taskflows-{name}.service.d/"));
+        let of_one = host.drop_ins.iter().filter(|(file, _)| file.starts_with(&directory));
+        Ok(of_one.map(|(file, text)| (file.clone(), text.clone())).collect())
     }
 }

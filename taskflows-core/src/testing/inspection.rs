@@ -1,7 +1,7 @@
 //! What every [`Inspector`] keeps to, beside the [`ServiceManager`] that it looks at. Services called
 //! `contract-…` are installed and removed again.
 
-use crate::effects::{Action, Edits, Inspector, Next, ServiceManager, State, Target};
+use crate::effects::{Action, Inspector, Next, ServiceManager, State, Target, Wanted};
 use crate::inspect::{FileState, UnitFacts};
 use crate::{Calendar, Service};
 
@@ -26,7 +26,7 @@ async fn surveyed(inspector: &dyn Inspector) -> Vec<UnitFacts> {
 pub async fn inspector(manager: &dyn ServiceManager, inspector: &dyn Inspector) {
     an_unknown_name_is_not_found(inspector).await;
     let installed = services();
-    manager.install(&installed, Edits::Keep).await.unwrap();
+    manager.install(Wanted::services(&installed)).await.unwrap();
     a_survey_tells_of_each_unit(inspector).await;
     evidence_tells_of_the_timer(manager, inspector, &installed[1]).await;
     evidence_tells_of_a_failure(manager, inspector, &installed[0]).await;

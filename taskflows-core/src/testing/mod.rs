@@ -3,13 +3,13 @@
 //! A fake is told what to do wrong with `fail_next`; nothing is expected of how it is called.
 //!
 //! ```
-//! use taskflows_core::effects::{Action, Edits, ServiceManager, State, Target};
+//! use taskflows_core::effects::{Action, ServiceManager, State, Target, Wanted};
 //! use taskflows_core::testing::{FakeServiceManager, ready};
 //! use taskflows_core::Service;
 //!
 //! let manager = FakeServiceManager::default();
 //! let web = Service::builder("web").start_command("sleep infinity").build()?;
-//! ready(manager.install(&[web.clone()], Edits::Keep))?;
+//! ready(manager.install(Wanted::services(&[web.clone()])))?;
 //! ready(manager.perform(&[web.name], Action::Start, Target::Service))?;
 //! assert_eq!(ready(manager.list(&[]))?[0].state, State::Running);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, HashSet};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -131,6 +132,25 @@ impl UnitDirectory {
             }
         }
         Ok((!units.is_empty()).then(|| Installed { name: name.clone(), units }))
+    }
+
+    /// Returns the files that others have put beside the units of a service, to add to them:
+    /// `taskflows-web.service.d/limits.conf` to its text. Source: systemd.unit(5).
+    pub(crate) fn drop_ins(&self, name: &ServiceName) -> Result<BTreeMap<String, String>, ServiceError> {
+        let mut found = BTreeMap::new();
+        for unit in UnitName::all(name) {
+            let directory = format!("{unit}.d");
+            for entry in entries(&self.path.join(&directory))?.iter().filter(|name| name.ends_with(".conf")) {
+                let (file, path) = (format!("{directory}/{entry}"), self.path.join(&directory).join(entry));
+                // What is no file, or was taken away meanwhile, adds nothing.
+                if path.is_file()
+                    && let Ok(text) = fs::read(&path)
+                {
+                    found.insert(file, String::from_utf8_lossy(&text).into_owned());
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Returns the names of all units that are linked to one of our targets.

@@ -49,6 +49,12 @@ pub(crate) struct Changes {
     pub(crate) stops: Vec<String>,
     /// Timers whose new schedule counts from now: to stop, to clear of their memory, and to start.
     pub(crate) resets: Vec<String>,
+    /// Timers that are linked and of which the manager is to forget when they last elapsed.
+    #[serde(default)]
+    pub(crate) forgets: Vec<String>,
+    /// Their links, which are away for that moment.
+    #[serde(default)]
+    pub(crate) relinks: Vec<PathBuf>,
 }
 
 impl Changes {
@@ -67,6 +73,27 @@ impl Changes {
 
     pub(crate) fn unlink(&mut self, unit: &UnitName) {
         self.unlinks.push(UnitDirectory::link(unit));
+    }
+
+    /// Adds the changes of another, of other services.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.texts.extend(other.texts);
+        self.writes.extend(other.writes);
+        self.fresh.extend(other.fresh);
+        self.deletes.extend(other.deletes);
+        self.links.extend(other.links);
+        self.unlinks.extend(other.unlinks);
+        self.starts.extend(other.starts);
+        self.stops.extend(other.stops);
+        self.resets.extend(other.resets);
+        self.forgets.extend(other.forgets);
+        self.relinks.extend(other.relinks);
+    }
+
+    /// Makes the manager forget when a timer that is linked last elapsed.
+    pub(crate) fn forget(&mut self, timer: &UnitName) {
+        self.forgets.push(timer.to_string());
+        self.relinks.push(UnitDirectory::link(timer));
     }
 
     pub(crate) fn touches_files(&self) -> bool {
@@ -201,6 +228,22 @@ impl Transaction {
         self.sync_targets(changes)
     }
 
+    /// Takes the links away by which targets hold on to timers, so that the manager can forget them.
+    ///
+    /// This is not synced: a power cut most likely leaves them where they are.
+    pub(crate) fn let_go(&self, changes: &Changes) -> Result<(), ServiceError> {
+        changes.relinks.iter().try_for_each(|link| self.remove_link(link))
+    }
+
+    /// Puts the links back that [`Transaction::let_go`] took away.
+    pub(crate) fn take_hold(&self, changes: &Changes) -> Result<(), ServiceError> {
+        if changes.relinks.is_empty() {
+            return Ok(());
+        }
+        changes.relinks.iter().try_for_each(|link| self.make_link(link))?;
+        self.sync_targets(changes)
+    }
+
     fn replace(&self, file: &str) -> Result<(), ServiceError> {
         let target = self.target(file);
         let new = self.area(&["pending", "new", file]);
@@ -226,7 +269,7 @@ impl Transaction {
             self.restore(file, changes.fresh.contains(file))?;
         }
         changes.links.iter().try_for_each(|link| self.remove_link(link))?;
-        changes.unlinks.iter().try_for_each(|link| self.make_link(link))?;
+        changes.unlinks.iter().chain(&changes.relinks).try_for_each(|link| self.make_link(link))?;
         self.sync_targets(changes)
     }
 
@@ -274,7 +317,7 @@ impl Transaction {
 
     fn sync_targets(&self, changes: &Changes) -> Result<(), ServiceError> {
         sync_directory(self.directory.path())?;
-        if changes.links.is_empty() && changes.unlinks.is_empty() {
+        if changes.links.is_empty() && changes.unlinks.is_empty() && changes.relinks.is_empty() {
             return Ok(());
         }
         let wants = TARGETS.map(|target| self.directory.path().join(format!("{target}.wants")));

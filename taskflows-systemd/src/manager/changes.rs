@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use taskflows_core::{Change, FileChange, Plan, Service, Step};
 
-use crate::bus::Units;
+use crate::bus::{Unit, Units};
 use crate::directory::{Changes, Installed};
 use crate::unit::{Mark, UnitName};
 
@@ -13,29 +13,28 @@ pub(super) struct Installation<'a> {
     pub(super) services: &'a [Service],
     pub(super) plan: &'a Plan,
     pub(super) installed: &'a [Option<Installed>],
-    pub(super) units: &'a Units,
+    /// The units that run or are about to.
+    pub(super) active: &'a BTreeSet<&'a str>,
 }
 
 /// Tells whether a unit runs or is about to.
 pub(super) fn is_active(units: &Units, name: &str) -> bool {
-    units.get(name).is_some_and(|unit| !matches!(unit.active_state.as_ref(), "inactive" | "failed"))
+    units.get(name).is_some_and(is_up)
+}
+
+pub(super) fn is_up(unit: &Unit) -> bool {
+    !matches!(unit.active_state.as_ref(), "inactive" | "failed")
 }
 
 impl Installation<'_> {
     pub(super) fn changes(&self) -> Changes {
-        let active: BTreeSet<&str> = self
-            .units
-            .iter()
-            .filter(|(_, unit)| !matches!(unit.active_state.as_ref(), "inactive" | "failed"))
-            .map(|(name, _)| name.as_str())
-            .collect();
         let mut changes = Changes::default();
         let services = self.services.iter().zip(self.installed).zip(&self.plan.steps);
         for ((service, installed), step) in services.filter(|(_, step)| step.change != Change::Unchanged) {
             add_files(&mut changes, step);
             for file in step.change.files() {
                 if let Some(unit) = UnitName::parse(&file.file) {
-                    add_unit(&mut changes, service, installed.as_ref(), &active, &unit, file);
+                    add_unit(&mut changes, service, installed.as_ref(), self.active, &unit, file);
                 }
             }
         }
@@ -92,10 +91,17 @@ fn add_unit(
         if !is_running {
             changes.starts.push(name);
         }
-    } else if is_running && is_calendar_only(service, unit) {
+        return;
+    }
+    if is_running && is_calendar_only(service, unit) {
         changes.resets.push(name);
     } else if was_linked && !is_running {
         changes.starts.push(name);
+    } else {
+        return;
+    }
+    if was_linked {
+        changes.forget(unit);
     }
 }
 
@@ -118,7 +124,7 @@ fn is_calendar_only(service: &Service, unit: &UnitName) -> bool {
 }
 
 /// What the removal of services changes.
-pub(super) fn removal(installed: &[Installed], units: &Units) -> Changes {
+pub(super) fn removal(installed: &[Installed], active: &BTreeSet<&str>) -> Changes {
     let mut changes = Changes::default();
     for (unit, found) in installed.iter().flat_map(|service| &service.units) {
         changes.deletes.push(unit.to_string());
@@ -130,7 +136,7 @@ pub(super) fn removal(installed: &[Installed], units: &Units) -> Changes {
     for timers in [true, false] {
         let names =
             installed.iter().flat_map(|service| service.units.keys()).filter(|unit| unit.timer == timers);
-        changes.stops.extend(names.map(UnitName::to_string).filter(|name| is_active(units, name)));
+        changes.stops.extend(names.map(UnitName::to_string).filter(|name| active.contains(name.as_str())));
     }
     changes
 }

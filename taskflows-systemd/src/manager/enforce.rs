@@ -1,3 +1,4 @@
+use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -57,18 +58,44 @@ impl SystemdServiceManager {
         transaction.apply(changes)?;
         stop_all(bus, &changes.stops).await?;
         stop_all(bus, &changes.resets).await?;
-        // A stamp that stays would make a timer of the same name catch up on runs it never had to make.
-        let stopped = changes.resets.iter().chain(&changes.stops);
-        let stopped_timers = stopped.filter(|name| name.ends_with(".timer"));
-        let cleaned = join_all(stopped_timers.map(|timer| bus.clean_state(timer))).await;
-        lost(cleaned)?;
+        self.forget(transaction, bus, changes).await?;
         if changes.touches_files() {
             bus.reload().await?;
         }
+        // Nor does a new timer make up for the runs of another of its name that somebody took away.
+        let fresh: HashSet<&String> = changes.fresh.iter().collect();
+        let fresh_timers = changes.starts.iter().filter(|name| fresh.contains(name));
+        lost(join_all(fresh_timers.map(|timer| bus.clean_state(timer))).await)?;
         let starts: Vec<String> = changes.starts.iter().chain(&changes.resets).cloned().collect();
         start_all(bus, &starts).await?;
         verify(bus, changes, &starts).await?;
         forget_failures(bus, &changes.deletes).await
+    }
+
+    /// Makes the manager forget when timers last elapsed: it would make up for runs that a new schedule, or
+    /// a new timer of the same name, never had to make.
+    ///
+    /// The stamp on disk is cleaned, and a timer that stays is unloaded for a moment, since in its memory the
+    /// manager keeps the time as well. It does so while a target wants the timer.
+    async fn forget(
+        &self,
+        transaction: &Transaction,
+        bus: &Bus,
+        changes: &Changes,
+    ) -> Result<(), ServiceError> {
+        if !changes.forgets.is_empty() {
+            transaction.let_go(changes)?;
+            bus.reload().await?;
+        }
+        let timers: BTreeSet<&String> = changes
+            .resets
+            .iter()
+            .chain(&changes.stops)
+            .chain(&changes.forgets)
+            .filter(|name| name.ends_with(".timer"))
+            .collect();
+        lost(join_all(timers.into_iter().map(|timer| bus.clean_state(timer))).await)?;
+        transaction.take_hold(changes)
     }
 
     /// Makes disk and manager what they were before the change.

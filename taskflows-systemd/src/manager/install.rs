@@ -1,38 +1,132 @@
-use taskflows_core::effects::{Edits, ServiceError};
+use std::collections::BTreeSet;
+
+use taskflows_core::effects::{Edits, Removal, ServiceError, Wanted};
 use taskflows_core::schedule::{Calendar, Schedule, Zones};
 use taskflows_core::{Change, Plan, Service, ServiceName, UnitFiles};
 
-use super::changes::{Installation, removal};
+use super::changes::{Installation, is_up, removal};
+use super::consequences::Weighing;
 use super::{SystemdServiceManager, not_found};
-use crate::directory::{Installed, Transaction, has_leftovers};
-use crate::unit::{Mark, UnitName, render, same_meaning};
+use crate::bus::{Bus, Units};
+use crate::directory::{Changes, Installed, Transaction, has_leftovers};
+use crate::unit::{Mark, TimerLines, UnitName, render, same_meaning};
 
 /// What is wanted beside what there is.
-pub(super) struct Comparison {
+pub(super) struct Comparison<'a> {
+    pub(super) services: &'a [Service],
+    /// One step for each of `services`, then one for each of `leaving`.
     pub(super) plan: Plan,
+    /// What is installed of each of `services`.
     pub(super) installed: Vec<Option<Installed>>,
+    /// What is to go.
+    pub(super) leaving: Vec<Installed>,
+}
+
+impl Comparison<'_> {
+    /// Returns what it changes where `active` units run.
+    fn changes(&self, active: &BTreeSet<&str>) -> Changes {
+        let (services, plan, installed) = (self.services, &self.plan, &self.installed);
+        let mut changes = Installation { services, plan, installed, active }.changes();
+        changes.extend(removal(&self.leaving, active));
+        changes
+    }
+
+    /// Returns the units that run as far as links tell: the timers that are enabled.
+    fn linked_timers(&self) -> BTreeSet<String> {
+        let units = self.installed.iter().flatten().chain(&self.leaving).flat_map(|found| &found.units);
+        let linked = units.filter(|(unit, found)| unit.timer && found.enabled);
+        linked.map(|(unit, _)| unit.to_string()).collect()
+    }
+
+    /// Tells whether anything that changes counts from the last run.
+    fn has_periods(&self) -> bool {
+        let texts = self.plan.files().filter(|file| file.file.ends_with(".timer"));
+        let mut texts = texts.flat_map(|file| [&file.before, &file.after]).flatten();
+        texts.any(|text| TimerLines::read(text).has_periods())
+    }
+}
+
+/// Returns the names of the units that run or are about to.
+fn active(units: &Units) -> BTreeSet<&str> {
+    units.iter().filter(|(_, unit)| is_up(unit)).map(|(name, _)| name.as_str()).collect()
 }
 
 impl SystemdServiceManager {
-    /// Compares `services` with what is installed, and refuses new schedules that would never fire.
-    pub(super) fn compare(&self, services: &[Service]) -> Result<Comparison, ServiceError> {
-        let context = self.context();
+    /// Compares what is `wanted` with what is installed, and refuses new schedules that would never fire.
+    fn compare<'a>(&self, wanted: Wanted<'a>) -> Result<Comparison<'a>, ServiceError> {
+        let (context, services) = (self.context(), wanted.services);
         let desired =
             services.iter().map(|service| render(service, &context)).collect::<Result<Vec<_>, _>>()?;
         let names: Vec<ServiceName> = services.iter().map(|service| service.name.clone()).collect();
         let installed = self.directory.read_each(&names)?;
         let present: Vec<UnitFiles> = installed.iter().flatten().map(Installed::files).collect();
-        let plan = Plan::between(&desired, &present, same_meaning).with_edits(is_edited);
+        let leaving = self.leaving(wanted)?;
+        let going: Vec<UnitFiles> = leaving.iter().map(Installed::files).collect();
+        let plan = Plan::between(&desired, &present, same_meaning).with_removal(&going).with_edits(is_edited);
         for (service, step) in services.iter().zip(&plan.steps) {
             check_schedules(service, &step.change, &self.settings.zones)?;
         }
-        Ok(Comparison { plan, installed })
+        Ok(Comparison { services, plan, installed, leaving })
     }
 
-    pub(super) async fn install_all(&self, services: &[Service], edits: Edits) -> Result<Plan, ServiceError> {
+    /// Returns the services that are to go and are there, each from where it is thought to come.
+    fn leaving(&self, wanted: Wanted<'_>) -> Result<Vec<Installed>, ServiceError> {
+        let removals: Vec<&Removal> = wanted.leaving().collect();
+        let names: Vec<ServiceName> = removals.iter().map(|removal| removal.name.clone()).collect();
+        let found = self.directory.read_each(&names)?.into_iter().zip(removals);
+        found
+            .filter_map(|(installed, removal)| Some((installed?, removal)))
+            .map(|(installed, removal)| check_source(&installed, removal).map(|()| installed))
+            .collect()
+    }
+
+    /// Plans, with what the manager knows where it answers.
+    pub(super) async fn plan_all(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
+        let mut comparison = self.compare(wanted)?;
+        if comparison.plan.is_empty() {
+            return Ok(comparison.plan);
+        }
+        let asked = async { self.bus().await?.units().await };
+        match asked.await {
+            Ok(units) => {
+                let changes = comparison.changes(&active(&units));
+                self.weigh(&mut comparison, &changes, Some(&units)).await;
+            }
+            Err(error) => {
+                let linked = comparison.linked_timers();
+                let changes = comparison.changes(&linked.iter().map(String::as_str).collect());
+                self.weigh(&mut comparison, &changes, None).await;
+                comparison.plan.unasked = Some(error.to_string());
+            }
+        }
+        Ok(comparison.plan)
+    }
+
+    /// Adds to each step what it means for people.
+    async fn weigh(&self, comparison: &mut Comparison<'_>, changes: &Changes, units: Option<&Units>) {
+        let latest = match comparison.has_periods() {
+            true => Some(self.last_runs.read().await),
+            false => None,
+        };
+        let linked = comparison.linked_timers();
+        let active = match units {
+            Some(units) => active(units),
+            None => linked.iter().map(String::as_str).collect(),
+        };
+        let zones = &self.settings.zones;
+        let weighing = Weighing::new(changes, active, latest.as_ref(), Self::now(), zones);
+        let after = comparison.services.iter().map(Some).chain(std::iter::repeat(None));
+        let leaving = comparison.leaving.iter().map(Some);
+        let before = comparison.installed.iter().map(Option::as_ref).chain(leaving);
+        for ((step, service), installed) in comparison.plan.steps.iter_mut().zip(after).zip(before) {
+            step.consequences = weighing.of(step, service, installed);
+        }
+    }
+
+    pub(super) async fn install_all(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
         // Most often nothing is to be done, which needs neither the lock nor the manager.
-        let plan = self.compare(services)?.plan;
-        check_edits(&plan, edits)?;
+        let plan = self.compare(wanted)?.plan;
+        check_edits(&plan, wanted.edits)?;
         if plan.is_empty() && !has_leftovers(&self.directory) {
             return Ok(plan);
         }
@@ -41,19 +135,20 @@ impl SystemdServiceManager {
         bus.units().await?;
         let transaction = Transaction::begin(&self.directory, self.settings.limits.lock).await?;
         self.recover(&transaction, &bus).await?;
-        let Comparison { plan, installed } = self.compare(services)?;
-        if plan.is_empty() {
-            return Ok(plan);
+        let mut comparison = self.compare(wanted)?;
+        if comparison.plan.is_empty() {
+            return Ok(comparison.plan);
         }
-        check_edits(&plan, edits)?;
+        check_edits(&comparison.plan, wanted.edits)?;
         let units = bus.units().await?;
-        let installation = Installation { services, plan: &plan, installed: &installed, units: &units };
-        self.carry_out(&transaction, &bus, &installation.changes()).await?;
-        Ok(plan)
+        let changes = comparison.changes(&active(&units));
+        self.weigh(&mut comparison, &changes, Some(&units)).await;
+        self.carry_out(&transaction, &bus, &changes).await?;
+        Ok(comparison.plan)
     }
 
     pub(super) async fn remove_all(&self, names: &[ServiceName]) -> Result<Plan, ServiceError> {
-        let bus = self.bus().await?;
+        let bus: Bus = self.bus().await?;
         bus.units().await?;
         let transaction = Transaction::begin(&self.directory, self.settings.limits.lock).await?;
         self.recover(&transaction, &bus).await?;
@@ -62,9 +157,22 @@ impl SystemdServiceManager {
             .map(|(installed, name)| installed.ok_or_else(|| not_found(name)))
             .collect::<Result<_, _>>()?;
         let units = bus.units().await?;
-        self.carry_out(&transaction, &bus, &removal(&installed, &units)).await?;
+        self.carry_out(&transaction, &bus, &removal(&installed, &active(&units))).await?;
         let present: Vec<UnitFiles> = installed.iter().map(Installed::files).collect();
         Ok(Plan::removal(&present))
+    }
+}
+
+/// Refuses to remove a service that comes from elsewhere than was thought when that was decided.
+fn check_source(installed: &Installed, removal: &Removal) -> Result<(), ServiceError> {
+    let sources = installed.units.values().map(|unit| unit.text.mark.source.as_deref());
+    match sources.into_iter().find(|source| *source != Some(removal.source.as_str())) {
+        None => Ok(()),
+        Some(found) => Err(ServiceError::OtherSource {
+            name: removal.name.clone(),
+            expected: removal.source.clone(),
+            found: found.map(str::to_owned),
+        }),
     }
 }
 

@@ -210,7 +210,13 @@ fn directive<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 }
 
 /// Computes when a timer that runs elapses next, as systemd would. Source: systemd.timer(5).
-fn foretell(lines: &TimerLines, running: bool, last: Option<&Run>, now: Timestamp, zones: &Zones) -> Next {
+pub(super) fn foretell(
+    lines: &TimerLines,
+    running: bool,
+    last: Option<&Run>,
+    now: Timestamp,
+    zones: &Zones,
+) -> Next {
     if lines.uncertain {
         return Next::Unknown;
     }

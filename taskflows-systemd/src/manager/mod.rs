@@ -2,6 +2,7 @@
 
 mod act;
 mod changes;
+mod consequences;
 mod details;
 mod enforce;
 mod inspect;
@@ -10,21 +11,22 @@ mod list;
 mod switch;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use taskflows_core::effects::{
-    Action, Depth, Details, Edits, EnvironmentStore, Listing, NamedEnvironment, Performed, ServiceError,
-    ServiceManager, Start, Target, Toolbox,
+    Action, Depth, Details, EnvironmentStore, Listing, NamedEnvironment, Origin, Performed, ServiceError,
+    ServiceManager, Start, Target, Toolbox, Wanted,
 };
 use taskflows_core::schedule::Zones;
 use taskflows_core::{NamePattern, Plan, Service, ServiceName, UnitFiles};
 use tokio::sync::Mutex;
 
 use crate::bus::{Bus, Limits};
-use crate::directory::{UnitDirectory, is_interrupted};
+use crate::directory::{Glance, UnitDirectory, is_interrupted};
 use crate::journal::{JournalSource, LastRuns};
 use crate::unit::RenderContext;
 use crate::{JournalReader, Scope};
@@ -125,12 +127,14 @@ fn not_found(name: &ServiceName) -> ServiceError {
 
 #[async_trait]
 impl ServiceManager for SystemdServiceManager {
-    async fn plan(&self, services: &[Service]) -> Result<Plan, ServiceError> {
-        self.compare(&self.resolved(services).await?).map(|comparison| comparison.plan)
+    async fn plan(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
+        let services = self.resolved(wanted.services).await?;
+        self.plan_all(Wanted { services: &services, ..wanted }).await
     }
 
-    async fn install(&self, services: &[Service], edits: Edits) -> Result<Plan, ServiceError> {
-        let result = self.install_all(&self.resolved(services).await?, edits).await;
+    async fn install(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
+        let services = self.resolved(wanted.services).await?;
+        let result = self.install_all(Wanted { services: &services, ..wanted }).await;
         self.last_runs.expect_news();
         result
     }
@@ -160,9 +164,11 @@ impl ServiceManager for SystemdServiceManager {
         Ok(self.directory.glance(patterns)?.into_iter().map(|service| service.name).collect())
     }
 
-    async fn environments(&self) -> Result<Vec<(ServiceName, String)>, ServiceError> {
-        let services = self.directory.glance(&[])?.into_iter();
-        Ok(services.filter_map(|service| Some((service.name, service.environment?))).collect())
+    async fn origins(&self, patterns: &[NamePattern]) -> Result<Vec<Origin>, ServiceError> {
+        let found = self.directory.glance(patterns)?.into_iter();
+        let origin =
+            |one: Glance| Origin { name: one.name, source: one.source, environment: one.environment };
+        Ok(found.map(origin).collect())
     }
 
     fn is_interrupted(&self) -> bool {
@@ -183,5 +189,9 @@ impl ServiceManager for SystemdServiceManager {
 
     async fn files(&self, name: &ServiceName) -> Result<UnitFiles, ServiceError> {
         self.directory.files(name)?.ok_or_else(|| not_found(name))
+    }
+
+    async fn drop_ins(&self, name: &ServiceName) -> Result<BTreeMap<String, String>, ServiceError> {
+        self.directory.drop_ins(name)
     }
 }

@@ -140,6 +140,7 @@ mod tests {
             zones: Zones::new(database, local),
             variable: Box::new(|_| None),
             home: None,
+            editor: None,
             display: TimeZone::UTC,
             now: Box::new(move || manager.now()),
             linger_hint: None,

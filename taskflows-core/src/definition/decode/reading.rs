@@ -101,7 +101,9 @@ impl<'s> Reading<'s> {
                 self.environments.extend(own);
             }
             let default = fields.get("defaults").filter(|node| reader.table(node, &DEFAULTS).is_some());
-            found = services(&mut reader, fields).iter().map(|node| merged(default, node)).collect();
+            let is_included = !self.open.is_empty();
+            found =
+                services(&mut reader, fields, is_included).iter().map(|node| merged(default, node)).collect();
         }
         let mut reader = Reader { source, ..reader };
         for node in &found {
@@ -174,7 +176,7 @@ fn identity(source: &Source) -> String {
     source.origin.clone().unwrap_or_else(|| source.name.clone())
 }
 
-fn services<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>) -> &'a [Node] {
+fn services<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, is_included: bool) -> &'a [Node] {
     let (own, other) = (fields.get("services"), fields.get("taskflows_services"));
     if let (Some(_), Some(twice)) = (own, other) {
         reader.wrong(twice, "`services` says the same: leave one of the two out");
@@ -185,8 +187,8 @@ fn services<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>) -> &'a [Node] {
             reader.wrong(node, "`services` is a list: `[[services]]` in TOML, `- name: …` in YAML");
             &[]
         }
-        // A file may hold nothing but what others share.
-        None if fields.get("include").is_some() || fields.get("environments").is_some() => &[],
+        // A file that others include may hold nothing but what they share.
+        None if fields.get("include").is_some() || is_included => &[],
         None => {
             reader.missing(fields, "services");
             &[]
