@@ -22,6 +22,8 @@ pub struct Plan {
     /// Why the manager was not asked, where it was not: what it alone knows (what runs) is then missing from
     /// the consequences.
     pub unasked: Option<String>,
+    /// What outlived a service that is gone and could not be taken away: the command that does, and why it failed.
+    pub left_behind: Vec<String>,
 }
 
 /// What would become of one service.
@@ -105,7 +107,7 @@ impl Plan {
             };
             Step::new(&units.name, change)
         };
-        Self { steps: desired.iter().map(step).collect(), unasked: None }
+        Self { steps: desired.iter().map(step).collect(), unasked: None, left_behind: Vec::new() }
     }
 
     /// Notes which files were changed by hand, as `is_edited` tells from a file's text.
@@ -139,7 +141,7 @@ impl Plan {
             let changes = differences(&units.files, &BTreeMap::new(), &|_, _| false);
             Step::new(&units.name, Change::Remove(changes))
         };
-        Self { steps: installed.iter().map(step).collect(), unasked: None }
+        Self { steps: installed.iter().map(step).collect(), unasked: None, left_behind: Vec::new() }
     }
 
     /// Tells whether nothing would change.

@@ -5,6 +5,7 @@ use super::act::{MANY, perform_on};
 use super::consequence::clause;
 use super::plan::{changed, nothing_changed, show_plan, summary, write_data};
 use super::prune::{may_prune, request};
+use super::remark_left_behind;
 use super::show::remark_drop_ins;
 use crate::arguments::{CreateArguments, Format, Global};
 use crate::{App, CliError, Exit, Ui};
@@ -55,6 +56,7 @@ async fn start_changed(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan)
 
 /// Tells what an installation changed, and what that means for each service.
 pub(super) fn tell(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> Result<(), CliError> {
+    remark_left_behind(ui, plan);
     if write_data(ui, global.output, plan)? {
         return Ok(());
     }

@@ -31,6 +31,8 @@ pub(crate) use completion::completion;
 pub(crate) use man::man;
 pub(crate) use schema::schema;
 
+use taskflows_core::Plan;
+
 use crate::{App, Arguments, CliError, Exit, Ui, Verb};
 
 /// Carries out a command on this host.
@@ -73,5 +75,12 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
 fn remark_interruption(ui: &mut Ui<'_>, app: &App) {
     if app.services.is_interrupted() {
         ui.remark("note: an earlier change was cut off; the next command that changes anything finishes it");
+    }
+}
+
+/// Tells what outlived a service that is gone, and how it is taken away.
+fn remark_left_behind(ui: &mut Ui<'_>, plan: &Plan) {
+    for left in &plan.left_behind {
+        ui.remark(format!("note: a container was left behind; {left}"));
     }
 }

@@ -1,6 +1,7 @@
 use taskflows_core::ServiceName;
 
 use super::confirm::may_remove;
+use super::remark_left_behind;
 use super::show::remark_drop_ins;
 use crate::arguments::{Global, RemoveArguments};
 use crate::select::{no_such_service, select};
@@ -32,7 +33,8 @@ pub(super) async fn remove(
             Err(no_such_service(app, &name).await)
         }
         Err(error) => Err(error.into()),
-        Ok(_) => {
+        Ok(plan) => {
+            remark_left_behind(ui, &plan);
             for name in &names {
                 remark_drop_ins(ui, app, name).await;
             }

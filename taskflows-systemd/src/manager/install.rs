@@ -5,6 +5,7 @@ use taskflows_core::schedule::{Calendar, Schedule, Zones};
 use taskflows_core::{Change, Plan, Service, ServiceName, UnitFiles};
 
 use super::changes::{Installation, is_up, removal};
+use super::cleanup::clean_up;
 use super::consequences::Weighing;
 use super::{SystemdServiceManager, not_found};
 use crate::bus::{Bus, Units};
@@ -144,6 +145,7 @@ impl SystemdServiceManager {
         let changes = comparison.changes(&active(&units));
         self.weigh(&mut comparison, &changes, Some(&units)).await;
         self.carry_out(&transaction, &bus, &changes).await?;
+        clean_up(&mut comparison.plan).await;
         Ok(comparison.plan)
     }
 
@@ -159,7 +161,9 @@ impl SystemdServiceManager {
         let units = bus.units().await?;
         self.carry_out(&transaction, &bus, &removal(&installed, &active(&units))).await?;
         let present: Vec<UnitFiles> = installed.iter().map(Installed::files).collect();
-        Ok(Plan::removal(&present))
+        let mut plan = Plan::removal(&present);
+        clean_up(&mut plan).await;
+        Ok(plan)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod act;
 mod changes;
+mod cleanup;
 mod consequences;
 mod details;
 mod enforce;
