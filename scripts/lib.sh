@@ -33,3 +33,16 @@ need_everything() {
     need_cargo
     need_packages gcc libc6-dev systemd dbus-user-session util-linux procps tzdata ca-certificates strace
 }
+
+# What the tests need beside that: a container engine, an image's worth of programs, Python and uv.
+need_test_tools() {
+    need_packages docker.io runc busybox-static python3 python3-venv
+    command -v uv >/dev/null && return
+    local tools=${XDG_CACHE_HOME:-$HOME/.cache}/taskflows-ci/uv
+    if [ ! -x "$tools/bin/uv" ]; then
+        say "installing uv"
+        python3 -m venv "$tools" && "$tools/bin/pip" install --quiet --disable-pip-version-check uv \
+            || fail "could not install uv; install it by hand and put it on PATH"
+    fi
+    PATH=$tools/bin:$PATH
+}
