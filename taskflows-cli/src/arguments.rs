@@ -247,6 +247,9 @@ pub struct EnvEditArguments {
     /// Call it so from now on.
     #[arg(long, value_name = "NAME")]
     pub rename: Option<EnvironmentName>,
+    /// Keep what the editor leaves without a question.
+    #[arg(short, long)]
+    pub yes: bool,
     /// Show what would be kept and keep nothing.
     #[arg(long)]
     pub dry_run: bool,

@@ -6,8 +6,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use taskflows_core::{
-    DefinitionError, EnvFileReader, Format, NamePattern, Service, ServiceName, Source, Surroundings,
-    check_env_file, read_in,
+    Definition, DefinitionError, EnvFileReader, Format, NamePattern, Service, ServiceName, Source,
+    Surroundings, check_env_file, read_in,
 };
 
 use crate::arguments::SourceArguments;
@@ -135,14 +135,32 @@ fn included(from: &Source, pattern: &str) -> Result<Vec<Source>, String> {
 
 /// Reads one definition and remarks what may not mean what its author thinks.
 pub(crate) fn services_of(ui: &mut Ui<'_>, app: &App, source: &Source) -> Result<Vec<Service>, CliError> {
-    let open = |from: &Source, pattern: &str| included(from, pattern);
+    read_with(ui, app, source, None).map(|definition| definition.services)
+}
+
+/// Reads one definition, with `instead` in the place of an included file of that name.
+pub(crate) fn read_with(
+    ui: &mut Ui<'_>,
+    app: &App,
+    source: &Source,
+    instead: Option<&Source>,
+) -> Result<Definition, CliError> {
+    let open = |from: &Source, pattern: &str| {
+        let mut sources = included(from, pattern)?;
+        for own in &mut sources {
+            if let Some(instead) = instead.filter(|instead| instead.origin() == own.origin()) {
+                *own = instead.clone();
+            }
+        }
+        Ok(sources)
+    };
     let surroundings = Surroundings { zones: &app.zones, variable: app.variable.as_ref(), open: &open };
     let definition = read_in(source, &surroundings).map_err(|error| wrong(&error, ui.colour))?;
     if let Some(warnings) = definition.render_warnings(ui.colour) {
         ui.remark(warnings.trim_end());
     }
     definition.services.iter().try_for_each(|service| check_env_files(ui, app, service))?;
-    Ok(definition.services)
+    Ok(definition)
 }
 
 /// Tells whether the patterns of a command line mean a service of this name.

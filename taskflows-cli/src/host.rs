@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use rustix::fs::{Access, access};
 use taskflows_core::effects::HostProbe;
 use taskflows_core::inspect::{
@@ -52,6 +53,7 @@ impl LocalHost {
 #[async_trait]
 impl HostProbe for LocalHost {
     async fn look(&self, questions: &Questions) -> HostFacts {
+        let needed = questions.references.clone();
         let (questions, home) = (questions.clone(), self.home.clone());
         let files = async {
             let looked =
@@ -59,8 +61,8 @@ impl HostProbe for LocalHost {
                     .await;
             looked.ok().and_then(Result::ok).unwrap_or_default()
         };
-        let (files, clock, docker, podman) = tokio::join!(files, clock(), engine("docker"), engine("podman"));
-        HostFacts { clock, engines: vec![docker, podman], ..files }
+        let (files, clock, engines) = tokio::join!(files, clock(), engines(&needed));
+        HostFacts { clock, engines, ..files }
     }
 }
 
@@ -152,13 +154,15 @@ fn cpus() -> Option<u64> {
 fn absent(needed: &Reference, home: Option<&Path>) -> Option<String> {
     let text = &needed.path;
     if needed.purpose == ReferenceUse::Program && !text.contains('/') {
-        return find(text).is_none().then(|| "it was not found".to_owned());
+        let search: Option<Vec<PathBuf>> = needed.search.iter().map(|place| at_home(place, home)).collect();
+        let is_there = match search.as_deref() {
+            Some([]) => find(text).is_some(),
+            Some(places) => places.iter().any(|place| is_program(&place.join(text))),
+            None => true,
+        };
+        return (!is_there).then(|| "it was not found".to_owned());
     }
-    let path = match (text.strip_prefix('~'), home) {
-        (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
-        (Some(_), None) => return None,
-        (None, _) => PathBuf::from(text),
-    };
+    let path = at_home(text, home)?;
     let metadata = match fs::metadata(&path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -181,9 +185,21 @@ fn absent(needed: &Reference, home: Option<&Path>) -> Option<String> {
     }
 }
 
+/// Puts the home directory in place of `~`; `None` where it is not known.
+fn at_home(path: &str, home: Option<&Path>) -> Option<PathBuf> {
+    match path.strip_prefix('~') {
+        Some(rest) => Some(home?.join(rest.trim_start_matches('/'))),
+        None => Some(PathBuf::from(path)),
+    }
+}
+
 fn find(program: &str) -> Option<PathBuf> {
     let mut places = PROGRAM_PATH.iter().map(|directory| Path::new(directory).join(program));
-    places.find(|path| path.is_file() && access(path, Access::EXEC_OK).is_ok())
+    places.find(|path| is_program(path))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.is_file() && access(path, Access::EXEC_OK).is_ok()
 }
 
 fn directory((purpose, path): &(DirectoryUse, PathBuf)) -> DirectoryFacts {
@@ -232,13 +248,37 @@ async fn clock() -> Clock {
 }
 
 /// Looks for a container engine, and asks it for its version, which takes its daemon where it has one.
-async fn engine(name: &str) -> Engine {
-    let program = find(name);
+/// Asks each engine that a unit needs where the unit would ask it, and the others where they are by themselves.
+async fn engines(needed: &[Reference]) -> Vec<Engine> {
+    let mut asked: Vec<(String, Option<PathBuf>, Vec<String>)> = Vec::new();
+    for reference in needed {
+        let Some(name) = reference.engine() else { continue };
+        let program =
+            if reference.path.contains('/') { Some(reference.path.clone().into()) } else { find(name) };
+        asked.push((
+            name.to_owned(),
+            program.filter(|program| is_program(program)),
+            reference.options.clone(),
+        ));
+    }
+    for name in Engine::NAMES {
+        if !asked.iter().any(|(own, ..)| own == name) {
+            asked.push((name.to_owned(), find(name), Vec::new()));
+        }
+    }
+    asked.dedup_by(|a, b| (&a.0, &a.2) == (&b.0, &b.2));
+    join_all(asked.into_iter().map(|(name, program, options)| engine(name, program, options))).await
+}
+
+async fn engine(name: String, program: Option<PathBuf>, options: Vec<String>) -> Engine {
     let trouble = match &program {
-        Some(program) => answer(program, &["version"]).await.err(),
+        Some(program) => {
+            let words: Vec<&str> = options.iter().map(String::as_str).chain(["version"]).collect();
+            answer(program, &words).await.err()
+        }
         None => None,
     };
-    Engine { name: name.to_owned(), program, trouble }
+    Engine { name, program, options, trouble }
 }
 
 /// Returns what a program prints, or why it does not.
@@ -277,7 +317,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("file"), "").unwrap();
         let check = |purpose, path: &str, expected: Option<&str>| {
-            let needed = Reference { purpose, path: path.to_owned() };
+            let needed = Reference::new(purpose, path);
             assert_eq!(absent(&needed, Some(home.path())).as_deref(), expected, "{path}");
         };
         check(ReferenceUse::Program, "true", None);

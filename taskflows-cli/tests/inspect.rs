@@ -48,7 +48,7 @@ fn a_good_host_has_nothing_to_tell() {
 fn faults_are_told_the_worst_first_and_each_with_its_remedy() {
     let mut host = Host::with_services();
     host.manager.edit(&"web".parse().unwrap());
-    let missing = Reference { purpose: ReferenceUse::Program, path: "pg_dump".to_owned() };
+    let missing = Reference::new(ReferenceUse::Program, "pg_dump");
     let needed = missing.clone();
     host.inspector.alter_survey(move |survey| {
         for unit in survey.units.iter_mut().flatten() {

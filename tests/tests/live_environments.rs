@@ -60,6 +60,9 @@ environment = { path = "~/my env/50% $x" }
     for name in ["prefix", "program", "child"] {
         manager.tf(&["start", name, "--wait"]).expect(0);
     }
+    // What the units need is found where they look for it.
+    let told = manager.tf(&["doctor", "-v"]).expect(0);
+    assert!(told.stdout.contains("what 3 units need is there"), "{}", told.stdout);
     let place = place.display();
     logs_hold(&manager, "prefix", &format!("{place} {place} {place}/bin"));
     logs_hold(&manager, "program", &format!("report of {place}"));

@@ -3,7 +3,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use taskflows_core::effects::{Edits, ServiceError, Wanted};
-use taskflows_core::{Format, NamePattern, Plan};
+use taskflows_core::{Format, NamePattern, Plan, ServiceName};
 use tempfile::NamedTempFile;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -13,13 +13,17 @@ use super::editor::{Editor, line_of};
 use super::plan::show_plan;
 use super::prune::{Request, request_of};
 use crate::arguments::{EditArguments, Format as Output, Global, SourceArguments};
-use crate::definitions::{Definitions, absolute, format_of, services_of, source_of, unreadable};
+use crate::definitions::{
+    Definitions, absolute, format_of, open, read_with, services_of, source_of, unreadable,
+};
 use crate::run::report;
 use crate::select::no_such_service;
 use crate::{App, CliError, Exit, Ui};
 
 /// The definition file of a service as it was when the editor was opened.
 struct Original {
+    /// The file that was created from, which may include the other.
+    root: PathBuf,
     path: PathBuf,
     format: Format,
     bytes: Vec<u8>,
@@ -129,6 +133,24 @@ fn keep(copy: NamedTempFile) -> Result<PathBuf, CliError> {
     Ok(path)
 }
 
+/// Returns the file in which a service stands, where `root` and what it includes can be read.
+fn place_of(app: &App, root: &Path, name: &ServiceName) -> Option<PathBuf> {
+    // What may be wrong with it is told when the text is read that comes out of the editor.
+    let (mut out, mut status, mut input) = (std::io::sink(), std::io::sink(), std::io::empty());
+    let mut silent = Ui {
+        out: &mut out,
+        status: &mut status,
+        input: &mut input,
+        width: None,
+        colour: false,
+        interactive: false,
+        quiet: true,
+    };
+    let source = open(&mut silent, root).ok()?;
+    let definition = read_with(&mut silent, app, &source, None).ok()?;
+    definition.place_of(name).map(PathBuf::from)
+}
+
 impl Original {
     /// Reads the file that defines a service.
     async fn of(app: &App, service: &NamePattern) -> Result<Self, CliError> {
@@ -151,12 +173,26 @@ impl Original {
             let message = format!("`{name}` was defined in {source}, which is not there any more");
             return Err(CliError::new(Exit::Failed, message).hint(units));
         }
-        let path = absolute(named)?;
+        let root = absolute(named)?;
+        let path = place_of(app, &root, &name).unwrap_or_else(|| root.clone());
         let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
         let format = format_of(&path).ok_or_else(|| {
             CliError::new(Exit::Failed, format!("{source} is no file that `tf edit` knows to read"))
         })?;
-        Ok(Self { path, format, bytes })
+        Ok(Self { root, path, format, bytes })
+    }
+
+    /// Reads a text in the place of the file, as part of what was created from.
+    fn read(&self, ui: &mut Ui<'_>, app: &App, bytes: Vec<u8>) -> Result<Definitions, CliError> {
+        let shown = self.path.display().to_string();
+        let source = source_of(&shown, bytes, self.format, &self.path, ui.colour)?;
+        if self.path == self.root {
+            let services = services_of(ui, app, &source)?;
+            return Ok(Definitions::of(&source, services));
+        }
+        let root = open(ui, &self.root)?;
+        let definition = read_with(ui, app, &root, Some(&source))?;
+        Ok(Definitions::of(&root, definition.services))
     }
 
     /// Writes a copy beside it, hidden, so that a command on the whole directory passes it over.
@@ -196,11 +232,8 @@ impl Original {
         bytes: Vec<u8>,
         arguments: &EditArguments,
     ) -> Result<Revision, CliError> {
-        let shown = self.path.display().to_string();
-        let source = source_of(&shown, bytes.clone(), self.format, &self.path, ui.colour)?;
-        let services = services_of(ui, app, &source)?;
+        let definitions = self.read(ui, app, bytes.clone())?;
         let all = SourceArguments { files: Vec::new(), include: Vec::new(), exclude: Vec::new() };
-        let definitions = Definitions::of(&source, services);
         let request = request_of(ui, app, definitions, &all, arguments.prune).await?;
         let plan = app.services.plan(request.wanted()).await?;
         let edited = plan.edited();

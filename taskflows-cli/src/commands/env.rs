@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -6,9 +7,12 @@ use serde::Serialize;
 use taskflows_core::effects::{EnvironmentError, NamedEnvironment};
 use taskflows_core::{EnvironmentName, Format as Notation, Source, read_environment};
 
+use super::confirm::ask;
+use super::editor::Editor;
 use crate::arguments::{EnvArguments, EnvEditArguments, EnvVerb, EnvWhat, Format, Global};
 use crate::definitions::{open, wrong};
 use crate::output::{Column, Row, Styled, Tone, column, data, emit, wide};
+use crate::run::report;
 use crate::{App, CliError, Exit, Ui};
 
 #[derive(Serialize)]
@@ -209,8 +213,7 @@ async fn edit(ui: &mut Ui<'_>, app: &App, arguments: &EnvEditArguments) -> Resul
     if let Some(source) = told(ui, &arguments.what)? {
         (after.environment, after.definition) = read(ui, source)?;
     } else if arguments.description.is_none() && arguments.rename.is_none() {
-        return Err(CliError::new(Exit::Usage, format!("what is to change about `{name}`?"))
-            .hint("say --venv, --uv, --conda, --image, --file, --description or --rename"));
+        (after.environment, after.definition) = in_editor(ui, app, &before, arguments.yes)?;
     }
     if arguments.description.is_some() {
         after.description = described(arguments.description.as_ref())?;
@@ -236,6 +239,39 @@ async fn edit(ui: &mut Ui<'_>, app: &App, arguments: &EnvEditArguments) -> Resul
         ui.remark(format!("`tf create` on their definitions applies it to {}.", users.join(", ")));
     }
     Ok(Exit::Ok)
+}
+
+/// Lets the user change an environment in an editor until it is right, or until they leave it as it was.
+fn in_editor(
+    ui: &mut Ui<'_>,
+    app: &App,
+    before: &NamedEnvironment,
+    yes: bool,
+) -> Result<(taskflows_core::Environment, serde_json::Value), CliError> {
+    let editor = Editor::choose(app.editor.as_deref(), ui.interactive, yes)?;
+    let failed =
+        |error: std::io::Error| CliError::new(Exit::Failed, format!("could not write a copy: {error}"));
+    let mut copy = tempfile::Builder::new()
+        .prefix(&format!("{}-", before.name))
+        .suffix(".toml")
+        .tempfile()
+        .map_err(failed)?;
+    copy.write_all(toml(&before.definition)?.as_bytes()).map_err(failed)?;
+    loop {
+        editor.run(copy.path(), None)?;
+        let text = std::fs::read(copy.path()).map_err(failed)?;
+        let source = Source::from_bytes(before.name.as_str(), text, Notation::Toml);
+        let read = source.map_err(|error| wrong(&error, ui.colour)).and_then(|source| read(ui, source));
+        match read {
+            Err(error) if ui.interactive => {
+                report(ui, &error);
+                if ask(ui, "Edit again? [Y/n]").is_none_or(|answer| answer == "n" || answer == "no") {
+                    return Ok((before.environment.clone(), before.definition.clone()));
+                }
+            }
+            other => return other,
+        }
+    }
 }
 
 fn in_use(name: &EnvironmentName, users: &[String]) -> CliError {

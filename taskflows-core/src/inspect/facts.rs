@@ -112,6 +112,24 @@ pub struct Reference {
     pub purpose: ReferenceUse,
     /// A path, `~` for the home directory, or the bare name of a program.
     pub path: String,
+    /// Where a program that is named without a path is looked for; in systemd's own directories where nothing is
+    /// told (`ExecSearchPath=`).
+    pub search: Vec<String>,
+    /// The options by which a container engine is told where it listens.
+    pub options: Vec<String>,
+}
+
+impl Reference {
+    /// Makes one of a path, or of a name that systemd looks for in its own directories.
+    pub fn new(purpose: ReferenceUse, path: impl Into<String>) -> Self {
+        Self { purpose, path: path.into(), search: Vec::new(), options: Vec::new() }
+    }
+
+    /// Returns the name of the container engine that it is a program of.
+    pub fn engine(&self) -> Option<&str> {
+        let name = self.path.rsplit('/').next()?;
+        (self.purpose == ReferenceUse::Program && Engine::NAMES.contains(&name)).then_some(name)
+    }
 }
 
 /// For what a unit needs something.
@@ -311,8 +329,15 @@ pub struct Engine {
     pub name: String,
     /// Its program, where it was found.
     pub program: Option<PathBuf>,
+    /// The options by which it is told where it listens, as units have them.
+    pub options: Vec<String>,
     /// Why it does not answer.
     pub trouble: Option<String>,
+}
+
+impl Engine {
+    /// The engines that are looked for.
+    pub const NAMES: [&'static str; 2] = ["docker", "podman"];
 }
 
 /// Room on a file system.

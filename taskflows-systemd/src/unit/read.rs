@@ -31,8 +31,20 @@ pub(crate) fn directives(text: &str) -> Vec<Directive> {
 /// Returns what the lines need on this host. A path that depends on more than the home directory is left
 /// out, and so is what is optional.
 pub(crate) fn references(directives: &[Directive]) -> Vec<Reference> {
-    let of_service = directives.iter().filter(|line| line.section == "Service");
-    of_service.filter_map(|line| reference(&line.key, &line.value)).collect()
+    let of_service: Vec<&Directive> = directives.iter().filter(|line| line.section == "Service").collect();
+    let told = of_service.iter().rfind(|line| line.key == "ExecSearchPath");
+    let search = told.map_or("", |line| line.value.as_str());
+    let search: Option<Vec<String>> =
+        search.split(':').filter(|place| !place.is_empty()).map(at_home).collect();
+    let found = of_service.into_iter().filter_map(|line| reference(&line.key, &line.value));
+    let looked_for = |mut needed: Reference| {
+        if needed.purpose == ReferenceUse::Program && !needed.path.contains('/') {
+            // Where it is looked for depends on more than the home directory, it cannot be told.
+            needed.search = search.clone()?;
+        }
+        Some(needed)
+    };
+    found.filter_map(looked_for).collect()
 }
 
 fn reference(key: &str, value: &str) -> Option<Reference> {
@@ -52,7 +64,13 @@ fn reference(key: &str, value: &str) -> Option<Reference> {
     // With `-` before it, it may be missing; with a pattern, it stands for several.
     let one = path.starts_with(['/', '~'])
         && !(purpose == ReferenceUse::EnvironmentFile && path.contains(['*', '?', '[']));
-    (named || one).then_some(Reference { purpose, path })
+    let mut needed = (named || one).then(|| Reference::new(purpose, path))?;
+    if needed.engine().is_some() {
+        // Nothing that is quoted stands between the program and its verb.
+        let options = value.split(' ').skip(1).take_while(|word| word.starts_with("--"));
+        needed.options = options.map(str::to_owned).collect();
+    }
+    Some(needed)
 }
 
 /// Returns the program of a command line, `None` where its absence is no failure or it cannot be told.
@@ -114,7 +132,7 @@ mod tests {
     #[track_caller]
     fn check(line: &str, expected: Option<(ReferenceUse, &str)>) {
         let found = references(&directives(&format!("[Service]\n{line}\n")));
-        let expected = expected.map(|(purpose, path)| Reference { purpose, path: path.to_owned() });
+        let expected = expected.map(|(purpose, path)| Reference::new(purpose, path));
         assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{line}");
     }
 
@@ -135,5 +153,17 @@ mod tests {
         check("LoadCredential=token:/etc/token", Some((Credential, "/etc/token")));
         check("LoadCredential=token", None);
         check("ExecStart=", None);
+        let of = |text: &str| references(&directives(&format!("[Service]\n{text}")));
+        let venv = of("ExecSearchPath=%h/env/bin:/usr/bin\nExecStart=python -m x\nExecStop=/bin/y\n");
+        assert_eq!(
+            (venv[0].search.as_slice(), venv[1].search.len()),
+            (&["~/env/bin".into(), "/usr/bin".into()][..], 0)
+        );
+        assert!(of("ExecSearchPath=%t/bin\nExecStart=python\n").is_empty());
+        let docker = of("ExecStart=/usr/bin/docker --host=unix:///x run --rm y\n");
+        assert_eq!(
+            (docker[0].engine(), docker[0].options.as_slice()),
+            (Some("docker"), &["--host=unix:///x".into()][..])
+        );
     }
 }

@@ -58,7 +58,10 @@ fn judge_engines(survey: &Survey, host: &HostFacts, findings: &mut Vec<Finding>)
             (None, _) => {}
             (Some(_), Some(trouble)) => {
                 let message = format!("does not answer, and {} needs it: {trouble}", unit.unit);
-                let remedy = format!("sudo systemctl start {0}; {0} info", engine.name);
+                let remedy = match engine.options.as_slice() {
+                    [] => format!("sudo systemctl start {0}; {0} info", engine.name),
+                    options => format!("{} {} info", engine.name, options.join(" ")),
+                };
                 findings.push(Finding::error("container", &engine.name, message).remedy(remedy));
             }
             (Some(_), None) => findings.push(Finding::ok("container", &engine.name, "answers")),
@@ -68,10 +71,7 @@ fn judge_engines(survey: &Survey, host: &HostFacts, findings: &mut Vec<Finding>)
 
 fn runs(file: &FileState, engine: &Engine) -> bool {
     let FileState::Ours { references, .. } = file else { return false };
-    references.iter().any(|needed| {
-        needed.purpose == ReferenceUse::Program
-            && needed.path.rsplit('/').next() == Some(engine.name.as_str())
-    })
+    references.iter().any(|needed| needed.engine() == Some(&engine.name) && needed.options == engine.options)
 }
 
 fn idle(engine: &Engine) -> Finding {

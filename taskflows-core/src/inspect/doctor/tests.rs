@@ -312,7 +312,7 @@ fn a_timer_that_is_enabled_must_elapse_one_day() {
 #[test]
 fn what_a_unit_needs_must_be_there() {
     let needs = |purpose, path: &str| {
-        let needed = Reference { purpose, path: path.into() };
+        let needed = Reference::new(purpose, path);
         let file =
             FileState::Ours { is_intact: true, directives: Vec::new(), references: vec![needed.clone()] };
         let facts = HostFacts { missing: [(needed, "which does not exist".to_owned())].into(), ..host() };
@@ -345,13 +345,14 @@ fn a_container_engine_must_answer_where_a_unit_runs_it() {
     let engine = |trouble: Option<&str>| Engine {
         name: "docker".into(),
         program: Some("/usr/bin/docker".into()),
+        options: Vec::new(),
         trouble: trouble.map(str::to_owned),
     };
     let with = |trouble| HostFacts { engines: vec![engine(trouble)], ..host() };
     let file = FileState::Ours {
         is_intact: true,
         directives: Vec::new(),
-        references: vec![Reference { purpose: ReferenceUse::Program, path: "/usr/bin/docker".into() }],
+        references: vec![Reference::new(ReferenceUse::Program, "/usr/bin/docker")],
     };
     let user = survey(vec![changed(service(), |unit| unit.file = file)]);
     let expected = "error container: docker does not answer, and taskflows-a.service needs it: no daemon";
