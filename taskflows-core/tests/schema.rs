@@ -10,8 +10,12 @@ use taskflows_core::schedule::Zones;
 use taskflows_core::{Format, Source, read, schema};
 
 /// Every example that is shipped; that none is left out is tested where files may be read.
-const EXAMPLES: [(&str, &str); 2] =
-    [("demo", include_str!("../../examples/demo.toml")), ("seed", include_str!("../../examples/seed.toml"))];
+const EXAMPLES: [(&str, &str); 4] = [
+    ("containers", include_str!("../../examples/containers.toml")),
+    ("demo", include_str!("../../examples/demo.toml")),
+    ("python", include_str!("../../examples/python.toml")),
+    ("seed", include_str!("../../examples/seed.toml")),
+];
 
 struct Validator {
     schemas: Schemas,
