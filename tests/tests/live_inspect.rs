@@ -295,6 +295,10 @@ start_after = "base"
     let remedy = answer["reasons"][0]["remedy"].as_str().unwrap();
     assert!(remedy.ends_with("systemctl --user reset-failed taskflows-base.service"), "{remedy}");
     assert_eq!(doctor(&manager, 1), ["error start-limit taskflows-base.service"]);
+    // The journal takes a moment to have what was written.
+    wait_until("a start tells of the limit", SOON, || {
+        manager.tf(&["start", "base"]).stderr.contains("started too often")
+    });
     manager.tf(&["start", "needy"]).expect(1);
     wait_until("the dependency has failed", SOON, || {
         is(&why(&manager, &["needy"]), "not-started", "dependency")

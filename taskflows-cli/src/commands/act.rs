@@ -1,6 +1,6 @@
 use serde::Serialize;
 use taskflows_core::ServiceName;
-use taskflows_core::effects::{Action, Effect, LogQuery, Performed, Target};
+use taskflows_core::effects::{Action, Effect, LogOrigin, LogQuery, Performed, Target};
 
 use super::logs::plain_line;
 use crate::arguments::{ActArguments, Format, Global, Selector, StartArguments};
@@ -155,7 +155,11 @@ async fn tell(ui: &mut Ui<'_>, app: &App, done: &Performed, action: Action, targ
             // An error is told even where remarks are unwanted.
             let _ = writeln!(ui.status, "{red}error{red:#}: {}", chain(error));
             if error.is_run_failed() {
-                last_words(ui, app, name, LAST_LINES).await;
+                if last_words(ui, app, name, LAST_LINES).await {
+                    let cyan = note_style();
+                    let hint = "it was started too often, so systemd starts it no more for now";
+                    ui.remark(format!("{cyan}hint{cyan:#}: {hint}; `tf why {name}` says what helps"));
+                }
             }
         }
     }
@@ -170,15 +174,26 @@ async fn remark_timer(ui: &mut Ui<'_>, app: &App, name: &ServiceName) {
     }
 }
 
-async fn last_words(ui: &mut Ui<'_>, app: &App, name: &ServiceName, lines: usize) {
+/// What systemd says of a start that the start limit does not allow; its result tells of the run before.
+const TOO_OFTEN: &str = "Start request repeated too quickly";
+
+/// Shows the last lines of a service, and returns whether systemd refused to start it again so soon.
+async fn last_words(ui: &mut Ui<'_>, app: &App, name: &ServiceName, lines: usize) -> bool {
     let query = LogQuery { services: vec![name.clone()], lines: Some(lines), ..LogQuery::default() };
     match app.logs.read(&query).await {
         Ok(entries) => {
-            for entry in entries {
-                let _ = writeln!(ui.status, "  {}", plain_line(&entry, &app.display, false));
+            for entry in &entries {
+                let _ = writeln!(ui.status, "  {}", plain_line(entry, &app.display, false));
             }
+            let newest = entries.iter().rev().take(3);
+            newest
+                .into_iter()
+                .any(|entry| entry.origin == LogOrigin::Manager && entry.message.contains(TOO_OFTEN))
         }
-        Err(error) => ui.remark(format!("  (its log could not be read: {})", chain(&error))),
+        Err(error) => {
+            ui.remark(format!("  (its log could not be read: {})", chain(&error)));
+            false
+        }
     }
 }
 
@@ -190,9 +205,7 @@ fn sentence(app: &App, name: &ServiceName, effect: &Effect, action: Action, targ
             None => format!("{name} ran and ended well."),
         },
         Effect::Skipped => {
-            format!(
-                "Skipped {name}: a condition of its definition is not met (`tf show {name}`, Condition…=)."
-            )
+            format!("Skipped {name}: a condition of its definition is not met; `tf why {name}` measures it.")
         }
         Effect::AlreadyRunning => format!("{name} runs already."),
         Effect::Stopped if target == Target::Timers => {
