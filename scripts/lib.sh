@@ -34,9 +34,9 @@ need_everything() {
     need_packages gcc libc6-dev systemd dbus-user-session util-linux procps tzdata ca-certificates strace
 }
 
-# What the tests need beside that: a container engine, an image's worth of programs, Python and uv.
+# What the tests need beside that: container engines, an image's worth of programs, Python and uv.
 need_test_tools() {
-    need_packages docker.io runc busybox-static python3 python3-venv
+    need_packages docker.io podman runc busybox-static python3 python3-venv
     command -v uv >/dev/null && return
     local tools=${XDG_CACHE_HOME:-$HOME/.cache}/taskflows-ci/uv
     if [ ! -x "$tools/bin/uv" ]; then

@@ -60,6 +60,11 @@ impl Engine {
         self.docker(&["import", &tree.display().to_string(), IMAGE]).expect(0);
     }
 
+    /// Returns the file of its image, as `import` takes it.
+    pub fn image(&self) -> std::path::PathBuf {
+        self.directory.path().join("image.tar")
+    }
+
     /// Returns where it listens, as `DOCKER_HOST` has it.
     pub fn host(&self) -> String {
         format!("unix://{}/docker.sock", self.directory.path().display())

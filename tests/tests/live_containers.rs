@@ -205,3 +205,85 @@ restart_policy = { condition = "always", delay = "100ms" }
     host.manager.tf(&["remove", "web", "--yes"]).expect(0);
     assert!(host.engine.containers().is_empty());
 }
+
+/// podman has no daemon: its containers are made by the commands of the unit themselves.
+#[test]
+fn podman_does_what_docker_does() {
+    let (manager, engine) = (LiveManager::start(), Engine::start());
+    // What podman needs on a machine whose control groups are of the first kind as well.
+    let containers = manager.write(
+        "containers.conf",
+        "[containers]\ndefault_ulimits = [\"nofile=1024:4096\", \"nproc=4096:4096\"]\n\
+         [engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\n",
+    );
+    let home = manager.home();
+    let storage = manager.write(
+        "storage.conf",
+        &format!(
+            "[storage]\ndriver = \"vfs\"\ngraphroot = \"{0}/storage\"\nrunroot = \"{0}/run\"\n",
+            home.display()
+        ),
+    );
+    let podman = |arguments: &[&str]| {
+        let mut podman = manager.command("podman");
+        podman.args(arguments).env("CONTAINERS_CONF", &containers).env("CONTAINERS_STORAGE_CONF", &storage);
+        let output = podman.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    podman(&["import", &engine.image().display().to_string(), "localhost/busybox:test"]);
+    let file = manager.write(
+        "jobs.toml",
+        &format!(
+            r#"
+[defaults]
+env = {{ CONTAINERS_CONF = "{containers}", CONTAINERS_STORAGE_CONF = "{storage}" }}
+
+[environments.box]
+image = "localhost/busybox:test"
+engine = "podman"
+network_mode = "none"
+
+[[services]]
+name = "web"
+start_command = ["sh", "-c", 'trap "echo asked to end; exit 0" TERM; echo serving $GREETING; while :; do sleep 0.1; done']
+environment = "box"
+env = {{ GREETING = "50% of it" }}
+cgroup_config = {{ memory_limit = "32MB" }}
+
+[[services]]
+name = "badly"
+start_command = ["sh", "-c", "exit 7"]
+environment = "box"
+
+[[services]]
+name = "kept"
+start_command = ["sh", "-c", "echo x >> /runs; echo run $(wc -l < /runs)"]
+environment = {{ image = "localhost/busybox:test", engine = "podman", network_mode = "none", persisted = true }}
+"#
+        ),
+    );
+    let logs_hold = |name: &str, text: &str| {
+        let logs = || manager.tf(&["logs", name]).stdout;
+        wait_until(&format!("{name} logs {text:?}: {}", logs()), SOON, || logs().contains(text));
+    };
+    manager.tf(&["create", &file]).expect(0);
+    manager.tf(&["start", "web"]).expect(0);
+    logs_hold("web", "serving 50% of it");
+    assert_eq!(
+        podman(&["inspect", "-f", "{{.HostConfig.Memory}}", "taskflows-web"]).trim(),
+        (32 << 20).to_string()
+    );
+    manager.tf(&["stop", "web"]).expect(0);
+    logs_hold("web", "asked to end");
+    let failed = manager.tf(&["start", "badly", "--wait"]).expect(1);
+    assert!(failed.stderr.contains("exit code 7"), "{}", failed.stderr);
+    manager.tf(&["start", "kept", "--wait"]).expect(0);
+    manager.tf(&["start", "kept", "--wait"]).expect(0);
+    logs_hold("kept", "run 2");
+    let mut remove = manager.command(taskflows_tests::tf_binary());
+    remove.args(["remove", "*", "--yes"]).env("CONTAINERS_CONF", &containers);
+    let removed = remove.env("CONTAINERS_STORAGE_CONF", &storage).output().unwrap();
+    assert!(removed.status.success());
+    assert_eq!(podman(&["ps", "--all", "--quiet"]), "");
+}

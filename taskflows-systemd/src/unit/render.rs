@@ -121,7 +121,11 @@ impl Text {
     fn begin(unit: &UnitName, description: &str, service: &Service, context: &RenderContext) -> Self {
         let mut text =
             Self("# Written by taskflows: change the definition, not this file.\n[Unit]\n".to_owned());
-        text.line("Description", &specifier_free(description));
+        let is_told = *unit == UnitName::service(&service.name)
+            && service.systemd.of(Section::Unit).any(|(key, _)| key == "Description");
+        if !is_told {
+            text.line("Description", &specifier_free(description));
+        }
         let starts_at_boot = service.enabled && *unit == UnitName::service(&service.name);
         text.0.push_str(&mark::lines(&context.version, service, starts_at_boot));
         text
