@@ -353,4 +353,7 @@ fn a_variable_cannot_smuggle_a_directive_in_and_a_secret_is_warned_of() {
     let definition = open_all(&[("main.toml", text)], &[("API_TOKEN", "abc")]).unwrap();
     let warned = definition.render_warnings(false).unwrap();
     assert!(warned.contains("no place for a secret") && !warned.contains("abc"), "{warned}");
+    let text = service("env = { DB_PASSWORD = 'x', TOKEN_FILE = '/run/token', KEYBOARD = 'us' }");
+    let warned = open("web.toml", &text).unwrap().warnings().len();
+    assert_eq!(warned, 1);
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::fields::{Fields, Reader, chain};
 use super::schedule::schedules;
+use super::variables::warn_of_name;
 use super::{Known, cgroup, constraint, environment, schedule};
 use crate::definition::node::{Node, Value};
 use crate::definition::problem::Problem;
@@ -225,6 +226,7 @@ pub(super) fn variables<'a>(
         };
         let value = text.and_then(|text| reader.parse(node, text));
         if let (Some(name), Some(value)) = (name, value) {
+            warn_of_name(reader, name.as_str(), node);
             variables.insert(name, value);
         }
     }

@@ -26,6 +26,22 @@ pub(super) fn expand(reader: &mut Reader<'_>, node: &mut Node, variable: &dyn Fn
     }
 }
 
+/// Warns where the name of a variable of a service tells of a secret, whose value would stand in a unit file.
+pub(super) fn warn_of_name(reader: &mut Reader<'_>, name: &str, value: &Node) {
+    // One that a variable brought along has been warned of by that.
+    let is_told = reader.warnings.iter().any(|warning| *warning.span() == value.span);
+    if is_secret(name) && !is_told {
+        warn_of_secret(reader, value, name);
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    // A file, or a path, of a secret is none.
+    !["_FILE", "_PATH", "_DIR"].iter().any(|end| name.ends_with(end))
+        && SECRET.iter().any(|part| name.contains(part))
+}
+
 fn warn_of_secret(reader: &mut Reader<'_>, node: &Node, name: &str) {
     let message = format!("the value of `{name}` would stand in a unit file, which is no place for a secret");
     let help = "name a file in `credentials` or `env_file`, which is read when the service starts";
@@ -64,7 +80,7 @@ fn replaced(
                 ));
             }
         }
-        if SECRET.iter().any(|part| name.to_ascii_uppercase().contains(part)) {
+        if is_secret(name) {
             secret = Some(name.to_owned());
         }
         rest = &after[end + 1..];

@@ -8,11 +8,18 @@ use super::{ours, systemctl};
 const OLDEST: u32 = 250;
 
 /// Directives with the version of systemd that first knew them. Source: systemd's NEWS, and systemd.unit(5),
-/// systemd.service(5), systemd.exec(5), systemd.timer(5).
-const SINCE: [(&str, u32); 22] = [
+/// systemd.service(5), systemd.exec(5), systemd.resource-control(5), systemd.timer(5).
+const SINCE: [(&str, u32); 29] = [
     ("LoadCredential", 247),
     ("SetCredential", 247),
     ("FixedRandomDelay", 247),
+    ("CPUQuotaPeriodSec", 242),
+    ("OOMPolicy", 243),
+    ("AllowedCPUs", 244),
+    ("ManagedOOMSwap", 247),
+    ("ManagedOOMMemoryPressure", 247),
+    ("ManagedOOMPreference", 248),
+    ("ExecSearchPath", 250),
     ("OnClockChange", 242),
     ("OnTimezoneChange", 242),
     ("Upholds", 249),
