@@ -41,7 +41,41 @@ macro_rules! words {
     };
 }
 
-pub(crate) use words;
+/// Makes a type of one short text, which a rule has checked.
+macro_rules! checked_text {
+    ($(#[$outer:meta])* $name:ident, $check:expr, $reason:literal) => {
+        $(#[$outer])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Returns the text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = crate::TextError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let check: fn(&str) -> bool = $check;
+                match check(text) {
+                    true => Ok(Self(text.to_owned())),
+                    false => Err(crate::TextError::new(text, $reason)),
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {checked_text, words};
 
 /// A whole number from `LOW` to `HIGH`, both included.
 ///

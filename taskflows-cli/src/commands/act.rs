@@ -154,12 +154,10 @@ async fn tell(ui: &mut Ui<'_>, app: &App, done: &Performed, action: Action, targ
             let red = error_style();
             // An error is told even where remarks are unwanted.
             let _ = writeln!(ui.status, "{red}error{red:#}: {}", chain(error));
-            if error.is_run_failed() {
-                if last_words(ui, app, name, LAST_LINES).await {
-                    let cyan = note_style();
-                    let hint = "it was started too often, so systemd starts it no more for now";
-                    ui.remark(format!("{cyan}hint{cyan:#}: {hint}; `tf why {name}` says what helps"));
-                }
+            if error.is_run_failed() && last_words(ui, app, name, LAST_LINES).await {
+                let cyan = note_style();
+                let hint = "it was started too often, so systemd starts it no more for now";
+                ui.remark(format!("{cyan}hint{cyan:#}: {hint}; `tf why {name}` says what helps"));
             }
         }
     }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::TextError;
-use crate::words::{Bounded, words};
+use crate::words::{Bounded, checked_text, words};
 
 /// A whole number above zero.
 pub type Positive = Bounded<1, { i64::MAX }>;
@@ -47,40 +47,6 @@ words! {
         /// Never this one.
         Omit = "omit",
     }
-}
-
-/// Makes a type of one short text, which a rule has checked.
-macro_rules! checked_text {
-    ($(#[$outer:meta])* $name:ident, $check:expr, $reason:literal) => {
-        $(#[$outer])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(String);
-
-        impl $name {
-            /// Returns the text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = TextError;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                let check: fn(&str) -> bool = $check;
-                match check(text) {
-                    true => Ok(Self(text.to_owned())),
-                    false => Err(TextError::new(text, $reason)),
-                }
-            }
-        }
-    };
 }
 
 checked_text! {

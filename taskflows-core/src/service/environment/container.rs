@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use super::options::{OptionError, OptionRule, RUN};
 use super::{Image, Port, Ulimit, Volume};
 use crate::service::{Argument, CgroupConfig, CommandLine, RestartCondition};
+use crate::words::checked_text;
 use crate::{Line, TextError, UnitPath, VariableName, VariableValue};
 
 /// A container that a service runs in: of docker or of podman, in the foreground under the unit, so that its output,
@@ -133,55 +132,23 @@ impl Container {
     }
 }
 
-/// The name of a container: a letter or digit, then letters, digits, `_`, `.`, `-`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ContainerName(String);
-
-impl ContainerName {
-    /// Returns the name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+checked_text! {
+    /// The name of a container: a letter or digit, then letters, digits, `_`, `.`, `-`.
+    ContainerName, is_container_name, "is no name for a container (letters, digits, `_`, `.`, `-`)"
 }
 
-impl FromStr for ContainerName {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
-        let good = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.bytes().all(plain);
-        if !good || text.len() < 2 || text.len() > 255 {
-            return Err(TextError::new(text, "is no name for a container (letters, digits, `_`, `.`, `-`)"));
-        }
-        Ok(Self(text.to_owned()))
-    }
+fn is_container_name(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    begins && text.bytes().all(plain) && (2..=255).contains(&text.len())
 }
 
-/// A container engine: `docker`, `podman`, or the absolute path of a program that takes the same arguments.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct EngineName(String);
-
-impl EngineName {
-    /// Returns the name or path.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+checked_text! {
+    /// A container engine: `docker`, `podman`, or the absolute path of a program that takes the same arguments.
+    EngineName, is_engine, "is neither docker nor podman nor the absolute path of an engine"
 }
 
-impl fmt::Display for EngineName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for EngineName {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "docker" | "podman" => Ok(Self(text.to_owned())),
-            _ if text.starts_with('/') && CommandLine::from_argv([text]).is_ok() => Ok(Self(text.to_owned())),
-            _ => Err(TextError::new(text, "is neither docker nor podman nor the absolute path of an engine")),
-        }
-    }
+fn is_engine(text: &str) -> bool {
+    let is_path = || text.starts_with('/') && CommandLine::from_argv([text]).is_ok();
+    ["docker", "podman"].contains(&text) || is_path()
 }

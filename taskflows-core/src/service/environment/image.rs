@@ -1,38 +1,17 @@
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use super::options::{BUILD, OptionError, OptionRule};
-use crate::{TextError, TimeSpan, UnitPath};
+use crate::words::checked_text;
+use crate::{TimeSpan, UnitPath};
 
-/// The name of an image: `python:3.12`, `registry.example.org:5000/team/app@sha256:…`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ImageName(String);
-
-impl ImageName {
-    /// Returns the name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+checked_text! {
+    /// The name of an image: `python:3.12`, `registry.example.org:5000/team/app@sha256:…`.
+    ImageName, is_image_name, "is no name of an image such as python:3.12"
 }
 
-impl fmt::Display for ImageName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl FromStr for ImageName {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-/:@+".contains(&b);
-        let good = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.bytes().all(plain);
-        if !good || text.len() > 400 {
-            return Err(TextError::new(text, "is no name of an image such as python:3.12"));
-        }
-        Ok(Self(text.to_owned()))
-    }
+fn is_image_name(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-/:@+".contains(&b);
+    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.bytes().all(plain) && text.len() <= 400
 }
 
 /// What a container is made from.

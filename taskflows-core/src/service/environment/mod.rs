@@ -7,7 +7,6 @@ mod options;
 mod python;
 
 use std::fmt;
-use std::str::FromStr;
 
 pub use container::{Container, ContainerName, EngineName};
 pub use image::{BuildSpec, Image, ImageName};
@@ -16,7 +15,7 @@ pub(crate) use options::{BUILD, RUN};
 pub use options::{OptionError, OptionKind, OptionRule};
 pub use python::{CondaEnvironment, PythonVenv, UvProject};
 
-use crate::TextError;
+use crate::words::checked_text;
 
 /// What a command runs in.
 ///
@@ -90,40 +89,18 @@ impl fmt::Display for Environment {
     }
 }
 
-/// The name under which an environment is kept for several services.
-///
-/// Letters, digits, `_`, `.` and `-`, a letter or digit at both ends.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EnvironmentName(String);
-
-impl EnvironmentName {
-    /// Returns the name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+checked_text! {
+    /// The name under which an environment is kept for several services.
+    ///
+    /// Letters, digits, `_`, `.` and `-`, a letter or digit at both ends.
+    EnvironmentName, is_environment_name, "is no name for an environment (letters, digits, `_`, `.`, `-`; a letter or digit at both ends)"
 }
 
-impl fmt::Display for EnvironmentName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl FromStr for EnvironmentName {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-        let ends = |c: char| c.is_ascii_alphanumeric();
-        let good = text.chars().all(plain) && text.starts_with(ends) && text.ends_with(ends);
-        if !good || text.contains("..") || text.len() > 100 {
-            return Err(TextError::new(
-                text,
-                "is no name for an environment (letters, digits, `_`, `.`, `-`; a letter or digit at both ends)",
-            ));
-        }
-        Ok(Self(text.to_owned()))
-    }
+fn is_environment_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let ends = |c: char| c.is_ascii_alphanumeric();
+    let good = text.chars().all(plain) && text.starts_with(ends) && text.ends_with(ends);
+    good && !text.contains("..") && text.len() <= 100
 }
 
 /// The environment of a service: one of its own, or one that is kept on the host under a name.
