@@ -94,9 +94,9 @@ pub(crate) fn read_definitions(
 
 /// Looks at the files of variables that a service reads when it starts; what they say stays there.
 fn check_env_files(ui: &mut Ui<'_>, app: &App, service: &Service) -> Result<(), CliError> {
-    let own = service.env_file.iter().map(|file| (file, EnvFileReader::Systemd));
-    let inside = service.container().into_iter().flat_map(|container| &container.env_file);
-    for (file, reader) in own.chain(inside.map(|file| (file, EnvFileReader::Engine))) {
+    let container = service.container();
+    let reader = if container.is_some() { EnvFileReader::Engine } else { EnvFileReader::Systemd };
+    for file in container.iter().flat_map(|container| &container.env_file).chain(&service.env_file) {
         let path = match (file.as_str().strip_prefix("~/"), &app.home) {
             (Some(rest), Some(home)) => home.join(rest),
             _ => PathBuf::from(file.as_str()),

@@ -92,13 +92,14 @@ fn is_program(path: &Path) -> bool {
 impl Toolbox for HostTools {
     fn engine(&self, wanted: Option<&EngineName>, host: Option<&str>) -> Result<Engine, ToolError> {
         let program = self.engine_program(wanted.map(EngineName::as_str))?;
-        let is_podman =
-            Path::new(&program).file_name().is_some_and(|name| name.to_string_lossy().contains("podman"));
+        let file_name =
+            Path::new(&program).file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let (is_podman, has_daemon) = (file_name.contains("podman"), file_name.contains("docker"));
         // A unit has no variables of the user's shell, so where the engine listens is written down.
         let (flag, own) =
             if is_podman { ("--url", &self.podman_host) } else { ("--host", &self.docker_host) };
         let options = host.or(own.as_deref()).map(|host| format!("{flag}={host}"));
-        Ok(Engine { program, options: options.into_iter().collect(), has_daemon: !is_podman })
+        Ok(Engine { program, options: options.into_iter().collect(), has_daemon })
     }
 
     fn conda(&self, custom: Option<&UnitPath>) -> Result<Conda, ToolError> {

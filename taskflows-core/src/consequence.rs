@@ -80,6 +80,12 @@ pub enum Consequence {
     RunContinues,
     /// It runs, and the change is in force for it without a restart.
     AppliesAtOnce,
+    /// It has a container that is kept between its runs, which goes, and what was written into it with it: the
+    /// service is removed, has no such container any more, or makes it anew when it next starts.
+    ContainerGoes {
+        /// Its name.
+        container: String,
+    },
     /// It was defined elsewhere before; `None` is the standard input.
     ComesFrom {
         /// The file before.

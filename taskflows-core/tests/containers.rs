@@ -1,11 +1,17 @@
 //! Options of container engines: each is a flag, or an error that says what to write instead; none is dropped.
 
-use taskflows_core::{Argument, BuildSpec, CgroupConfig, Container, OptionKind};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use taskflows_core::schedule::Zones;
+use taskflows_core::{
+    Argument, BuildSpec, CgroupConfig, Container, Environment, Format, OptionKind, Source, read,
+};
 
 fn arguments(container: &Container) -> Vec<String> {
-    let none: [taskflows_core::VariableName; 0] = [];
-    let arguments = container.arguments("c", none.iter(), container.cgroup_config.as_ref());
-    arguments.iter().map(|argument: &Argument| argument.with_home("/home/ada")).collect()
+    words(&container.arguments("c", &container.environment, &[], container.cgroup_config.as_ref()))
+}
+
+fn words(arguments: &[Argument]) -> Vec<String> {
+    arguments.iter().map(|argument| argument.with_home("/home/ada")).collect()
 }
 
 /// A value that an option takes, and what its flag is given.
@@ -45,8 +51,82 @@ fn every_option_is_written_as_its_flag() {
         let (values, _) = sample(rule.kind, rule.key);
         let spec =
             BuildSpec::new("x".parse().unwrap(), "/x".parse().unwrap()).option(rule.key, &values).unwrap();
-        assert!(spec.options().iter().any(|option| option.starts_with(rule.flag)), "{}", rule.key);
+        assert!(words(&spec.arguments()).iter().any(|option| option.starts_with(rule.flag)), "{}", rule.key);
     }
+}
+
+#[test]
+fn a_dockerfile_is_one_of_the_directory_that_is_built() {
+    let build = |file: &str| {
+        let spec = BuildSpec::new("x".parse().unwrap(), "~/app".parse().unwrap());
+        words(&spec.option("dockerfile", [file]).unwrap().arguments()).join(" ")
+    };
+    assert_eq!(build("Dockerfile.prod"), "build --tag=x --file=/home/ada/app/Dockerfile.prod /home/ada/app");
+    assert_eq!(build("/srv/Dockerfile"), "build --tag=x --file=/srv/Dockerfile /home/ada/app");
+}
+
+#[test]
+fn a_variable_that_would_steer_the_engine_is_not_one_of_its_own() {
+    let mut container = Container::new("x").unwrap();
+    for (name, value) in [("DOCKER_HOST", "tcp://db:2375"), ("PATH", "/opt/bin"), ("TOKEN", "secret")] {
+        container.environment.insert(name.parse().unwrap(), value.parse().unwrap());
+    }
+    let arguments = arguments(&container);
+    for flag in ["--env=DOCKER_HOST=tcp://db:2375", "--env=PATH=/opt/bin", "--env=TOKEN"] {
+        assert!(arguments.iter().any(|argument| argument == flag), "{flag}: {arguments:?}");
+    }
+}
+
+#[test]
+fn names_of_images_are_those_that_engines_take() {
+    let good = [
+        "x",
+        "python:3.12",
+        "library/python",
+        "a.b/c_d/e__f-g:V1.2_x",
+        "localhost/x",
+        "localhost:5000/x",
+        "registry.example.org:5000/team/app:1.2",
+        "x@sha256:0123456789abcdef0123456789abcdef",
+    ];
+    for text in good {
+        assert!(Container::new(text).is_ok(), "{text}");
+    }
+    let bad = [
+        "",
+        "Nginx",
+        "x@@",
+        "x@sha256:",
+        "x:",
+        ":x",
+        "-x",
+        "x/",
+        "x//y",
+        "x:a/b:c:d",
+        "x y",
+        "$x",
+        "x:-1",
+        "Nginx::/x@@",
+        "host:port/x",
+        "a..b",
+    ];
+    for text in bad {
+        assert!(Container::new(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn limits_that_an_engine_refuses_are_refused_first() {
+    let refused = |limits: CgroupConfig, inside: bool| limits.check(inside).unwrap_err().to_string();
+    let none = CgroupConfig::default;
+    let small = CgroupConfig { memory_limit: some("1MB"), ..none() };
+    assert!(small.check(false).is_ok() && refused(small, true).contains("6MB"));
+    let much = CgroupConfig { memory_limit: some("1G"), memory_reservation: some("2G"), ..none() };
+    assert!(refused(much, true).contains("more than the limit"));
+    let short = CgroupConfig { cpu_period: some("10"), ..none() };
+    assert!(refused(short, false).contains("between 1000 and 1000000"));
+    let inside = CgroupConfig { devices: vec!["/dev/null:/dev/x".parse().unwrap()], ..none() };
+    assert!(inside.check(true).is_ok() && refused(inside, false).contains("within a container"));
 }
 
 #[test]
@@ -71,7 +151,9 @@ fn a_value_that_an_option_does_not_take_is_refused() {
 
 #[test]
 fn what_docker_would_misread_is_written_whole() {
-    let mut container = Container::new("registry.example.org:5000/team/app:1.2@sha256:0123").unwrap();
+    let mut container =
+        Container::new("registry.example.org:5000/team/app:1.2@sha256:0123456789abcdef0123456789abcdef")
+            .unwrap();
     container.ulimits.push("nofile=4096".parse().unwrap());
     container.volumes.push("~/a b:/data:ro".parse().unwrap());
     container.cgroup_config = Some(CgroupConfig {
@@ -90,7 +172,10 @@ fn what_docker_would_misread_is_written_whole() {
     ] {
         assert!(arguments.iter().any(|argument| argument == flag), "{flag}: {arguments:?}");
     }
-    assert_eq!(arguments.last().unwrap(), "registry.example.org:5000/team/app:1.2@sha256:0123");
+    assert_eq!(
+        arguments.last().unwrap(),
+        "registry.example.org:5000/team/app:1.2@sha256:0123456789abcdef0123456789abcdef"
+    );
     assert!(!arguments.iter().any(|argument| argument.contains("restart") || argument == "-d"));
 }
 
@@ -146,6 +231,7 @@ fn the_same_limit_is_a_directive_and_a_flag() {
         "MemoryMax=1024 MemorySwapMax=0",
         "--memory=1024 --memory-swap=1024",
     );
+    check(CgroupConfig { memory_min: some("1K"), ..none() }, "MemoryMin=1024", "--memory-reservation=1024");
     check(CgroupConfig { io_weight: some("50"), ..none() }, "IOWeight=50", "--blkio-weight=10");
     check(CgroupConfig { blkio_weight: some("500"), ..none() }, "IOWeight=5000", "--blkio-weight=500");
 }
@@ -164,8 +250,51 @@ fn capabilities_are_those_that_are_left() {
         "--cap-drop=ALL",
     );
     check(
+        CgroupConfig {
+            cap_drop: capabilities(&["ALL"]),
+            cap_add: capabilities(&["NET_BIND_SERVICE"]),
+            user: some("bob"),
+            ..none()
+        },
+        "CapabilityBoundingSet=CAP_NET_BIND_SERVICE AmbientCapabilities=CAP_NET_BIND_SERVICE User=bob",
+        "--cap-add=NET_BIND_SERVICE --cap-drop=ALL --user=bob",
+    );
+    let slip = "NET_ADMN".parse::<taskflows_core::Capability>().unwrap_err().to_string();
+    assert!(slip.contains("did you mean `NET_ADMIN`?"), "{slip}");
+    check(
         CgroupConfig { read_only_rootfs: true, ..none() },
         "ProtectSystem=strict ReadOnlyPaths=/",
         "--read-only",
     );
+}
+
+fn environment(text: &str) -> Result<Environment, String> {
+    let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
+    let text = format!("[[services]]\nname = \"a\"\nstart_command = \"x\"\nenvironment = {text}\n");
+    let source = Source::new("a.toml", &text, Format::Toml).with_base("/srv".to_owned());
+    let services = read(&source, &zones).map_err(|error| error.to_string())?.services;
+    Ok(services[0].environment.as_ref().unwrap().environment().unwrap().clone())
+}
+
+#[test]
+fn an_environment_is_what_its_keys_tell_and_a_path_is_one_beside_the_file() {
+    let own =
+        ["env_file", "environment", "name", "ports", "volumes", "ulimits", "persisted", "engine", "command"];
+    let keys = own.into_iter().chain(Container::rules().iter().map(|rule| rule.key));
+    for key in keys {
+        // Whatever is wrong with the value, it is a container's.
+        let told = environment(&format!("{{ image = \"x\", {key} = \"y\" }}"));
+        assert!(told.as_ref().err().is_none_or(|told| !told.contains("unknown key")), "{key}: {told:?}");
+    }
+    let conda = |name: &str| match environment(&format!("{{ env_name = \"{name}\" }}")) {
+        Ok(Environment::Conda(conda)) => conda.env_name.as_str().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(conda("science"), "science");
+    assert_eq!(conda("envs/x"), "/srv/envs/x");
+    assert_eq!(conda("~/envs/x"), "~/envs/x");
+    let told = environment("{ path = \"/srv/a:b\" }").unwrap_err();
+    assert!(told.contains("no search path can hold"), "{told}");
+    let told = environment("{ image = \"x\", stop_signal = \"SIGNOPE\" }").unwrap_err();
+    assert!(told.contains("no signal such as SIGINT"), "{told}");
 }

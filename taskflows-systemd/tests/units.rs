@@ -22,7 +22,8 @@ fn services(text: &str) -> Vec<Service> {
 }
 
 fn context(scope: Scope) -> RenderContext {
-    RenderContext { version: "1.2.3".to_owned(), scope, tools: Arc::new(FixedToolbox::default()) }
+    let tools = Arc::new(FixedToolbox::default());
+    RenderContext { version: "1.2.3".to_owned(), scope, is_unprivileged: false, tools }
 }
 
 fn units(service: &Service) -> UnitFiles {
@@ -66,6 +67,32 @@ fn a_user_is_chosen_by_the_machines_manager_only() {
     assert!(render(&service, &context(Scope::User)).unwrap_err().to_string().contains("--scope system"));
     let text = &render(&service, &context(Scope::System)).unwrap().files["taskflows-a.service"];
     assert!(text.contains("\nUser=www-data\n"), "{text}");
+}
+
+#[test]
+fn who_is_not_root_gets_no_capability_where_none_can_be_taken_away() {
+    let limits = CgroupConfig { cap_drop: vec!["ALL".parse().unwrap()], ..CgroupConfig::default() };
+    let service = Service::builder("a").start_command("x").cgroup_config(limits).build().unwrap();
+    let unprivileged = RenderContext { is_unprivileged: true, ..context(Scope::User) };
+    let text = &render(&service, &unprivileged).unwrap().files["taskflows-a.service"];
+    assert!(text.contains("\nNoNewPrivileges=yes\n") && !text.contains("CapabilityBoundingSet"), "{text}");
+    assert!(units(&service).files["taskflows-a.service"].contains("\nCapabilityBoundingSet=\n"));
+}
+
+#[test]
+fn a_home_that_is_not_the_users_is_refused() {
+    let limits = CgroupConfig { user: Some("bob".parse().unwrap()), ..CgroupConfig::default() };
+    let service = |user: CgroupConfig| {
+        Service::builder("a")
+            .start_command("x")
+            .working_directory("~/100%h")
+            .cgroup_config(user)
+            .build()
+            .unwrap()
+    };
+    let refused = render(&service(limits), &context(Scope::System)).unwrap_err().to_string();
+    assert!(refused.contains("`WorkingDirectory`") && refused.contains("root's home"), "{refused}");
+    assert!(render(&service(CgroupConfig::default()), &context(Scope::System)).is_ok());
 }
 
 #[test]

@@ -19,11 +19,13 @@ impl Host {
     }
 
     /// Installs services; `CONTAINER` in the text is what every container here has.
+    fn common(&self) -> String {
+        format!("image = \"{IMAGE}\", network_mode = \"none\", engine_host = \"{}\"", self.engine.host())
+    }
+
     #[track_caller]
     fn create(&self, text: &str) -> String {
-        let common =
-            format!("image = \"{IMAGE}\", network_mode = \"none\", engine_host = \"{}\"", self.engine.host());
-        let file = self.manager.write("jobs.toml", &text.replace("CONTAINER", &common));
+        let file = self.manager.write("jobs.toml", &text.replace("CONTAINER", &self.common()));
         self.manager.tf(&["create", &file]).expect(0);
         file
     }
@@ -154,12 +156,161 @@ env = { WHAT = "this" }
 }
 
 #[test]
+fn what_a_kept_container_holds_goes_only_with_its_definition() {
+    let host = Host::start();
+    let text = r#"
+[[services]]
+name = "db"
+start_command = ["sh", "-c", "echo x >> /runs; echo run $(wc -l < /runs) with $S; exec sleep 60"]
+environment = { CONTAINER, persisted = true, init = true }
+env_file = "db.env"
+"#;
+    let secret = |value: &str| host.manager.write("db.env", &format!("S={value}\n"));
+    secret("one");
+    let file = host.create(text);
+    let restart = |says: &str| {
+        host.manager.tf(&["restart", "db"]).expect(0);
+        host.logs_hold("db", says);
+    };
+    restart("run 1 with one");
+    // Another spelling of the same engine is the same container, also while it runs.
+    let again = text.replace("CONTAINER", &format!("CONTAINER, {}", "stop_signal = \"SIGTERM\""));
+    let moved = fs::read_to_string(&file).unwrap().replace("unix:///tmp/", "unix:///tmp/./");
+    host.manager.write("jobs.toml", &moved);
+    let told = host.manager.tf(&["create", &file, "--yes"]).expect(0);
+    assert!(!(told.stdout + &told.stderr).contains("container"), "nothing of it goes");
+    assert_eq!(host.inspect("taskflows-db", ".State.Running"), "true");
+    restart("run 2 with one");
+    // A file of variables is read when the container is made, so with another one it is made anew.
+    secret("two");
+    restart("run 1 with two");
+    restart("run 2 with two");
+    host.manager.write("jobs.toml", &again.replace("CONTAINER", &host.common()));
+    let told = host.manager.tf(&["plan", &file]).stdout;
+    assert!(told.contains("its container taskflows-db goes, and what it wrote into itself"), "{told}");
+    host.manager.tf(&["create", &file]).expect(0);
+    assert_eq!(host.inspect("taskflows-db", ".State.Running"), "true");
+    restart("run 1 with two");
+    assert_eq!(host.manager.property("taskflows-db.service", "ActiveState"), "active");
+    host.manager.tf(&["remove", "db", "--yes"]).expect(0);
+    assert!(host.engine.containers().is_empty());
+}
+
+#[test]
+fn a_container_of_somebody_else_is_left_alone() {
+    let host = Host::start();
+    host.engine.docker(&["create", "--name=postgres", IMAGE, "sleep", "60"]).expect(0);
+    let theirs = host.inspect("postgres", ".Id");
+    host.create(
+        r#"
+[[services]]
+name = "new"
+start_command = "echo hello"
+environment = { CONTAINER, name = "postgres" }
+
+[[services]]
+name = "kept"
+start_command = "echo hello"
+environment = { CONTAINER, name = "postgres", persisted = true }
+"#,
+    );
+    for name in ["new", "kept"] {
+        host.manager.tf(&["start", name, "--wait"]).expect(1);
+        host.logs_hold(name, &format!("the container postgres is not of the service {name}: remove it"));
+    }
+    host.manager.tf(&["remove", "*", "--yes"]).expect(0);
+    assert_eq!(host.inspect("postgres", ".Id"), theirs);
+}
+
+#[test]
+fn a_container_sees_its_variables_and_files_and_the_engine_does_not() {
+    let host = Host::start();
+    host.manager.write("secret.env", "TOKEN=as it stands\n");
+    host.create(
+        r#"
+[[services]]
+name = "job"
+start_command = ["sh", "-c", 'echo "[$DOCKER_TLS_VERIFY] <$DOCKER_CERT_PATH> <$HOME> <$TOKEN>"']
+environment = { CONTAINER }
+env_file = "secret.env"
+env = { DOCKER_TLS_VERIFY = "1", DOCKER_CERT_PATH = "/certs", HOME = "/data" }
+"#,
+    );
+    host.manager.tf(&["start", "job", "--wait"]).expect(0);
+    host.logs_hold("job", r#"[1] </certs> </data> <as it stands>"#);
+}
+
+#[test]
+fn the_signal_that_a_container_is_stopped_by_is_a_good_end() {
+    let host = Host::start();
+    host.create(
+        r#"
+[[services]]
+name = "web"
+start_command = ["sh", "-c", 'trap "exit 130" INT; echo serving; while :; do sleep 0.1; done']
+environment = { CONTAINER, stop_signal = "SIGINT" }
+"#,
+    );
+    host.manager.tf(&["start", "web"]).expect(0);
+    host.logs_hold("web", "serving");
+    host.manager.tf(&["stop", "web"]).expect(0);
+    assert_eq!(host.manager.property("taskflows-web.service", "ActiveState"), "inactive");
+}
+
+/// The kernel gives a signal to process 1 only where it asks for it.
+#[test]
+fn a_container_that_has_to_be_killed_is_stopped_and_has_not_failed() {
+    let host = Host::start();
+    host.create(
+        r#"
+[[services]]
+name = "deaf"
+start_command = ["sh", "-c", "echo here; exec sleep 600"]
+environment = { CONTAINER }
+cgroup_config = { timeout_stop = "1s" }
+
+[[services]]
+name = "deaf-and-kept"
+start_command = ["sh", "-c", "echo here; exec sleep 600"]
+environment = { CONTAINER, persisted = true }
+cgroup_config = { timeout_stop = "1s" }
+"#,
+    );
+    for name in ["deaf", "deaf-and-kept"] {
+        host.manager.tf(&["start", name]).expect(0);
+        host.logs_hold(name, "here");
+        host.manager.tf(&["stop", name]).expect(0);
+        host.logs_hold(name, "It did not end when it was asked to");
+        let unit = format!("taskflows-{name}.service");
+        assert_eq!(host.manager.property(&unit, "ActiveState"), "inactive");
+    }
+    assert_eq!(host.engine.docker(&["ps", "--quiet"]).stdout, "");
+    assert_eq!(host.engine.containers(), ["taskflows-deaf-and-kept"]);
+}
+
+/// The tables are ours to write, and the engine's to read.
+#[test]
+fn the_engine_knows_every_flag() {
+    let engine = Engine::start();
+    for (verb, rules) in
+        [("run", taskflows_core::Container::rules()), ("build", taskflows_core::BuildSpec::rules())]
+    {
+        // One that is newer than this engine is podman's too.
+        let podman = std::process::Command::new("podman").args([verb, "--help"]).output().unwrap().stdout;
+        let help = engine.docker(&[verb, "--help"]).expect(0).stdout + &String::from_utf8_lossy(&podman);
+        let knows = |flag: &str| help.split_whitespace().any(|word| word.trim_end_matches(',') == flag);
+        let unknown: Vec<&str> = rules.iter().map(|rule| rule.flag).filter(|flag| !knows(flag)).collect();
+        assert!(unknown.is_empty(), "{verb}: {unknown:?}");
+    }
+}
+
+#[test]
 fn an_image_is_built_once_and_its_own_command_runs() {
     let host = Host::start();
     let directory = host.manager.home().join("app");
     fs::create_dir_all(&directory).unwrap();
     let recipe = format!("FROM {IMAGE}\nARG WHAT\nRUN echo \"$WHAT\" > /what\nCMD [\"cat\", \"/what\"]\n");
-    fs::write(directory.join("Dockerfile"), recipe).unwrap();
+    fs::write(directory.join("Dockerfile.prod"), recipe).unwrap();
     let host_of_engine = host.engine.host();
     let text = format!(
         r#"
@@ -167,7 +318,7 @@ fn an_image_is_built_once_and_its_own_command_runs() {
 name = "built"
 
 [services.environment]
-image = {{ tag = "app:1", path = "app", buildargs = {{ WHAT = "built with $care" }}, network_mode = "none" }}
+image = {{ tag = "app:1", path = "app", dockerfile = "Dockerfile.prod", buildargs = {{ WHAT = "built with $care" }}, network_mode = "none" }}
 network_mode = "none"
 engine_host = "{host_of_engine}"
 "#
@@ -236,8 +387,8 @@ fn podman_does_what_docker_does() {
         "jobs.toml",
         &format!(
             r#"
-[defaults]
-env = {{ CONTAINERS_CONF = "{containers}", CONTAINERS_STORAGE_CONF = "{storage}" }}
+[defaults.systemd.Service]
+Environment = "CONTAINERS_CONF={containers} CONTAINERS_STORAGE_CONF={storage}"
 
 [environments.box]
 image = "localhost/busybox:test"

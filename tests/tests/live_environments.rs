@@ -254,3 +254,16 @@ fn files_of_variables_are_checked_and_stay_out_of_units() {
         assert!(!text.contains("s3cret"), "a secret stands in a unit file");
     }
 }
+
+#[test]
+fn a_service_whose_environment_is_gone_does_not_run_in_another() {
+    let manager = LiveManager::start();
+    let file = manager.write(
+        "jobs.toml",
+        "[[services]]\nname = \"job\"\nstart_command = \"python3 -c 'print(1)'\"\nenvironment = { path = \"nowhere\" }\n",
+    );
+    manager.tf(&["create", &file]).expect(0);
+    manager.tf(&["start", "job", "--wait"]).expect(1);
+    let why = manager.tf(&["why", "job"]).stdout;
+    assert!(why.contains("nowhere/bin/python"), "{why}");
+}

@@ -34,6 +34,9 @@ pub(super) fn clause(consequence: &Consequence, name: &ServiceName, zone: &TimeZ
         Consequence::RestartNeeded => format!("restart needed to apply: it runs (`tf restart {name}`)"),
         Consequence::RunContinues => "the run under way goes on as it began".to_owned(),
         Consequence::AppliesAtOnce => "applies to the run under way as well".to_owned(),
+        Consequence::ContainerGoes { container } => {
+            format!("its container {container} goes, and what it wrote into itself")
+        }
         Consequence::ComesFrom { from, to } => {
             let file = |file: &Option<String>| file.as_deref().map_or("stdin".to_owned(), harmless);
             format!("comes from {} now, not from {}", file(to), file(from))

@@ -20,6 +20,7 @@ pub(super) async fn render(
     let context = RenderContext {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         scope: global.scope.into(),
+        is_unprivileged: RenderContext::is_unprivileged(),
         tools: Arc::clone(&app.tools),
     };
     let mut rows = Vec::new();

@@ -1,6 +1,7 @@
 use thiserror::Error;
 
-use super::{CgroupError, Service};
+use super::{CgroupError, Environment, Service};
+use crate::Signal;
 
 impl Service {
     /// Looks for fields that are right each by itself and cannot be together.
@@ -12,6 +13,12 @@ impl Service {
         let is_known = self.environment.as_ref().is_none_or(|choice| choice.environment().is_some());
         let limits =
             |limits: &super::CgroupConfig, inside| limits.check(inside).map_err(ConflictError::limits);
+        if let Some(Environment::Venv(venv)) =
+            self.environment.as_ref().and_then(|choice| choice.environment())
+            && venv.path.as_str().contains([':', '\\'])
+        {
+            return error("environment", "has a `path` with `:` or `\\`, which no search path can hold");
+        }
         let Some(container) = self.container() else {
             if self.start_command.is_none() && is_known {
                 return error("start_command", "is missing");
@@ -25,6 +32,15 @@ impl Service {
             }
             (Some(own), None) | (None, Some(own)) => limits(own, true)?,
             (None, None) => {}
+        }
+        match container.told("stop_signal").map(str::parse::<Signal>) {
+            Some(_) if self.kill_signal.is_some() => {
+                return error("kill_signal", "says what the container's `stop_signal` says: leave one out");
+            }
+            Some(Err(_)) => {
+                return error("environment", "has a `stop_signal` that is no signal such as SIGINT");
+            }
+            _ => {}
         }
         if self.watchdog.is_some() {
             return error("watchdog", "cannot be told from within a container that it is alive");

@@ -11,7 +11,7 @@ use taskflows_core::{Change, Consequence, FileChange, Occasion, Run, Service, St
 use super::list::foretell;
 use crate::directory::{Changes, Installed, UnitDirectory};
 use crate::journal::Latest;
-use crate::unit::{Role, TimerLines, UnitName};
+use crate::unit::{Mark, Role, TimerLines, UnitName};
 
 /// Directives of `[Service]` that are in force for a process which runs as soon as the manager has read
 /// them, because they are about what comes later (its end, its restart) or are limits of its control group.
@@ -102,6 +102,7 @@ impl<'a> Weighing<'a> {
         told.extend(self.boot(&case));
         told.extend(self.disabled(&case));
         told.extend(self.run(&case));
+        told.extend(step.change.files().iter().find_map(container_goes));
         told
     }
 
@@ -258,6 +259,18 @@ fn directives(text: &str) -> impl Iterator<Item = Directive<'_>> {
         let (key, value) = line.split_once('=').filter(|_| !line.starts_with(['#', ';', '[']))?;
         (!key.starts_with("X-")).then_some((section, key, value))
     })
+}
+
+/// Tells of a container that is kept by `before` and not by `after`, or made from something else.
+fn container_goes(change: &FileChange) -> Option<Consequence> {
+    let container = |text: &Option<String>| Mark::read(text.as_deref()?)?.container;
+    let before = container(&change.before)?;
+    let kept = before.kept?;
+    let is_same = container(&change.after).is_some_and(|after| {
+        let definition = after.kept.map(|kept| kept.definition);
+        after.name == before.name && definition.as_ref() == Some(&kept.definition)
+    });
+    (!is_same).then_some(Consequence::ContainerGoes { container: before.name })
 }
 
 #[cfg(test)]

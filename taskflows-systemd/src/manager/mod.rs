@@ -112,6 +112,7 @@ impl SystemdServiceManager {
         RenderContext {
             version: self.settings.version.clone(),
             scope: self.settings.scope,
+            is_unprivileged: RenderContext::is_unprivileged(),
             tools: Arc::clone(&self.settings.tools),
         }
     }

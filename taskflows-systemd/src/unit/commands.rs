@@ -6,10 +6,11 @@ use sha2::{Digest, Sha256};
 use taskflows_core::effects::{Engine, ServiceError, ToolError, Toolbox};
 use taskflows_core::{
     Argument, CgroupConfig, CommandLine, CondaEnvironment, Container, Environment, Image, PythonVenv,
-    Service, TimeSpan, VariableName, VariableValue,
+    Service, Signal, TimeSpan, VariableName, VariableValue,
 };
 
 use super::escape::{arguments, command_line, path, path_assignment};
+use super::mark::{KeptContainer, MarkedContainer};
 
 /// How long a container may take to end before the engine kills it.
 const CONTAINER_GRACE: TimeSpan = TimeSpan::from_secs(30);
@@ -38,8 +39,10 @@ pub(super) struct Commands {
     pub(super) directory: Option<String>,
     /// How long a stop may take.
     pub(super) stop_limit: String,
-    /// What takes away a container that outlives its runs, as a shell reads it.
-    pub(super) cleanup: Option<String>,
+    /// The container, and whether it asks the machine's docker daemon.
+    pub(super) container: Option<(MarkedContainer, bool)>,
+    /// What must be there for the commands to mean what they say.
+    pub(super) assert: Option<(&'static str, String)>,
 }
 
 impl Commands {
@@ -120,8 +123,10 @@ fn plain(commands: &mut Commands, service: &Service, prefix: &[Argument]) {
     }
 }
 
-/// systemd looks for a program in `ExecSearchPath=`, the program for others in `$PATH`.
+/// systemd looks for a program in `ExecSearchPath=`, the program for others in `$PATH`. Where there is no Python, both
+/// would find that of the system, which is worse than a start that fails.
 fn in_venv(commands: &mut Commands, venv: &PythonVenv, variables: &Variables) {
+    commands.assert = Some(("AssertFileIsExecutable", format!("{}/bin/python", path(&venv.path))));
     commands.add("ExecSearchPath", format!("{}/bin:{SEARCH_PATH}", path(&venv.path)));
     commands.add("Environment", path_assignment("VIRTUAL_ENV", &venv.path, ""));
     if !variables.keys().any(|name| name.as_str() == "PATH") {
@@ -131,9 +136,12 @@ fn in_venv(commands: &mut Commands, venv: &PythonVenv, variables: &Variables) {
 
 fn conda_prefix(conda: &CondaEnvironment, tools: &dyn Toolbox) -> Result<Vec<Argument>, ToolError> {
     let found = tools.conda(conda.custom_path.as_ref())?;
-    let by = if conda.env_name.as_str().contains('/') { "--prefix" } else { "--name" };
-    let mut prefix = vec![Argument::path("", &found.program, "")];
-    prefix.extend(words(["run", by, conda.env_name.as_str()]));
+    let name = conda.env_name.as_str();
+    let mut prefix = vec![Argument::path("", &found.program, ""), Argument::from("run".to_owned())];
+    match name.contains('/') {
+        true => prefix.extend([Argument::from("--prefix".to_owned()), Argument::path("", name, "")]),
+        false => prefix.extend(words(["--name", name])),
+    }
     prefix.extend(words(found.live.iter().map(String::as_str)));
     Ok(prefix)
 }
@@ -168,16 +176,23 @@ impl InContainer<'_> {
         let (name, limits) = (self.name(), self.limits());
         let grace = limits.and_then(|limits| limits.timeout_stop).unwrap_or(CONTAINER_GRACE);
         commands.stop_limit = TimeSpan::from(grace.duration() + ENGINE_TIME.duration()).to_string();
-        self.write_build(commands);
-        if self.container.persisted {
-            self.write_kept(commands, &name);
-        } else {
-            // One that a crash left behind would be in the way.
-            commands.add("ExecStartPre", scripted(QUIETLY, self.engine(["rm", "--force", &name])));
-            let mut run = self.engine(["run", "--rm"]);
-            run.extend(self.definition(&name));
-            commands.add("ExecStart", arguments(&run));
-        }
+        self.write_image(commands);
+        let told = limits.and_then(|limits| limits.timeout_start);
+        let by_image = match &self.container.image {
+            Image::Built(spec) => spec.timeout,
+            Image::Named(_) => None,
+        };
+        // What comes before the start may take longer than systemd allows by itself.
+        commands.add("TimeoutStartSec", told.or(by_image).unwrap_or(FETCH_TIME).to_string());
+        let kept = match self.container.persisted {
+            true => Some(self.write_kept(commands, &name)),
+            false => {
+                self.write_ephemeral(commands, &name);
+                None
+            }
+        };
+        let asks_docker = self.engine.has_daemon && self.engine.options.is_empty();
+        commands.container = Some((MarkedContainer { name: name.clone(), kept }, asks_docker));
         let exec = |command: &CommandLine| {
             let mut exec = self.engine(["exec", &name]);
             exec.extend(words(command.argv().iter().map(String::as_str)));
@@ -187,21 +202,28 @@ impl InContainer<'_> {
             .service
             .stop_command
             .iter()
-            .map(|command| ("ExecStop", scripted(WHILE_IT_RUNS, exec(command))));
+            .map(|command| ("ExecStop", scripted(&format!("{WHILE_IT_RUNS}exec \"$@\""), exec(command))));
         commands.lines.extend(own);
         let seconds = grace.duration().as_secs().max(1).to_string();
-        commands
-            .add("ExecStop", scripted(QUIETLY_WHILE_IT_RUNS, self.engine(["stop", "-t", &seconds, &name])));
+        commands.add("ExecStop", scripted(STOP, self.engine(["stop", "-t", &seconds, &name])));
         let reload =
             self.service.restart_command.iter().map(|command| ("ExecReload", arguments(&exec(command))));
         commands.lines.extend(reload);
         // Where the engine's command was killed the container went on.
-        let end: &[&str] = if self.container.persisted { &["stop", "-t", "1"] } else { &["rm", "--force"] };
-        let end = self.engine(end.iter().copied().chain([name.as_str()]));
-        commands.add("ExecStopPost", scripted(QUIETLY, end));
-        let signal = self.service.kill_signal.map_or(15, |signal| i32::from(signal.number()));
-        // What a process that was asked to end exits with in a container: a good end.
-        commands.add("SuccessExitStatus", (128 + signal).to_string());
+        let end = if self.container.persisted { "stop -t 1" } else { "rm --force" };
+        let script = format!(
+            "[ \"$({})\" != {} ] || {} {end} {name} >/dev/null 2>&1 || :",
+            self.inspect(&name, &[OWNER]),
+            self.service.name,
+            self.in_shell()
+        );
+        commands.add("ExecStopPost", arguments(&words(["/bin/sh", "-c", &script])));
+        let own = self.container.told("stop_signal").and_then(|signal| signal.parse().ok());
+        let signal = self.service.kill_signal.or(own).map_or(15, |signal: Signal| i32::from(signal.number()));
+        // What a process that was asked to end exits with in a container is a good end; that it was killed is none.
+        if signal != KILL {
+            commands.add("SuccessExitStatus", (128 + signal).to_string());
+        }
     }
 
     /// Writes the engine's command as a shell reads it.
@@ -209,47 +231,103 @@ impl InContainer<'_> {
         shell_words::join(std::iter::once(&self.engine.program).chain(&self.engine.options))
     }
 
-    /// Builds the image, unless the engine has one of its name.
-    fn write_build(&self, commands: &mut Commands) {
-        let Image::Built(spec) = &self.container.image else { return };
-        let script = format!("{} image inspect {} >/dev/null 2>&1 || exec \"$@\"", self.in_shell(), spec.tag);
-        let mut line = words(["/bin/sh", "-c", &script, "sh"]);
-        line.extend(self.engine(spec.options().iter().map(String::as_str)));
-        line.push(Argument::path("", spec.path.as_str(), ""));
-        commands.add("ExecStartPre", arguments(&line));
-        self.allow_fetching(commands, spec.timeout);
+    /// Writes what asks for labels of the container, as a shell reads it; it fails where there is none.
+    fn inspect(&self, name: &str, labels: &[&str]) -> String {
+        let labels: Vec<String> =
+            labels.iter().map(|label| format!("{{{{index .Config.Labels \"{label}\"}}}}")).collect();
+        format!("{} container inspect -f '{}' {name} 2>/dev/null", self.in_shell(), labels.join(" "))
+    }
+
+    /// Writes the end of a script that has found a container of somebody else under the name.
+    fn refusal(&self, name: &str) -> String {
+        format!(
+            "echo 'the container {name} is not of the service {}: remove it, or give this one another name' >&2; exit 1",
+            self.service.name
+        )
+    }
+
+    /// Builds or fetches the image, unless the engine has one of its name: within a start it may take its time, and
+    /// what comes after the service waits for it.
+    fn write_image(&self, commands: &mut Commands) {
+        let get = match &self.container.image {
+            Image::Built(spec) => [self.engine([]), spec.arguments()].concat(),
+            Image::Named(image) => {
+                if self.container.persisted
+                    || self.container.told("pull").is_some_and(|pull| pull != "missing")
+                {
+                    return;
+                }
+                let platform =
+                    self.container.told("platform").map(|platform| format!("--platform={platform}"));
+                let mut pull = self.engine(["pull", "--quiet"]);
+                pull.extend(platform.map(Argument::from));
+                pull.extend(words([image.as_str()]));
+                pull
+            }
+        };
+        let image = self.container.image.name();
+        let script = format!("{} image inspect {image} >/dev/null 2>&1 || exec \"$@\"", self.in_shell());
+        commands.add("ExecStartPre", scripted(&script, get));
+    }
+
+    fn write_ephemeral(&self, commands: &mut Commands, name: &str) {
+        // One that a crash left behind would be in the way.
+        let script = format!(
+            "of=$({}) || exit 0; [ \"$of\" = {} ] || {{ {}; }}; exec {} rm --force {name} >/dev/null",
+            self.inspect(name, &[OWNER]),
+            self.service.name,
+            self.refusal(name),
+            self.in_shell()
+        );
+        commands.add("ExecStartPre", arguments(&words(["/bin/sh", "-c", &script])));
+        let mut run = self.engine(["run", "--rm", &self.label()]);
+        run.extend(self.definition(name));
+        commands.add("ExecStart", scripted(MAIN, run));
     }
 
     /// Makes the container where there is none, or one of another definition, and starts it.
-    fn write_kept(&self, commands: &mut Commands, name: &str) {
+    fn write_kept(&self, commands: &mut Commands, name: &str) -> KeptContainer {
         let definition = self.definition(name);
         let hash = fingerprint(&definition, self.variables);
         let engine = self.in_shell();
+        let files: Vec<Argument> = self
+            .container
+            .env_file
+            .iter()
+            .chain(&self.service.env_file)
+            .map(|file| Argument::path("", file.as_str(), ""))
+            .collect();
+        // The engine reads the files when it makes the container: with others in them it is made anew.
+        let made_of = match files.len() {
+            0 => format!("made={hash}"),
+            many => format!(
+                "made={hash}.$(cat {} | sha256sum | cut -c1-16); shift {many}",
+                (1..=many).map(|n| format!("\"${{{n}}}\"")).collect::<Vec<_>>().join(" ")
+            ),
+        };
+        let owner = &self.service.name;
         let script = format!(
-            "[ \"$({engine} container inspect -f '{{{{index .Config.Labels \"{LABEL}\"}}}}' {name} 2>/dev/null)\" = {hash} ] \
-             && exit; {engine} rm -f {name} >/dev/null 2>&1; exec \"$@\" >/dev/null"
+            "{made_of}; is=$({}) || is=none; case $is in \"{owner} $made\") exit;; none) ;; \
+             \"{owner} \"*) {engine} rm --force {name} >/dev/null || exit;; *) {};; esac; \
+             exec {engine} create --label={DEFINITION}=$made \"$@\" >/dev/null",
+            self.inspect(name, &[OWNER, DEFINITION]),
+            self.refusal(name),
         );
-        let mut line = words(["/bin/sh", "-c", &script, "sh"]);
-        line.extend(self.engine(["create", &format!("--label={LABEL}={hash}")]));
-        line.extend(definition);
-        commands.add("ExecStartPre", arguments(&line));
-        self.allow_fetching(commands, None);
-        commands.add("ExecStart", arguments(&self.engine(["start", "--attach", name])));
-        commands.cleanup = Some(format!("{engine} rm --force {name}"));
+        let create = [files, words([self.label().as_str()]), definition].concat();
+        commands.add("ExecStartPre", scripted(&script, create));
+        commands.add("ExecStart", scripted(MAIN, self.engine(["start", "--attach", name])));
+        let engine = std::iter::once(&self.engine.program).chain(&self.engine.options).cloned().collect();
+        KeptContainer { definition: hash, engine }
     }
 
-    /// What comes before the start may take longer than systemd allows by itself.
-    fn allow_fetching(&self, commands: &mut Commands, limit: Option<TimeSpan>) {
-        let told = self.limits().and_then(|limits| limits.timeout_start).or(limit);
-        let already = commands.lines.iter().any(|(key, _)| *key == "TimeoutStartSec");
-        if !already {
-            commands.add("TimeoutStartSec", told.unwrap_or(FETCH_TIME).to_string());
-        }
+    fn label(&self) -> String {
+        format!("--label={OWNER}={}", self.service.name)
     }
 
     /// Returns what makes the container and what runs in it.
     fn definition(&self, name: &str) -> Vec<Argument> {
-        let mut definition = self.container.arguments(name, self.variables.keys(), self.limits());
+        let mut definition =
+            self.container.arguments(name, self.variables, &self.service.env_file, self.limits());
         // The image is the last, and what comes after it runs in the container.
         let image = definition.pop();
         let directory = self.service.working_directory.as_ref();
@@ -265,23 +343,31 @@ impl InContainer<'_> {
     }
 }
 
-/// Runs a command whose words and whose failure nobody needs.
-const QUIETLY: &str = r#""$@" >/dev/null 2>&1 || :"#;
-
 /// systemd stops a service also after it has ended by itself, and then tells no main process. Source:
 /// systemd.service(5), `ExecStop=`.
-const WHILE_IT_RUNS: &str = r#"[ -z "$MAINPID" ] || exec "$@""#;
+const WHILE_IT_RUNS: &str = r#"[ "$MAINPID" ] || exit 0; "#;
 
-/// Both.
-const QUIETLY_WHILE_IT_RUNS: &str = r#"[ -z "$MAINPID" ] || "$@" >/dev/null 2>&1 || :"#;
+/// Runs the container. One that does not end when [`STOP`] asks it to is killed, and looks as if it had been killed for
+/// lack of memory: a failure, where somebody asked for a stop. What systemd sends next reaches the engine's command too,
+/// which is waited for.
+const MAIN: &str = r#"trap asked=yes USR1; trap : TERM; "$@"; code=$?; [ "$asked$code" = yes137 ] || exit $code; echo 'It did not end when it was asked to, and was killed: a process 1 that ignores signals needs `init = true`.' >&2"#;
+
+/// Asks the container to end, and tells [`MAIN`].
+const STOP: &str = r#"[ "$MAINPID" ] || exit 0; kill -USR1 "$MAINPID"; "$@" >/dev/null 2>&1 || :"#;
 
 /// Writes a command that a small script of the shell runs as its arguments.
 fn scripted(script: &str, command: Vec<Argument>) -> String {
     arguments(&[words(["/bin/sh", "-c", script, "sh"]), command].concat())
 }
 
+/// The label that tells whose a container is: no other is ever removed.
+pub(crate) const OWNER: &str = "taskflows.service";
+
 /// The label that tells of which definition a container that is kept was made.
-const LABEL: &str = "taskflows.definition";
+const DEFINITION: &str = "taskflows.definition";
+
+/// The number of the signal that no process can answer.
+const KILL: i32 = 9;
 
 fn fingerprint(definition: &[Argument], variables: &Variables) -> String {
     let mut hasher = Sha256::new();

@@ -8,8 +8,8 @@ const SOURCE: &str = "X-Taskflows-Source=";
 const HASH: &str = "X-Taskflows-Hash=";
 const BOOT: &str = "X-Taskflows-Enabled=yes";
 const ENVIRONMENT: &str = "X-Taskflows-Environment=";
-/// The key under which the command is noted that takes away what outlives the unit.
-pub(super) const CLEANUP: &str = "X-Taskflows-Cleanup";
+/// The key under which a container is noted.
+pub(super) const CONTAINER: &str = "X-Taskflows-Container";
 
 /// The lines in `[Unit]` by which a unit file is known to be ours.
 ///
@@ -26,15 +26,48 @@ pub struct Mark {
     pub starts_at_boot: bool,
     /// The name of the environment that the host keeps and the service runs in.
     pub environment: Option<String>,
-    /// The command that takes away what outlives the unit: a container that is kept between runs.
-    pub cleanup: Option<Vec<String>>,
+    /// The container that the service runs in.
+    pub container: Option<MarkedContainer>,
+}
+
+/// The container of a service, as its unit file tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkedContainer {
+    /// Its name.
+    pub name: String,
+    /// What is known of one that is kept between runs.
+    pub kept: Option<KeptContainer>,
+}
+
+/// A container that outlives the runs of its service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptContainer {
+    /// The fingerprint of what it was made from: with another one it is made anew.
+    pub definition: String,
+    /// The engine's program and its options.
+    pub engine: Vec<String>,
+}
+
+impl MarkedContainer {
+    /// Writes it as [`MarkedContainer::read`] reads it.
+    pub(super) fn write(&self) -> String {
+        let kept = self.kept.iter().flat_map(|kept| std::iter::once(&kept.definition).chain(&kept.engine));
+        shell_words::join(std::iter::once(&self.name).chain(kept))
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let mut words = shell_words::split(text).ok()?.into_iter();
+        let name = words.next()?;
+        let kept = words.next().map(|definition| KeptContainer { definition, engine: words.collect() });
+        Some(Self { name, kept })
+    }
 }
 
 impl Mark {
     /// Reads the mark of a unit file, `None` where there is none.
     pub fn read(text: &str) -> Option<Self> {
         let (mut version, mut source, mut hash, mut starts_at_boot) = (None, None, None, false);
-        let (mut environment, mut cleanup) = (None, None);
+        let (mut environment, mut container) = (None, None);
         for line in header(text) {
             if !line.starts_with("X-Taskflows-") {
                 continue;
@@ -45,10 +78,10 @@ impl Mark {
             hash = hash.or_else(|| value(HASH));
             starts_at_boot |= line == BOOT;
             environment = environment.or_else(|| value(ENVIRONMENT));
-            let command = line.strip_prefix(CLEANUP).and_then(|rest| rest.strip_prefix('='));
-            cleanup = cleanup.or_else(|| shell_words::split(command?).ok());
+            let told = line.strip_prefix(CONTAINER).and_then(|rest| rest.strip_prefix('='));
+            container = container.or_else(|| MarkedContainer::read(told?));
         }
-        Some(Self { version: version?, source, hash: hash?, starts_at_boot, environment, cleanup })
+        Some(Self { version: version?, source, hash: hash?, starts_at_boot, environment, container })
     }
 
     /// Tells whether `text` is still what was written under this mark.

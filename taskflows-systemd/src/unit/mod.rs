@@ -8,6 +8,8 @@ mod read;
 mod render;
 mod timer;
 
+pub(crate) use commands::OWNER;
+pub(crate) use mark::KeptContainer;
 pub use mark::{Mark, same_meaning};
 pub use names::{Role, UnitName};
 pub(crate) use read::{directives, references};

@@ -6,6 +6,7 @@ use taskflows_core::effects::{ServiceError, Toolbox};
 use taskflows_core::schedule::{Periodic, RelativeTo, Schedule, StartOn};
 use taskflows_core::{
     Container, MAX_UNIT_LINE, RestartCondition, RestartPolicy, Section, Service, UnitFiles, UnitReference,
+    VariableName,
 };
 
 use super::commands::{Commands, Variables, commands};
@@ -21,15 +22,24 @@ pub struct RenderContext {
     pub version: String,
     /// Whose manager the units are for.
     pub scope: Scope,
+    /// Whether the manager is that of a user who is not root.
+    pub is_unprivileged: bool,
     /// Finds the programs that environments need.
     pub tools: Arc<dyn Toolbox>,
+}
+
+impl RenderContext {
+    /// Tells whether this process, and so the manager of its user, has no rights of root.
+    pub fn is_unprivileged() -> bool {
+        !rustix::process::geteuid().is_root()
+    }
 }
 
 /// The most bytes of a unit file that is read as ours. What a process can be passed is less.
 pub(crate) const MOST_UNIT_BYTES: usize = 2 << 20;
 
 /// Directives of which systemd adds up several lines; any other is set by its last line.
-const ADDITIVE: [&str; 35] = [
+const ADDITIVE: [&str; 37] = [
     "Environment",
     "EnvironmentFile",
     "ExecStartPre",
@@ -57,6 +67,8 @@ const ADDITIVE: [&str; 35] = [
     "DeviceAllow",
     "IOReadBandwidthMax",
     "IOWriteBandwidthMax",
+    "IOReadIOPSMax",
+    "IOWriteIOPSMax",
     "ReadOnlyPaths",
     "SuccessExitStatus",
     "OnCalendar",
@@ -172,10 +184,10 @@ fn main_service(service: &Service, context: &RenderContext) -> Result<String, Se
     let unit = UnitName::service(&service.name);
     let mut text = Text::begin(&unit, description, service, context);
     let commands = commands(service, context.tools.as_ref(), &variables(service))?;
-    if let Some(command) = &commands.cleanup {
-        text.line(mark::CLEANUP, command);
+    if let Some((container, _)) = &commands.container {
+        text.line(mark::CONTAINER, &container.write());
     }
-    text.directives(service, Section::Unit, unit_lines(service, context));
+    text.directives(service, Section::Unit, unit_lines(service, context, &commands));
     text.section("Service");
     text.directives(service, Section::Service, service_lines(service, context, commands)?);
     Ok(text.finish(Some("default.target")))
@@ -216,9 +228,9 @@ fn restart_policy(service: &Service) -> Cow<'_, RestartPolicy> {
     }
 }
 
-fn unit_lines(service: &Service, context: &RenderContext) -> Vec<(String, String)> {
+fn unit_lines(service: &Service, context: &RenderContext, commands: &Commands) -> Vec<(String, String)> {
     let mut lines = Vec::new();
-    if context.scope == Scope::System && service.container().is_some_and(asks_docker) {
+    if context.scope == Scope::System && matches!(commands.container, Some((_, true))) {
         // The container needs its daemon. A user's manager does not know the machine's units.
         lines.extend(["Wants", "After"].map(|key| (key.to_owned(), "docker.service".to_owned())));
     }
@@ -232,6 +244,7 @@ fn unit_lines(service: &Service, context: &RenderContext) -> Vec<(String, String
         let names: Vec<String> = units.iter().map(unit_name).collect();
         lines.push((relation.directive().to_owned(), names.join(" ")));
     }
+    lines.extend(commands.assert.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
     lines.extend(service.system_load_constraints.iter().map(|constraint| constraint.directive()));
     lines
 }
@@ -242,11 +255,6 @@ fn unit_name(unit: &UnitReference) -> String {
         UnitReference::Service(name) => UnitName::service(name).to_string(),
         UnitReference::Unit(unit) => unit.as_str().to_owned(),
     }
-}
-
-fn asks_docker(container: &Container) -> bool {
-    container.engine_host.is_none()
-        && container.engine.as_ref().is_none_or(|engine| engine.as_str() == "docker")
 }
 
 fn service_lines(
@@ -269,8 +277,10 @@ fn service_lines(
         let directory = own.or_else(|| service.cgroup_config.as_ref()?.working_dir.as_ref());
         directory.map(path).or(commands.directory).into_iter().for_each(|path| add("WorkingDirectory", path));
     }
-    service.env_file.iter().for_each(|file| add("EnvironmentFile", path(file)));
-    for (name, value) in variables(service) {
+    // The engine reads a container's files, and is not steered by a container's variables.
+    service.env_file.iter().filter(|_| !in_container).for_each(|file| add("EnvironmentFile", path(file)));
+    let own = |name: &VariableName| !in_container || !Container::steers_engine(name);
+    for (name, value) in variables(service).into_iter().filter(|(name, _)| own(name)) {
         add("Environment", assignment(name.as_str(), value.as_str()));
     }
     if let Some(timeout) = service.timeout {
@@ -296,7 +306,27 @@ fn service_lines(
     // The journal learns the unit of a line from the process, which may be gone by then; the identifier
     // travels with the stream, so that the last words of a short job are found (systemd issue 2913).
     add("SyslogIdentifier", format!("taskflows-{}", service.name));
-    Ok(lines)
+    match lines.iter().find(|(_, value)| is_of_another_home(service, context, value)) {
+        None => Ok(lines),
+        Some((key, _)) => {
+            let reason = format!(
+                "`{key}` names a path with `~`, which is root's home to the machine's manager, not that of the \
+                 service's user: write the whole path"
+            );
+            Err(ServiceError::Render { name: service.name.clone(), reason })
+        }
+    }
+}
+
+/// Tells whether a line has the home of whoever runs the manager (systemd.unit(5), `%h`) where the service is
+/// somebody else.
+fn is_of_another_home(service: &Service, context: &RenderContext, value: &str) -> bool {
+    let limited = service.cgroup_config.as_ref().is_some_and(|limits| limits.user.is_some());
+    let told = || service.systemd.of(Section::Service).any(|(key, _)| key == "User");
+    context.scope == Scope::System
+        && value.replace("%%", "").contains("%h")
+        && service.container().is_none()
+        && (limited || told())
 }
 
 /// Returns the lines that hold the process to its limits. A container has its own: to limit the engine's command
@@ -305,12 +335,21 @@ fn limits(service: &Service, context: &RenderContext) -> Result<Vec<(&'static st
     let Some(limits) = service.cgroup_config.as_ref().filter(|_| service.container().is_none()) else {
         return Ok(Vec::new());
     };
-    if context.scope == Scope::User && (limits.user.is_some() || limits.group.is_some()) {
-        let reason = "a user's manager runs everything as that user: `user` and `group` need --scope system";
+    let reason = match context.scope {
+        Scope::User if limits.user.is_some() || limits.group.is_some() => {
+            Some("a user's manager runs everything as that user: `user` and `group` need --scope system")
+        }
+        _ => None,
+    };
+    if let Some(reason) = reason {
         return Err(ServiceError::Render { name: service.name.clone(), reason: reason.to_owned() });
     }
     // That line is written already, for every service.
-    Ok(limits.directives().into_iter().filter(|(key, _)| *key != "TimeoutStopSec").collect())
+    let lines = limits.directives().into_iter().filter(|(key, _)| *key != "TimeoutStopSec");
+    let bounded = |key: &str| context.is_unprivileged && key == "CapabilityBoundingSet";
+    // Only root's manager may take capabilities away (systemd.exec(5)). Who is not root has none, and so gets none.
+    let instead = ("NoNewPrivileges", "yes".to_owned());
+    Ok(lines.map(|line| if bounded(line.0) { instead.clone() } else { line }).collect())
 }
 
 fn timer_unit(service: &Service, role: Role, schedules: &[Schedule], context: &RenderContext) -> String {

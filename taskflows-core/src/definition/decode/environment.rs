@@ -119,15 +119,20 @@ pub(super) fn environment<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option
     }
 }
 
+/// The keys that tell what an environment is.
+const TELLING: [&str; 4] = ["image", "env_name", "project", "path"];
+
 fn by_keys<'a>(reader: &mut Reader<'a>, node: &'a Node, entries: &[(Key, Node)]) -> Option<Environment> {
+    let told = |key: &str| entries.iter().any(|(own, _)| own.text == key);
     // A slip in the one key that tells must not hide what is meant.
-    let near = |wanted: &str| entries.iter().any(|(key, _)| nearest(&key.text, [wanted]).is_some());
-    match () {
-        () if near("env_name") => conda(reader, node),
-        () if near("image") => container::container(reader, node),
-        () if near("project") => uv(reader, node),
-        () if near("path") => venv(reader, node),
-        () => {
+    let near = |key: &str| entries.iter().any(|(own, _)| nearest(&own.text, [key]).is_some());
+    let key = TELLING.into_iter().find(|key| told(key)).or_else(|| TELLING.into_iter().find(|key| near(key)));
+    match key {
+        Some("env_name") => conda(reader, node),
+        Some("image") => container::container(reader, node),
+        Some("project") => uv(reader, node),
+        Some(_) => venv(reader, node),
+        None => {
             let message = "an environment needs `path` (a Python environment), `project` (of uv), `env_name` (of conda) \
                            or `image` (a container)";
             reader.wrong(node, message);
@@ -142,7 +147,12 @@ fn conda<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Environment> {
         Some(node) => Some(path(reader, node)?),
         None => None,
     };
-    let env_name = reader.parsed(fields.get("env_name")?)?;
+    let node = fields.get("env_name")?;
+    // A path is one beside the file, like every other.
+    let env_name = match reader.string(node)? {
+        text if text.contains('/') => path(reader, node)?.as_str().parse().ok()?,
+        _ => reader.parsed(node)?,
+    };
     Some(CondaEnvironment { env_name, custom_path }.into())
 }
 

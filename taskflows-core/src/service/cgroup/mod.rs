@@ -33,7 +33,7 @@ use crate::{ByteSize, TimeSpan, UnitPath, VariableName, VariableValue};
 pub struct CgroupConfig {
     /// Processor time in a period, in microseconds.
     pub cpu_quota: Option<Positive>,
-    /// The period of `cpu_quota` in microseconds; 100,000 unless told.
+    /// The period of `cpu_quota` in microseconds, 1,000 to 1,000,000; 100,000 unless told.
     pub cpu_period: Option<Positive>,
     /// The share of processor time beside others, 100 being usual.
     pub cpu_weight: Option<Weight>,
@@ -43,13 +43,14 @@ pub struct CgroupConfig {
     pub cpuset_cpus: Option<CpuList>,
     /// The most memory; beyond it the kernel kills.
     pub memory_limit: Option<ByteSize>,
-    /// Beyond so much memory it is slowed down and its memory taken back.
+    /// Beyond so much memory it is slowed down and its memory taken back. Engines know no such bound: around a
+    /// container it is the limit, where no `memory_limit` is told.
     pub memory_high: Option<ByteSize>,
     /// What it is held to when memory is short.
     pub memory_reservation: Option<ByteSize>,
     /// Memory that is left to it while others have some to give.
     pub memory_low: Option<ByteSize>,
-    /// Memory that is never taken from it.
+    /// Memory that is never taken from it; around a container, memory that is left to it as by `memory_low`.
     pub memory_min: Option<ByteSize>,
     /// The most memory and swap together.
     pub memory_swap_limit: Option<ByteSize>,
@@ -59,7 +60,7 @@ pub struct CgroupConfig {
     pub memory_swappiness: Option<Percent>,
     /// The share of input and output beside others, 100 being usual.
     pub io_weight: Option<Weight>,
-    /// The same on the scale of container engines, 500 being usual.
+    /// The same on the scale of container engines, a tenth of that of control groups.
     pub blkio_weight: Option<BlockWeight>,
     /// The most bytes a second read from each device.
     pub device_read_bps: BTreeMap<DevicePath, ByteSize>,
@@ -112,6 +113,9 @@ pub struct CgroupConfig {
 /// The period of a processor quota where none is told, in microseconds.
 pub(crate) const DEFAULT_PERIOD: i64 = 100_000;
 
+/// The least memory that docker lets a container have, in bytes.
+const LEAST_MEMORY: u64 = 6 << 20;
+
 impl CgroupConfig {
     /// Returns the lines of `[Service]` that hold a process to it.
     ///
@@ -161,6 +165,16 @@ impl CgroupConfig {
                 return error(rule.key, how);
             }
         }
+        if self.cpu_period.is_some_and(|period| !(1_000..=1_000_000).contains(&period.get())) {
+            return error("cpu_period", "is not between 1000 and 1000000 microseconds");
+        }
+        match in_container {
+            true => self.check_around()?,
+            false if self.devices.iter().any(|device| device.inside.is_some()) => {
+                return error("devices", "name a path within a container, and there is none");
+            }
+            false => {}
+        }
         match (self.memory_swap_limit, self.memory_swap_max) {
             (Some(_), Some(_)) => {
                 error("memory_swap_limit", "says what `memory_swap_max` says otherwise: leave one out")
@@ -180,13 +194,35 @@ impl CgroupConfig {
         }
     }
 
+    /// What an engine refuses when the container is made, which may be at night.
+    fn check_around(&self) -> Result<(), CgroupError> {
+        let error = |field, reason: &str| Err(CgroupError { field, reason: reason.to_owned() });
+        match (self.most_memory(), self.reserved_memory()) {
+            (Some(most), _) if most.bytes() < LEAST_MEMORY => {
+                error("memory_limit", "is less than the 6MB that a container needs")
+            }
+            (Some(most), Some(reserved)) if most < reserved => {
+                error("memory_reservation", "is more than the limit")
+            }
+            _ if self.cpu_quota.is_some_and(|quota| quota.get() < 1_000) => {
+                error("cpu_quota", "is less than 1000 microseconds, the least around a container")
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn drops_all(&self) -> bool {
         self.cap_drop.iter().any(Capability::is_all)
     }
 
     /// Returns the most memory that a container engine is told, which knows no other upper bound.
     pub(crate) fn most_memory(&self) -> Option<ByteSize> {
-        self.memory_limit.or_else(|| self.memory_high.max(self.memory_min))
+        self.memory_limit.or(self.memory_high)
+    }
+
+    /// Returns the memory that an engine is told to leave to a container.
+    pub(crate) fn reserved_memory(&self) -> Option<ByteSize> {
+        self.memory_reservation.or(self.memory_high).or(self.memory_low).or(self.memory_min)
     }
 }
 

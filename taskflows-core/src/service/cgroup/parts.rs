@@ -1,8 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::TextError;
 use crate::words::{Bounded, checked_text, words};
+use crate::{TextError, nearest};
 
 /// A whole number above zero.
 pub type Positive = Bounded<1, { i64::MAX }>;
@@ -128,13 +128,62 @@ impl FromStr for Capability {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("CAP_").unwrap_or(&upper);
-        let letters = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
-        if name.is_empty() || !name.bytes().all(letters) {
-            return Err(TextError::new(text, "is no capability such as NET_ADMIN, or ALL"));
+        if CAPABILITIES.contains(&name) {
+            return Ok(Self(name.to_owned()));
         }
-        Ok(Self(name.to_owned()))
+        let help = match nearest(name, CAPABILITIES) {
+            Some(near) => format!("is no capability: did you mean `{near}`?"),
+            None => "is no capability such as NET_ADMIN, or ALL".to_owned(),
+        };
+        Err(TextError::new(text, help))
     }
 }
+
+/// Source: capabilities(7), in the order of the kernel's numbers; a name that is not known drops nothing, silently.
+const CAPABILITIES: [&str; 42] = [
+    "ALL",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+];
 
 /// A device that may be used: `/dev/ttyUSB0`, `/dev/sda:/dev/disk:rw`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -98,7 +98,7 @@ pub(super) static TABLE: &[Rule] = &[
         memory_reservation,
         |c| c.memory_reservation.is_some(),
         Some(reservation),
-        Some(|c| bytes("--memory-reservation", c.memory_reservation.or(c.memory_high).or(c.memory_low)))
+        Some(|c| bytes("--memory-reservation", c.reserved_memory()))
     ),
     rule!(
         memory_low,
@@ -262,7 +262,7 @@ pub(super) static TABLE: &[Rule] = &[
         timeout_start,
         |c| c.timeout_start.is_some(),
         Some(|c| one("TimeoutStartSec", c.timeout_start)),
-        // The unit's own line holds for the engine's command.
+        // The unit's own line holds for what comes before the start.
         Some(|_| Vec::new())
     ),
     rule!(
@@ -307,6 +307,10 @@ fn bounding_set(config: &CgroupConfig) -> Written {
         names.join(" ")
     };
     match (config.drops_all(), config.cap_drop.is_empty()) {
+        // Whoever is not root has none of those it may have, unless they are handed to it.
+        (true, _) if config.user.is_some() && !config.cap_add.is_empty() => {
+            ["CapabilityBoundingSet", "AmbientCapabilities"].map(|key| (key, names(&config.cap_add))).into()
+        }
         (true, _) => vec![("CapabilityBoundingSet", names(&config.cap_add))],
         (false, false) => vec![("CapabilityBoundingSet", format!("~{}", names(&config.cap_drop)))],
         (false, true) => Vec::new(),

@@ -34,6 +34,7 @@ pub struct Container {
     /// Environment variables; those of the service win.
     pub environment: BTreeMap<VariableName, VariableValue>,
     /// Files of environment variables, which the engine reads at each start: lines of `NAME=value` without quotes.
+    /// A variable that is told otherwise wins over one in a file.
     pub env_file: Vec<UnitPath>,
     /// What it sees of the host.
     pub volumes: Vec<Volume>,
@@ -100,14 +101,21 @@ impl Container {
         Ok(self)
     }
 
+    /// Returns what the option `key` is set to, its first value where it has several.
+    pub fn told(&self, key: &str) -> Option<&str> {
+        self.options.get(key)?.first().map(String::as_str)
+    }
+
     /// Returns the arguments after `run` or `create` that make it, up to the image's name, which is the last.
     ///
-    /// `variables` are the names of the variables it takes over from the engine's own environment: their values
-    /// stand in no argument, which every user of the host could read.
-    pub fn arguments<'a>(
+    /// It takes `variables` over from the engine's command, so that their values stand in no argument, which every
+    /// user of the host could read; except those that would steer that command ([`Container::steers_engine`]).
+    /// `env_files` are those of the service, which win over its own.
+    pub fn arguments(
         &self,
         name: &str,
-        variables: impl Iterator<Item = &'a VariableName>,
+        variables: &BTreeMap<VariableName, VariableValue>,
+        env_files: &[UnitPath],
         limits: Option<&CgroupConfig>,
     ) -> Vec<Argument> {
         let mut arguments = vec![Argument::from(format!("--name={name}"))];
@@ -116,12 +124,18 @@ impl Container {
             // What it writes comes to us and goes to the journal; the engine would keep it a second time, for ever.
             add("--log-driver=none".to_owned());
         }
-        variables.for_each(|variable| add(format!("--env={}", variable.as_str())));
+        for (variable, value) in variables {
+            match Self::steers_engine(variable) {
+                true => add(format!("--env={}={}", variable.as_str(), value.as_str())),
+                false => add(format!("--env={}", variable.as_str())),
+            }
+        }
         self.ulimits.iter().for_each(|limit| add(format!("--ulimit={limit}")));
         self.ports.iter().for_each(|port| add(format!("--publish={port}")));
         OptionRule::write(&RUN, &self.options).into_iter().for_each(&mut add);
         limits.iter().flat_map(|limits| limits.flags()).for_each(&mut add);
-        arguments.extend(self.env_file.iter().map(|file| Argument::path("--env-file=", file.as_str(), "")));
+        let files = self.env_file.iter().chain(env_files);
+        arguments.extend(files.map(|file| Argument::path("--env-file=", file.as_str(), "")));
         for volume in &self.volumes {
             let mode = if volume.read_only { "ro" } else { "rw" };
             let inside = format!(":{}:{mode}", volume.container_path);
@@ -130,7 +144,34 @@ impl Container {
         arguments.push(Argument::from(self.image.name().as_str().to_owned()));
         arguments
     }
+
+    /// Tells whether a variable changes what an engine's command does, or which program it is.
+    ///
+    /// Source: docker(1) and podman(1) "ENVIRONMENT", ld.so(8).
+    pub fn steers_engine(variable: &VariableName) -> bool {
+        let name = variable.as_str();
+        STEERING.iter().any(|of| of.strip_suffix('*').map_or(name == *of, |start| name.starts_with(start)))
+    }
 }
+
+/// The variables that steer an engine's command; `*` stands for any end.
+const STEERING: [&str; 15] = [
+    "DOCKER_*",
+    "BUILDKIT_*",
+    "BUILDX_*",
+    "CONTAINER_*",
+    "CONTAINERS_*",
+    "PODMAN_*",
+    "REGISTRY_*",
+    "STORAGE_*",
+    "XDG_*",
+    "LD_*",
+    "SSH_*",
+    "GODEBUG",
+    "HOME",
+    "PATH",
+    "TMPDIR",
+];
 
 checked_text! {
     /// The name of a container: a letter or digit, then letters, digits, `_`, `.`, `-`.

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::options::{BUILD, OptionError, OptionRule};
+use crate::service::Argument;
 use crate::words::checked_text;
 use crate::{TimeSpan, UnitPath};
 
@@ -9,9 +10,52 @@ checked_text! {
     ImageName, is_image_name, "is no name of an image such as python:3.12"
 }
 
+/// `[host[:port]/]path[:tag][@digest]`. Source: the grammar of references in the distribution project.
 fn is_image_name(text: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-/:@+".contains(&b);
-    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.bytes().all(plain) && text.len() <= 400
+    let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
+    let (path, tag) = match rest.rsplit_once(':') {
+        Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
+        _ => (rest, None),
+    };
+    let (host, path) = match path.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (Some(host), path),
+        _ => (None, path),
+    };
+    text.len() <= 400
+        && host.is_none_or(is_host)
+        && path.split('/').all(is_component)
+        && tag.is_none_or(is_tag)
+        && digest.is_none_or(is_digest)
+}
+
+fn is_host(text: &str) -> bool {
+    let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
+    let plain = |label: &str| {
+        let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    name.split('.').all(plain) && port.is_none_or(|port| port.parse::<u16>().is_ok())
+}
+
+fn is_component(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let ends = text.bytes().next().is_some_and(plain) && text.bytes().next_back().is_some_and(plain);
+    ends && text.bytes().all(|b| plain(b) || b"._-".contains(&b)) && !text.contains("..")
+}
+
+fn is_tag(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    (1..=128).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with(['.', '-'])
+}
+
+fn is_digest(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(algorithm, hex)| {
+        let begins = algorithm.starts_with(|c: char| c.is_ascii_alphabetic());
+        begins
+            && algorithm.bytes().all(|b| b.is_ascii_alphanumeric() || b"+._-".contains(&b))
+            && !hex.is_empty()
+            && hex.bytes().all(|b| b.is_ascii_hexdigit())
+    })
 }
 
 /// What a container is made from.
@@ -40,7 +84,7 @@ pub struct BuildSpec {
     pub tag: ImageName,
     /// The directory that is built.
     pub path: UnitPath,
-    /// How long it may take; as long as it does, where nothing is told.
+    /// How long it may take, 30 minutes where nothing is told.
     pub timeout: Option<TimeSpan>,
     options: BTreeMap<&'static str, Vec<String>>,
 }
@@ -70,10 +114,19 @@ impl BuildSpec {
         Ok(self)
     }
 
-    /// Returns the arguments for the engine that build it, from `build` on; what is missing is the directory.
-    pub fn options(&self) -> Vec<String> {
-        let mut options = vec!["build".to_owned(), format!("--tag={}", self.tag)];
-        options.extend(OptionRule::write(&BUILD, &self.options));
-        options
+    /// Returns the arguments for the engine that build it, from `build` on.
+    pub fn arguments(&self) -> Vec<Argument> {
+        let mut arguments = vec![Argument::from("build".to_owned()), format!("--tag={}", self.tag).into()];
+        let mut options = self.options.clone();
+        // An engine looks for a relative one where it was started, people where they build.
+        let relative = |files: &Vec<String>| files.first().is_some_and(|file| !file.starts_with('/'));
+        if options.get("dockerfile").is_some_and(relative) {
+            let files = options.remove("dockerfile").into_iter().flatten();
+            arguments
+                .extend(files.map(|file| Argument::path("--file=", self.path.as_str(), &format!("/{file}"))));
+        }
+        arguments.extend(OptionRule::write(&BUILD, &options).into_iter().map(Argument::from));
+        arguments.push(Argument::path("", self.path.as_str(), ""));
+        arguments
     }
 }
