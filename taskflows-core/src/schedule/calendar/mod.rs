@@ -3,6 +3,7 @@
 mod component;
 mod elapse;
 mod parse;
+mod search;
 mod spec;
 mod zones;
 

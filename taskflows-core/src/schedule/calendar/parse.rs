@@ -1,7 +1,8 @@
+use jiff::tz::TimeZone;
 use thiserror::Error;
 
 use super::component::{Chain, Component, SECOND};
-use super::spec::{ALL_DAYS, CalendarSpec};
+use super::spec::{ALL_DAYS, CalendarSpec, Fields};
 
 /// Longer lists than any calendar needs are refused, as systemd does.
 const MOST_COMPONENTS: usize = 240;
@@ -27,7 +28,7 @@ const DAYS: [(&str, u8); 14] = [
 ];
 
 /// Words for common expressions.
-const SHORTHANDS: [(&str, &str); 12] = [
+const SHORTHANDS: [(&str, &str); 13] = [
     ("minutely", "*-*-* *:*:00"),
     ("hourly", "*-*-* *:00:00"),
     ("daily", "*-*-* 00:00:00"),
@@ -39,6 +40,8 @@ const SHORTHANDS: [(&str, &str); 12] = [
     ("semiannually", "*-01,07-01 00:00:00"),
     ("semi-annually", "*-01,07-01 00:00:00"),
     ("annually", "*-01-01 00:00:00"),
+    // systemd takes this spelling as well.
+    ("anually", "*-01-01 00:00:00"),
     ("yearly", "*-01-01 00:00:00"),
 ];
 
@@ -76,13 +79,15 @@ fn read(text: &str) -> Result<CalendarSpec, Stop> {
         return Err((0, "it is empty".into()));
     }
     let shorthand = SHORTHANDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(body));
-    let (mut spec, places) = read_body(shorthand.map_or(body, |(_, meaning)| meaning))?;
-    if let Some(zone) = zone {
-        spec.zone = Some(zone);
+    let (mut fields, places) = read_body(shorthand.map_or(body, |(_, meaning)| meaning))?;
+    if fields.zone.is_none() {
+        fields.zone = zone;
+    } else if zone.is_some_and(|zone| zone != "UTC") {
+        return Err((body.len() + 1, "seconds since 1970 are in UTC, whatever the zone".into()));
     }
-    normalize(&mut spec);
-    check_ranges(&spec, &places)?;
-    Ok(spec)
+    normalize(&mut fields);
+    check_ranges(&fields, &places)?;
+    Ok(CalendarSpec::new(fields))
 }
 
 /// Takes a zone off the end. A word that begins with a letter is one unless it stands alone.
@@ -90,7 +95,7 @@ fn split_zone(text: &str) -> Result<(&str, Option<String>), Stop> {
     let Some((body, word)) = text.rsplit_once(' ') else { return Ok((text, None)) };
     let at = body.len() + 1;
     if word.eq_ignore_ascii_case("utc") {
-        return Ok((body.trim_end_matches(' '), Some("UTC".to_owned())));
+        return Ok((body, Some("UTC".to_owned())));
     }
     if word.starts_with(['+', '-']) {
         return Err((at, "a fixed offset is no zone; write UTC or a name such as Europe/Berlin".into()));
@@ -99,21 +104,29 @@ fn split_zone(text: &str) -> Result<(&str, Option<String>), Stop> {
     if !word.starts_with(|c: char| c.is_ascii_alphabetic()) || is_weekday {
         return Ok((text, None));
     }
-    let zone_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '+');
-    match word.find(|c| !zone_letter(c)) {
+    match word.find(|c| !is_zone_letter(c)) {
         Some(bad) => Err((at + bad, "expected a zone such as UTC or Europe/Berlin".into())),
-        None => Ok((body.trim_end_matches(' '), Some(word.to_owned()))),
+        None => Ok((body, Some(word.to_owned()))),
     }
+}
+
+fn is_zone_letter(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '+')
+}
+
+/// Tells whether a word at the end of an expression is read as a zone.
+pub(super) fn is_zone_name(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.chars().all(is_zone_letter)
 }
 
 /// Where each field begins, from the year to the second.
 type Places = [usize; 6];
 
-fn read_body(body: &str) -> Result<(CalendarSpec, Places), Stop> {
+fn read_body(body: &str) -> Result<(Fields, Places), Stop> {
     let mut cursor = Cursor { text: body, at: 0, places: [0; 6] };
     let weekdays = cursor.weekdays()?;
     let any = Chain::default;
-    let mut spec = CalendarSpec {
+    let mut fields = Fields {
         weekdays,
         year: any(),
         month: any(),
@@ -125,29 +138,34 @@ fn read_body(body: &str) -> Result<(CalendarSpec, Places), Stop> {
         zone: None,
     };
     if cursor.rest().starts_with('@') {
-        return Ok((cursor.epoch()?, [0; 6]));
+        return Ok((Fields { weekdays, ..cursor.epoch()? }, [0; 6]));
     }
-    cursor.date(&mut spec)?;
+    cursor.date(&mut fields)?;
     if !cursor.rest().is_empty() {
-        cursor.time(&mut spec)?;
+        cursor.time(&mut fields)?;
     }
-    Ok((spec, cursor.places))
+    Ok((fields, cursor.places))
 }
 
-fn normalize(spec: &mut CalendarSpec) {
-    if spec.weekdays == 0 {
-        spec.weekdays = ALL_DAYS;
+fn normalize(fields: &mut Fields) {
+    if fields.weekdays == 0 {
+        fields.weekdays = ALL_DAYS;
     }
-    if spec.day.is_any() {
-        spec.from_end = false;
+    if fields.day.is_any() {
+        fields.from_end = false;
     }
-    for component in &mut spec.year.0 {
+    for component in &mut fields.year.0 {
         component.start = four_digits(component.start);
         component.stop = component.stop.map(four_digits);
     }
-    for chain in
-        [&mut spec.year, &mut spec.month, &mut spec.day, &mut spec.hour, &mut spec.minute, &mut spec.second]
-    {
+    for chain in [
+        &mut fields.year,
+        &mut fields.month,
+        &mut fields.day,
+        &mut fields.hour,
+        &mut fields.minute,
+        &mut fields.second,
+    ] {
         chain.normalize();
     }
 }
@@ -161,24 +179,29 @@ fn four_digits(year: u32) -> u32 {
     }
 }
 
-fn check_ranges(spec: &CalendarSpec, places: &Places) -> Result<(), Stop> {
-    let fields = [
-        ("year", &spec.year, YEARS, 1, false),
-        ("month", &spec.month, (1, 12), 1, false),
-        ("day", &spec.day, (1, 31), 1, spec.from_end),
-        ("hour", &spec.hour, (0, 23), 1, false),
-        ("minute", &spec.minute, (0, 59), 1, false),
-        ("second", &spec.second, (0, 60 * SECOND - 1), SECOND, false),
+fn check_ranges(fields: &Fields, places: &Places) -> Result<(), Stop> {
+    let days = if fields.from_end { (1, 28) } else { (1, 31) };
+    let limits = [
+        ("year", &fields.year, YEARS, 1),
+        ("month", &fields.month, (1, 12), 1),
+        ("day", &fields.day, days, 1),
+        ("hour", &fields.hour, (0, 23), 1),
+        ("minute", &fields.minute, (0, 59), 1),
+        ("second", &fields.second, (0, 60 * SECOND - 1), SECOND),
     ];
-    let fields = fields.into_iter().zip(places);
-    for ((name, chain, (from, to), unit, from_end), place) in fields {
-        if chain.fits(from, to, from_end) {
+    for ((name, chain, (from, to), unit), place) in limits.into_iter().zip(places) {
+        let from_end = fields.from_end && name == "day";
+        if if from_end { chain.fits_from_end() } else { chain.fits(from, to) } {
             continue;
         }
-        // A month is sure to have 28 days only, counted from its end.
-        let last = if from_end { 28 } else { to / unit };
+        let last = to / unit;
         let message = match chain.lies_in(from, to) {
+            true if from_end && chain.0.len() > 1 => {
+                "in a list counted from the end, the first day is at most 28, each further one 3 less"
+                    .to_owned()
+            }
             true => format!("no step or range of this {name} stays within {from} to {last}"),
+            false if from_end => "a day counted from the end is from 1 to 28".to_owned(),
             false => format!("a {name} is from {from} to {last}").replace("a hour", "an hour"),
         };
         return Err((*place, message));
@@ -265,18 +288,19 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads `@SECONDS`, an instant in UTC.
-    fn epoch(mut self) -> Result<CalendarSpec, Stop> {
+    fn epoch(mut self) -> Result<Fields, Stop> {
         self.at += 1;
         let digits = self.rest();
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return self.stop("seconds since 1970");
         }
         let instant = digits.parse().ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-        instant.map(CalendarSpec::at).ok_or((self.at, "it is later than any date".into()))
+        let utc = |instant| Fields::at(TimeZone::UTC.to_datetime(instant), "UTC".to_owned());
+        instant.map(utc).ok_or((self.at, "it is later than any date".into()))
     }
 
     /// Reads `[YEAR-]MONTH-DAY `; where the first number is an hour, nothing.
-    fn date(&mut self, spec: &mut CalendarSpec) -> Result<(), Stop> {
+    fn date(&mut self, fields: &mut Fields) -> Result<(), Stop> {
         if self.rest().is_empty() {
             return Ok(());
         }
@@ -290,7 +314,7 @@ impl<'a> Cursor<'a> {
         let second_begin = self.at;
         let second = self.chain(false)?;
         if self.at_end_or_space() {
-            (spec.month, spec.day, spec.from_end) = (first, second, from_end);
+            (fields.month, fields.day, fields.from_end) = (first, second, from_end);
             self.places[1..3].copy_from_slice(&[begin, second_begin]);
         } else {
             if from_end {
@@ -302,7 +326,7 @@ impl<'a> Cursor<'a> {
             if !self.at_end_or_space() {
                 return self.stop("a space after the date");
             }
-            (spec.year, spec.month, spec.day, spec.from_end) = (first, second, third, from_end);
+            (fields.year, fields.month, fields.day, fields.from_end) = (first, second, third, from_end);
         }
         self.skip_spaces();
         Ok(())
@@ -317,17 +341,17 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads `HOUR:MINUTE[:SECOND]` to the end.
-    fn time(&mut self, spec: &mut CalendarSpec) -> Result<(), Stop> {
+    fn time(&mut self, fields: &mut Fields) -> Result<(), Stop> {
         self.places[3] = self.at;
-        spec.hour = self.chain(false)?;
+        fields.hour = self.chain(false)?;
         if !self.skip(":") {
             return self.stop("`:` after the hour");
         }
         self.places[4] = self.at;
-        spec.minute = self.chain(false)?;
+        fields.minute = self.chain(false)?;
         if self.skip(":") {
             self.places[5] = self.at;
-            spec.second = self.chain(true)?;
+            fields.second = self.chain(true)?;
         }
         if !self.rest().is_empty() {
             return self.stop("the end of the time");
