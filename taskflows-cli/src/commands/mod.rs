@@ -9,6 +9,7 @@ mod list;
 mod logs;
 mod man;
 mod next;
+mod questions;
 mod remove;
 mod render;
 mod show;

@@ -3,12 +3,14 @@
 mod calendar;
 mod one_time;
 mod periodic;
+mod timestamp;
 
 use thiserror::Error;
 
 pub use calendar::{CalendarSpec, ParseCalendarError, UnknownZoneError, Zones};
 pub use one_time::{ParseInstantError, parse_instant};
 pub use periodic::{Periodic, RelativeTo, StartOn};
+pub use timestamp::{ParseTimestampError, TIMESTAMP_FORMS, parse_timestamp};
 
 use crate::{Line, TextError, TimeSpan};
 

@@ -8,5 +8,6 @@ mod spec;
 mod zones;
 
 pub use parse::ParseCalendarError;
+pub(in crate::schedule) use parse::{DAYS, rounded_micros};
 pub use spec::CalendarSpec;
 pub use zones::{UnknownZoneError, Zones};

@@ -10,7 +10,7 @@ const MOST_COMPONENTS: usize = 240;
 /// The years systemd knows.
 pub(super) const YEARS: (u32, u32) = (1970, 2199);
 
-const DAYS: [(&str, u8); 14] = [
+pub(in crate::schedule) const DAYS: [(&str, u8); 14] = [
     ("Monday", 0),
     ("Mon", 0),
     ("Tuesday", 1),
@@ -427,15 +427,20 @@ impl<'a> Cursor<'a> {
         u32::try_from(value).ok().filter(|&value| i32::try_from(value).is_ok()).ok_or_else(too_large)
     }
 
-    /// Reads the digits after a point as microseconds, rounded.
+    /// Reads the digits after a point as microseconds.
     fn fraction(&mut self) -> Result<u64, Stop> {
         let digits = self.digits();
         if digits.is_empty() {
             return self.stop("digits after the point");
         }
-        let kept = &digits[..digits.len().min(6)];
-        let round_up = digits.as_bytes().get(6).is_some_and(|&digit| digit >= b'5');
-        let value: u64 = kept.parse().unwrap_or(0);
-        Ok(value * 10u64.pow(6 - kept.len() as u32) + u64::from(round_up))
+        Ok(rounded_micros(digits).into())
     }
+}
+
+/// Returns the microseconds that the digits after a point stand for, up to a second; the seventh digit rounds.
+pub(in crate::schedule) fn rounded_micros(digits: &str) -> u32 {
+    let digits = digits.bytes().map(|digit| u32::from(digit - b'0'));
+    let mut digits = digits.chain(std::iter::repeat(0));
+    let micros = digits.by_ref().take(6).fold(0, |micros, digit| micros * 10 + digit);
+    micros + u32::from(digits.next().is_some_and(|digit| digit >= 5))
 }
