@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each oracle test uses its part")]
 
+pub mod expression;
+
 use std::path::Path;
 use std::process::Command;
 

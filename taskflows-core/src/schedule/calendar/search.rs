@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
 
-use super::component::{Chain, Component, SECOND};
+use super::bits::{Bits, Seconds};
+use super::component::{Chain, SECOND};
 use super::parse::YEARS;
 use super::spec::{ALL_DAYS, Fields};
 
@@ -11,45 +12,6 @@ const MICROSECOND: SignedDuration = SignedDuration::from_micros(1);
 
 /// West of Greenwich, the clocks show the year before when systemd's time begins.
 const FIRST_YEAR: u32 = YEARS.0 - 1;
-
-/// Numbers below 64, a bit each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Bits(u64);
-
-impl Bits {
-    fn from_to(from: u32, to: u32) -> Self {
-        Self((1 << (to + 1)) - (1 << from))
-    }
-
-    /// Takes the numbers of a list, and all of `from..=to` where it is empty.
-    fn of(chain: &Chain, from: u32, to: u32) -> Self {
-        match chain.is_any() {
-            true => Self::from_to(from, to),
-            false => Self(chain.values(to).fold(0, |bits, value| bits | 1 << value)),
-        }
-    }
-
-    fn has(self, value: u32) -> bool {
-        self.0 >> value & 1 == 1
-    }
-
-    fn at_or_after(self, value: u32) -> Option<u32> {
-        let rest = self.0 >> value;
-        (rest != 0).then(|| value + rest.trailing_zeros())
-    }
-
-    fn before(self, value: u32) -> Option<u32> {
-        (self.0 & ((1 << value) - 1)).checked_ilog2()
-    }
-
-    fn first(self) -> u32 {
-        self.0.trailing_zeros()
-    }
-
-    fn last(self) -> u32 {
-        self.0.ilog2()
-    }
-}
 
 /// The fields of an expression as bits, where they fit. No list of a valid expression is without a value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -79,39 +41,6 @@ struct Spill {
     hour: u32,
     minute: u32,
     micros: u32,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Seconds {
-    Whole(Bits),
-    /// In microseconds.
-    Fractions(Chain),
-}
-
-impl Seconds {
-    fn of(chain: &Chain) -> Self {
-        let whole =
-            |part: &Component| part.start.is_multiple_of(SECOND) && part.repeat.is_multiple_of(SECOND);
-        if !chain.0.iter().all(whole) {
-            return Self::Fractions(chain.clone());
-        }
-        let seconds = chain.values(60 * SECOND - 1).map(|micros| micros / SECOND);
-        Self::Whole(Bits(seconds.fold(0, |bits, second| bits | 1 << second)))
-    }
-
-    fn at_or_after(&self, micros: u32) -> Option<u32> {
-        match self {
-            Self::Whole(bits) => bits.at_or_after(micros.div_ceil(SECOND)).map(|second| second * SECOND),
-            Self::Fractions(chain) => chain.at_or_after(micros).filter(|&micros| micros < 60 * SECOND),
-        }
-    }
-
-    fn before(&self, micros: u32) -> Option<u32> {
-        match self {
-            Self::Whole(bits) => bits.before(micros.div_ceil(SECOND)).map(|second| second * SECOND),
-            Self::Fractions(chain) => chain.before(micros),
-        }
-    }
 }
 
 impl Search {
