@@ -67,14 +67,17 @@ const YEAR: u64 = 31_557_600 * SECOND;
 pub struct TimeSpan(u64);
 
 impl TimeSpan {
-    /// Wraps a number of microseconds.
+    /// The longest; one microsecond more is what systemd calls infinity.
+    const MAX: u64 = u64::MAX - 1;
+
+    /// Wraps a number of microseconds; past the longest span it is the longest.
     pub const fn from_micros(micros: u64) -> Self {
-        Self(micros)
+        Self(if micros > Self::MAX { Self::MAX } else { micros })
     }
 
     /// Wraps a number of whole seconds; past the longest span it is the longest.
     pub const fn from_secs(secs: u64) -> Self {
-        Self(secs.saturating_mul(SECOND))
+        Self::from_micros(secs.saturating_mul(SECOND))
     }
 
     /// Returns the length in microseconds.
@@ -96,7 +99,7 @@ impl TimeSpan {
 impl From<Duration> for TimeSpan {
     /// Rounds down to microseconds; past the longest span it is the longest.
     fn from(duration: Duration) -> Self {
-        Self(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+        Self::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
     }
 }
 
@@ -110,9 +113,11 @@ impl fmt::Display for TimeSpan {
         }
         let (mut rest, mut gap) = (self.0, "");
         for (unit, micros) in SHOWN {
-            if rest >= micros {
-                write!(f, "{gap}{}{unit}", rest / micros)?;
-                (rest, gap) = (rest % micros, " ");
+            // systemd refuses as many of a unit as just fit.
+            let count = (rest / micros).min(u64::MAX / micros - 1);
+            if count > 0 {
+                write!(f, "{gap}{count}{unit}")?;
+                (rest, gap) = (rest - count * micros, " ");
             }
         }
         Ok(())
@@ -143,7 +148,7 @@ fn total(text: &str) -> Result<TimeSpan, Stop<'_>> {
     while !rest.is_empty() {
         let (micros, tail) = component(rest)?;
         // systemd's greatest number means infinity.
-        let sum = total.checked_add(micros).filter(|&sum| sum < u64::MAX);
+        let sum = total.checked_add(micros).filter(|&sum| sum <= TimeSpan::MAX);
         total = sum.ok_or((rest, "it is too long"))?;
         rest = tail.trim_start();
     }
@@ -276,7 +281,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_span_reads_back_as_it_is_written(micros: u64) {
+        fn a_span_reads_back_as_it_is_written(micros in prop_oneof![any::<u64>(), u64::MAX - 3 * WEEK..=u64::MAX]) {
             let span = TimeSpan::from_micros(micros);
             prop_assert_eq!(span.to_string().parse::<TimeSpan>().unwrap(), span);
         }
