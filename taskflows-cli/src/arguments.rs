@@ -115,7 +115,9 @@ pub enum Verb {
     )]
     Calendar(CalendarArguments),
     /// Show lengths of time in microseconds and in their normal form.
-    #[command(before_help = "Examples:\n  tf timespan '1.5h' '5min 2s' infinity\n")]
+    #[command(
+        before_help = "Examples:\n  tf timespan '1.5h' '5min 2s' infinity\n  tf timespan --stdin < lengths.txt\n"
+    )]
     Timespan(TimeSpanArguments),
     /// Keep environments under names, so that several services share one.
     #[command(
@@ -384,7 +386,8 @@ pub struct CalendarArguments {
     /// Expressions such as `Mon..Fri 09:00 Europe/Berlin`: systemd.time(7).
     #[arg(value_name = "EXPR", required_unless_present = "stdin", conflicts_with = "stdin")]
     pub expressions: Vec<String>,
-    /// Elapses after this time, which is now unless told: `2026-11-24 14:00`, `2026-11-24T14:00:00Z`.
+    /// Elapses after this time, which is now unless told: `2026-11-24 14:00`, `tomorrow`, `+2h`,
+    /// `2026-11-24T14:00:00Z`; systemd.time(7).
     #[arg(long, value_name = "TIME")]
     pub base_time: Option<String>,
     /// The zone of expressions that name none, and in which times are shown.
@@ -403,8 +406,11 @@ pub struct CalendarArguments {
 #[derive(Args, Debug)]
 pub struct TimeSpanArguments {
     /// Lengths of time such as `5min 2s`: systemd.time(7).
-    #[arg(required = true, value_name = "SPAN")]
+    #[arg(value_name = "SPAN", required_unless_present = "stdin", conflicts_with = "stdin")]
     pub spans: Vec<String>,
+    /// Read one question a line, a length or JSON `{"span"}`, and answer each with one line of JSON.
+    #[arg(long)]
+    pub stdin: bool,
 }
 
 /// `tf create`.
@@ -521,7 +527,8 @@ pub struct LogsArguments {
     /// At most this many lines, the newest; 50 where neither this nor --since is given.
     #[arg(short = 'n', long, value_name = "N")]
     pub lines: Option<usize>,
-    /// Not before: `2h` (ago), `2026-11-24 14:00`, `2026-11-24T14:00:00Z`.
+    /// Not before: `2h` (ago), `yesterday`, `14:00`, `2026-11-24 14:00`, `2026-11-24T14:00:00Z`;
+    /// systemd.time(7).
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
     /// Not after; as --since.

@@ -124,6 +124,8 @@ fn logs_are_of_the_services_that_were_asked_for() {
     host.tf("logs web -o jsonl");
     host.tf("logs broken");
     host.tf("logs web --since yesterdaay");
+    host.tf("logs web --since 1min --until 'tomorrow Europe/Berlin'");
+    host.tf("logs web --since '2026-11-24 02:00:02 UTC' --until +1h");
     host.logs.fail_next(LogError::Failed { reason: "the files are damaged".into() });
     host.tf("logs web");
     check!(host);
@@ -156,17 +158,23 @@ fn calendars_and_lengths_of_time_are_explained() {
     host.tf("calendar 'Sun *-*~7..1' '*-*-* 25:00' -n 1");
     host.tf("calendar '*-02-30' '12:00 Europe/Berln' '12:00 +01:00'");
     host.tf("calendar '*-*-* 02:30' --tz Europe/Berlin --base-time 2026-03-28T00:00:00Z -n 2 -o json");
+    host.tf("calendar '*:*:0/12.5' --base-time 'Tue 2026-11-24 23:59:50' -n 3 -o jsonl");
+    host.tf("calendar daily -n 1 --base-time 'tomorrow 25:00'");
+    host.tf("calendar daily -n 1 --base-time 2h");
     host.tf("calendar hourly --tz Mars/Phobos");
     host.answer = concat!(
         "daily\n",
         "{\"expr\": \"*:0/30\", \"tz\": \"Asia/Kolkata\", \"base_time\": \"2026-01-01T00:00:00Z\", \"n\": 1}\n",
         "{\"expr\": \"12:00:05.25\", \"n\": 1}\n",
         "{\"exp\": 1}\n",
+        "{\"expr\": \"daily\", \"base_time\": \"soon\"}\n",
         "nonsense\n",
     );
     host.tf("calendar --stdin -n 1");
     host.tf("timespan 1.5h '5min 2s' infinity");
     host.tf("timespan '5 minuets' -o jsonl");
+    host.answer = "5min 2s\n{\"span\": \"infinity\"}\n1h x\n\n{\"spam\": 1}\n";
+    host.tf("timespan --stdin");
     check!(host);
 }
 

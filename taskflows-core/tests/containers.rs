@@ -273,7 +273,8 @@ fn environment(text: &str) -> Result<Environment, String> {
     let text = format!("[[services]]\nname = \"a\"\nstart_command = \"x\"\nenvironment = {text}\n");
     let source = Source::new("a.toml", &text, Format::Toml).with_base("/srv".to_owned());
     let services = read(&source, &zones).map_err(|error| error.to_string())?.services;
-    Ok(services[0].environment.as_ref().unwrap().environment().unwrap().clone())
+    let choice = services[0].environment.as_ref().expect("the service has one");
+    Ok(choice.environment().expect("it is not one of a name").clone())
 }
 
 #[test]

@@ -1,11 +1,10 @@
-use std::io::{BufRead, BufReader};
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use taskflows_core::schedule::CalendarSpec;
 
 use super::logs::instant;
+use super::questions::{Wrong, answer_lines};
 use crate::arguments::{CalendarArguments, Format, Global};
 use crate::output::data;
 use crate::ui::harmless;
@@ -17,14 +16,20 @@ const DEFAULT_ELAPSES: usize = 5;
 /// More elapses than these are a mistake, which would only fill memory.
 const MOST_ELAPSES: usize = 10_000;
 
-/// One question of `--stdin`: a plain line is an expression, one that begins with `{` is JSON.
-#[derive(Deserialize)]
+/// One question of `--stdin`.
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Question {
     expr: String,
     tz: Option<String>,
     base_time: Option<String>,
     n: Option<usize>,
+}
+
+impl From<String> for Question {
+    fn from(expr: String) -> Self {
+        Self { expr, ..Self::default() }
+    }
 }
 
 #[derive(Serialize)]
@@ -35,13 +40,6 @@ struct Answer {
     /// RFC 3339 in UTC, to the microsecond.
     next: Vec<Timestamp>,
     error: Option<Wrong>,
-}
-
-#[derive(Serialize)]
-struct Wrong {
-    message: String,
-    /// The byte of the expression at which reading stopped.
-    offset: Option<usize>,
 }
 
 /// What holds for every question that does not say otherwise.
@@ -66,7 +64,7 @@ pub(super) fn calendar(
         elapses: arguments.iterations.unwrap_or(DEFAULT_ELAPSES).min(MOST_ELAPSES),
     };
     if arguments.stdin {
-        return answer_lines(ui, app, &defaults);
+        return answer_lines(ui, |question| asked(app, &defaults, question));
     }
     let answers: Vec<Answer> =
         arguments.expressions.iter().map(|expression| answer(app, &defaults, expression)).collect();
@@ -84,32 +82,10 @@ pub(super) fn calendar(
     Ok(if answers.iter().all(|answer| answer.valid) { Exit::Ok } else { Exit::Usage })
 }
 
-/// Answers one question a line, each with one line of JSON, as soon as it is asked.
-fn answer_lines(ui: &mut Ui<'_>, app: &App, defaults: &Defaults) -> Result<Exit, CliError> {
-    let mut lines = BufReader::new(&mut *ui.input);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        if lines.read_until(b'\n', &mut line)? == 0 {
-            return Ok(Exit::Ok);
-        }
-        let text = String::from_utf8_lossy(&line);
-        let text = text.trim_end_matches(['\n', '\r']);
-        let one = match text.starts_with('{') {
-            true => asked(app, defaults, text),
-            false => answer(app, defaults, text),
-        };
-        let json = serde_json::to_string(&one)
-            .map_err(|error| CliError::new(Exit::Failed, format!("could not write the answer: {error}")))?;
-        writeln!(ui.out, "{json}")?;
-        ui.out.flush()?;
-    }
-}
-
-fn asked(app: &App, defaults: &Defaults, json: &str) -> Answer {
-    let question: Question = match serde_json::from_str(json) {
+fn asked(app: &App, defaults: &Defaults, question: Result<Question, String>) -> Answer {
+    let question = match question {
         Ok(question) => question,
-        Err(error) => return refused("", format!("not a question: {error}"), None),
+        Err(message) => return refused("", message, None),
     };
     let zone = match question.tz.as_deref().map(|name| app.zones.named(name)).transpose() {
         Ok(zone) => zone.or_else(|| defaults.zone.clone()),

@@ -1,10 +1,10 @@
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
-use jiff::civil;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use taskflows_core::TimeSpan;
 use taskflows_core::effects::{LogEntry, LogOrigin, LogQuery};
+use taskflows_core::schedule::{TIMESTAMP_FORMS, parse_timestamp};
 
 use crate::arguments::{Format, Global, LogsArguments};
 use crate::output::data;
@@ -41,7 +41,7 @@ pub(super) async fn logs(
     logs: &LogsArguments,
 ) -> Result<Exit, CliError> {
     let services = select(app, &logs.names.services).await?;
-    let time = |text: &Option<String>| text.as_deref().map(|text| instant(app, text)).transpose();
+    let time = |text: &Option<String>| text.as_deref().map(|text| past(app, text)).transpose();
     let since = time(&logs.since)?;
     let query = LogQuery {
         lines: logs.lines.or_else(|| since.is_none().then_some(DEFAULT_LINES)),
@@ -106,22 +106,17 @@ pub(super) fn plain_line(entry: &LogEntry, zone: &TimeZone, with_name: bool) -> 
     format!("{time}{name}{who} {}", harmless(&entry.message))
 }
 
-/// Reads `2h` or `2h ago` as so long before now, or a date and time in the zone that times are shown in.
+/// Reads a point in time; one that names no zone is meant in the zone that times are shown in.
 pub(super) fn instant(app: &App, text: &str) -> Result<Timestamp, CliError> {
-    let length = text.strip_suffix("ago").unwrap_or(text).trim();
-    if let Ok(span) = length.parse::<TimeSpan>() {
-        let past = (app.now)().checked_sub(span.duration());
-        return past.map_err(|_| wrong_time(text));
-    }
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    let civil = text.parse::<civil::DateTime>().map_err(|_| wrong_time(text))?;
-    let zoned = civil.to_zoned(app.display.clone()).map_err(|_| wrong_time(text))?;
-    Ok(zoned.timestamp())
+    parse_timestamp(text, (app.now)(), &app.display, &app.zones).map_err(|error| {
+        CliError::new(Exit::Usage, error.to_string()).hint(format!("write {TIMESTAMP_FORMS}"))
+    })
 }
 
-fn wrong_time(text: &str) -> CliError {
-    CliError::new(Exit::Usage, format!("`{}` is no time", text.escape_debug()))
-        .hint("write a length such as 2h (ago), or 2026-11-24 14:00, or 2026-11-24T14:00:00Z")
+/// Reads the same, and a bare length such as `2h` as so long ago.
+pub(super) fn past(app: &App, text: &str) -> Result<Timestamp, CliError> {
+    match text.parse::<TimeSpan>() {
+        Ok(_) if !text.starts_with('+') => instant(app, &format!("{text} ago")),
+        _ => instant(app, text),
+    }
 }

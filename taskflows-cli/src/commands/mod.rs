@@ -18,6 +18,7 @@ mod man;
 mod next;
 mod plan;
 mod prune;
+mod questions;
 mod remove;
 mod render;
 mod schema;

@@ -3,7 +3,7 @@ use serde::Serialize;
 use taskflows_core::effects::{LogQuery, Next};
 use taskflows_core::inspect::{Answer, Attempt, Ended, Evidence, Questions, TimerEvidence, explain};
 
-use super::logs::{instant, plain_line};
+use super::logs::{past, plain_line};
 use super::status::LAST_LINES;
 use crate::arguments::{Format, Global, WhyArguments};
 use crate::error::chain;
@@ -73,7 +73,7 @@ pub(super) async fn why(
     global: &Global,
     why: &WhyArguments,
 ) -> Result<Exit, CliError> {
-    let at = why.at.as_deref().map(|text| instant(app, text)).transpose()?;
+    let at = why.at.as_deref().map(|text| past(app, text)).transpose()?;
     let evidence = match app.inspector.evidence(&why.service, at).await {
         Err(error) if error.is_not_found() => return Err(no_such_service(app, why.service.as_str()).await),
         other => other?,

@@ -67,14 +67,17 @@ const YEAR: u64 = 31_557_600 * SECOND;
 pub struct TimeSpan(u64);
 
 impl TimeSpan {
-    /// Wraps a number of microseconds.
+    /// The longest; one microsecond more is what systemd calls infinity.
+    const MAX: u64 = u64::MAX - 1;
+
+    /// Wraps a number of microseconds; past the longest span it is the longest.
     pub const fn from_micros(micros: u64) -> Self {
-        Self(micros)
+        Self(if micros > Self::MAX { Self::MAX } else { micros })
     }
 
     /// Wraps a number of whole seconds; past the longest span it is the longest.
     pub const fn from_secs(secs: u64) -> Self {
-        Self(secs.saturating_mul(SECOND))
+        Self::from_micros(secs.saturating_mul(SECOND))
     }
 
     /// Returns the length in microseconds.
@@ -96,7 +99,7 @@ impl TimeSpan {
 impl From<Duration> for TimeSpan {
     /// Rounds down to microseconds; past the longest span it is the longest.
     fn from(duration: Duration) -> Self {
-        Self(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+        Self::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
     }
 }
 
@@ -110,9 +113,11 @@ impl fmt::Display for TimeSpan {
         }
         let (mut rest, mut gap) = (self.0, "");
         for (unit, micros) in SHOWN {
-            if rest >= micros {
-                write!(f, "{gap}{}{unit}", rest / micros)?;
-                (rest, gap) = (rest % micros, " ");
+            // systemd refuses as many of a unit as just fit.
+            let count = (rest / micros).min(u64::MAX / micros - 1);
+            if count > 0 {
+                write!(f, "{gap}{count}{unit}")?;
+                (rest, gap) = (rest - count * micros, " ");
             }
         }
         Ok(())
@@ -123,27 +128,35 @@ impl FromStr for TimeSpan {
     type Err = ParseTimeSpanError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = |reason| ParseTimeSpanError { text: text.to_owned(), reason };
-        let mut rest = text.trim();
-        if rest.is_empty() {
-            return Err(error("it is empty"));
-        }
-        let mut total = 0u64;
-        while !rest.is_empty() {
-            let (micros, tail) = component(rest).map_err(error)?;
-            // systemd's greatest number means infinity.
-            total = total
-                .checked_add(micros)
-                .filter(|&total| total < u64::MAX)
-                .ok_or_else(|| error("it is too long"))?;
-            rest = tail.trim_start();
-        }
-        Ok(Self(total))
+        let trimmed = text.trim();
+        let begin = text.len() - text.trim_start().len();
+        total(trimmed).map_err(|(rest, reason)| {
+            let offset = begin + trimmed.len() - rest.len();
+            ParseTimeSpanError { text: text.to_owned(), offset, reason }
+        })
     }
 }
 
+/// What is left of the text where reading stopped, and why.
+type Stop<'a> = (&'a str, &'static str);
+
+fn total(text: &str) -> Result<TimeSpan, Stop<'_>> {
+    if text.is_empty() {
+        return Err((text, "it is empty"));
+    }
+    let (mut rest, mut total) = (text, 0u64);
+    while !rest.is_empty() {
+        let (micros, tail) = component(rest)?;
+        // systemd's greatest number means infinity.
+        let sum = total.checked_add(micros).filter(|&sum| sum <= TimeSpan::MAX);
+        total = sum.ok_or((rest, "it is too long"))?;
+        rest = tail.trim_start();
+    }
+    Ok(TimeSpan(total))
+}
+
 /// Reads one `NUMBER[.FRACTION][ ]UNIT` and returns its microseconds and what follows.
-fn component(text: &str) -> Result<(u64, &str), &'static str> {
+fn component(text: &str) -> Result<(u64, &str), Stop<'_>> {
     let text = match text.strip_prefix('+') {
         Some(unsigned) if unsigned.starts_with(|c: char| c.is_ascii_digit()) => unsigned,
         _ => text,
@@ -155,28 +168,29 @@ fn component(text: &str) -> Result<(u64, &str), &'static str> {
         None => ("", rest),
     };
     if whole.is_empty() && fraction.is_empty() || fraction.is_empty() && text[whole_end..].starts_with('.') {
-        return Err("expected a number and a unit such as 5min");
+        return Err((text, "expected a number and a unit such as 5min"));
     }
     if !fraction.is_empty() && rest.starts_with('.') {
-        return Err("a second point follows the fraction");
+        return Err((rest, "a second point follows the fraction"));
     }
     // systemd counts in a signed number.
-    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| "it is too long")? };
+    let whole: i64 =
+        if whole.is_empty() { 0 } else { whole.parse().map_err(|_| (text, "it is too long"))? };
     let whole = whole.unsigned_abs();
     if rest.starts_with('+') {
-        return Err("a sign follows a number without a unit");
+        return Err((rest, "a sign follows a number without a unit"));
     }
     let rest = rest.trim_start();
     let unit_end = rest
         .find(|c: char| c.is_ascii_digit() || c.is_whitespace() || c == '.' || c == '+')
         .unwrap_or(rest.len());
     let (unit, tail) = rest.split_at(unit_end);
-    let factor = unit_micros(unit).ok_or("its unit is none of us ms s min h d w month y")?;
+    let factor = unit_micros(unit).ok_or((rest, "its unit is none of us ms s min h d w month y"))?;
     if whole >= u64::MAX / factor {
-        return Err("it is too long");
+        return Err((text, "it is too long"));
     }
-    let micros = whole * factor;
-    Ok((micros.checked_add(fraction_micros(fraction, factor)).ok_or("it is too long")?, tail))
+    let micros = (whole * factor).checked_add(fraction_micros(fraction, factor));
+    Ok((micros.ok_or((text, "it is too long"))?, tail))
 }
 
 fn unit_micros(unit: &str) -> Option<u64> {
@@ -202,10 +216,16 @@ fn fraction_micros(digits: &str, factor: u64) -> u64 {
 #[error("{} is not a length of time: {reason}", Quoted(text))]
 pub struct ParseTimeSpanError {
     text: String,
+    offset: usize,
     reason: &'static str,
 }
 
 impl ParseTimeSpanError {
+    /// Returns the byte of the text at which reading stopped.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// Returns what is wrong, without the text.
     pub fn reason(&self) -> &'static str {
         self.reason
@@ -243,16 +263,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_wrong_is_told_where_it_stands() {
+        for (text, offset) in [
+            ("", 0),
+            ("  ", 2),
+            (" 5min x", 6),
+            ("5 parsecs", 2),
+            ("1.5.5s", 3),
+            ("1h 99999999999999y", 3),
+            ("5µs -1", 5),
+            ("5+", 1),
+        ] {
+            assert_eq!(text.parse::<TimeSpan>().unwrap_err().offset(), offset, "{text:?}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn a_span_reads_back_as_it_is_written(micros: u64) {
+        fn a_span_reads_back_as_it_is_written(micros in prop_oneof![any::<u64>(), u64::MAX - 3 * WEEK..=u64::MAX]) {
             let span = TimeSpan::from_micros(micros);
             prop_assert_eq!(span.to_string().parse::<TimeSpan>().unwrap(), span);
         }
 
         #[test]
-        fn no_text_panics(text in ".*") {
-            let _ = text.parse::<TimeSpan>();
+        fn no_text_panics(text in ".*|[0-9a-zµ.+ ]*") {
+            if let Err(error) = text.parse::<TimeSpan>() {
+                prop_assert!(text.is_char_boundary(error.offset()), "{}", error.offset());
+            }
             let _ = text.parse::<crate::ByteSize>();
         }
     }

@@ -3,12 +3,14 @@
 mod calendar;
 mod one_time;
 mod periodic;
+mod timestamp;
 
 use thiserror::Error;
 
 pub use calendar::{CalendarSpec, ParseCalendarError, UnknownZoneError, Zones};
 pub use one_time::{ParseInstantError, parse_instant};
 pub use periodic::{Periodic, RelativeTo, StartOn};
+pub use timestamp::{ParseTimestampError, TIMESTAMP_FORMS, parse_timestamp};
 
 use crate::{Line, TextError, TimeSpan};
 
@@ -78,7 +80,9 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// Runs once, at `instant`, which is kept exactly, in UTC.
+    /// Runs once, at `instant`, which is kept to the microsecond, in UTC.
+    ///
+    /// What is below a microsecond is dropped: systemd's clock has no less.
     ///
     /// ```
     /// use taskflows_core::Calendar;
@@ -88,7 +92,29 @@ impl Calendar {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_datetime(instant: jiff::Timestamp) -> Self {
-        let spec = CalendarSpec::at(instant);
+        Self::once(CalendarSpec::at(instant))
+    }
+
+    /// Runs once, at `instant`, in words of its zone.
+    ///
+    /// UTC is taken instead where the zone has no name (an offset), and where its clocks show that time
+    /// twice: a person would not know which is meant. Below a microsecond as in
+    /// [`from_datetime`](Self::from_datetime).
+    ///
+    /// ```
+    /// use taskflows_core::Calendar;
+    ///
+    /// let once = Calendar::from_zoned(&"2026-05-05T16:50:08[America/New_York]".parse()?);
+    /// assert_eq!(once.text(), "2026-05-05 16:50:08 America/New_York");
+    /// let twice = Calendar::from_zoned(&"2026-11-01T01:30:00-05:00[America/New_York]".parse()?);
+    /// assert_eq!(twice.text(), "2026-11-01 06:30:00 UTC");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_zoned(instant: &jiff::Zoned) -> Self {
+        Self::once(CalendarSpec::at_zoned(instant))
+    }
+
+    fn once(spec: CalendarSpec) -> Self {
         let text = spec.to_string().parse().expect("a normal form is one line of ASCII");
         Self { text, spec, persistent: true, accuracy: DEFAULT_ACCURACY, randomized_delay: None }
     }

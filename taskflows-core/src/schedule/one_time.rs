@@ -53,3 +53,10 @@ pub struct ParseInstantError {
     text: String,
     reason: String,
 }
+
+impl ParseInstantError {
+    /// Returns what is wrong, without the text.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}

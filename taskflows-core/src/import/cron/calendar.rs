@@ -49,7 +49,7 @@ fn list(values: Values, low: u32, high: u32) -> String {
     if values.len() == (high - low + 1) as usize {
         return "*".to_owned();
     }
-    if let Some(steps) = steps(&values, high) {
+    if let Some(steps) = steps(&values, low, high) {
         return steps;
     }
     let runs = runs(&values);
@@ -64,16 +64,17 @@ fn list(values: Values, low: u32, high: u32) -> String {
     texts.join(",")
 }
 
-/// Writes three values or more that stand equally far apart, as `00/15` or `00..30/10`.
-fn steps(values: &[u32], high: u32) -> Option<String> {
+/// Writes three values or more that stand equally far apart, also over the turn of the field: `00/15`.
+///
+/// Where a step does not divide the field systemd goes on counting over its turn and passes over what comes first
+/// then: `*:00/25` does not elapse at 00:00.
+fn steps(values: &[u32], low: u32, high: u32) -> Option<String> {
     let [first, second, .., last] = *values else { return None };
     let step = second - first;
     let even = values.windows(2).all(|pair| pair[1] - pair[0] == step);
-    match even && step > 1 {
-        true if last + step > high => Some(format!("{first:02}/{step}")),
-        true => Some(format!("{first:02}..{last:02}/{step}")),
-        false => None,
-    }
+    // Months have not all the same days.
+    let turns = high != 31 && last + step == high + 1 + first - low;
+    (even && step > 1 && turns).then(|| format!("{first:02}/{step}"))
 }
 
 /// Returns the first and last value of each run of neighbours.
@@ -123,14 +124,15 @@ mod tests {
         check("* * * * *", &["*-*-* *:*"]);
         check("0 9 * * 1-5", &["Mon..Fri *-*-* 09:00"]);
         check("*/15 8-18 * * *", &["*-*-* 08..18:00/15"]);
-        check("0-30/10 0 * * *", &["*-*-* 00:00..30/10"]);
-        check("*/7 * * * *", &["*-*-* *:00/7"]);
+        check("0-30/10 0 * * *", &["*-*-* 00:00,10,20,30"]);
+        check("*/7 * * * *", &["*-*-* *:00,07,14,21,28,35,42,49,56"]);
+        check("5-59/10 * * * *", &["*-*-* *:05/10"]);
         check("0,30 */12 1 jan,jul *", &["*-01,07-01 00,12:00,30"]);
         check("0 0 * * 0,6", &["Sat,Sun *-*-* 00:00"]);
         check("0 0 * * 7,1,3", &["Mon,Wed,Sun *-*-* 00:00"]);
         check("1-3,9 0 1-15,31 * *", &["*-*-01..15,31 00:01..03,09"]);
-        check("0 0 */2 * *", &["*-*-01/2 00:00"]);
-        check("0 0 1-30/2 2 *", &["*-02-01..29/2 00:00"]);
+        check("0 0 */2 * *", &["*-*-01,03,05,07,09,11,13,15,17,19,21,23,25,27,29,31 00:00"]);
+        check("0 0 1-30/2 2 *", &["*-02-01,03,05,07,09,11,13,15,17,19,21,23,25,27,29 00:00"]);
     }
 
     #[test]
@@ -144,7 +146,7 @@ mod tests {
 
     #[test]
     fn both_day_fields_hold_where_one_begins_with_a_star() {
-        check("0 0 */2 * 5", &["Fri *-*-01/2 00:00"]);
+        check("0 0 */2 * 5", &["Fri *-*-01,03,05,07,09,11,13,15,17,19,21,23,25,27,29,31 00:00"]);
         check("0 0 13 * */5", &["Fri,Sun *-*-13 00:00"]);
     }
 }

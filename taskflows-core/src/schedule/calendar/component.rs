@@ -35,6 +35,12 @@ impl Component {
         self.stop.is_none_or(|stop| found <= stop).then_some(found)
     }
 
+    /// Returns the greatest value of this element that is below `value`.
+    fn before(&self, value: u32) -> Option<u32> {
+        let past = value.checked_sub(1)?.min(self.stop.unwrap_or(u32::MAX)).checked_sub(self.start)?;
+        Some(self.start + past.checked_div(self.repeat).unwrap_or(0) * self.repeat)
+    }
+
     /// Makes a range end at its last step, and one of a single value that value.
     fn tidy(&mut self) {
         if let Some(stop) = self.stop.filter(|&stop| stop > self.start && self.repeat > 0) {
@@ -48,8 +54,6 @@ impl Component {
 
     /// Tells whether every value lies in `from..=to` and the step is taken at least once.
     fn fits(&self, from: u32, to: u32, from_end: bool) -> bool {
-        // A month is sure to have 28 days only.
-        let to = if from_end { to - 3 } else { to };
         if !(from..=to).contains(&self.start) || self.repeat > to - from {
             return false;
         }
@@ -83,16 +87,50 @@ impl Chain {
         written.all(|number| number.is_none_or(|number| (from..=to).contains(&number)))
     }
 
-    pub(super) fn fits(&self, from: u32, to: u32, from_end: bool) -> bool {
-        self.0.iter().all(|component| component.fits(from, to, from_end))
+    pub(super) fn fits(&self, from: u32, to: u32) -> bool {
+        self.0.iter().all(|component| component.fits(from, to, false))
     }
 
-    /// Returns the least value that is not below `value`; any value where the list is empty.
+    /// Tells whether systemd takes the list for days counted from the end of a month.
+    ///
+    /// A month is sure to have 28 days only. For each further element of the list, systemd takes off three
+    /// more: it refuses `~1,26`.
+    pub(super) fn fits_from_end(&self) -> bool {
+        let last = (1..=28).rev().step_by(3).chain(std::iter::repeat(0));
+        self.0.iter().zip(last).all(|(component, last)| component.fits(1, last, true))
+    }
+
+    /// Returns the least value that is not below `value`; any number is one where the list is empty.
     pub(super) fn at_or_after(&self, value: u32) -> Option<u32> {
         if self.is_any() {
             return Some(value);
         }
         self.0.iter().filter_map(|component| component.at_or_after(value)).min()
+    }
+
+    /// Returns the greatest value that is below `value`; any number is one where the list is empty.
+    pub(super) fn before(&self, value: u32) -> Option<u32> {
+        if self.is_any() {
+            return value.checked_sub(1);
+        }
+        self.0.iter().filter_map(|component| component.before(value)).max()
+    }
+
+    /// Returns by how much the list's steps pass `last`, where `last` itself is not on one; else zero.
+    pub(super) fn spill(&self, last: u32) -> u32 {
+        match self.0.is_empty() || self.at_or_after(last) == Some(last) {
+            true => 0,
+            false => self.at_or_after(last + 1).map_or(0, |beyond| beyond - last - 1),
+        }
+    }
+
+    /// Iterates over the values of the list up to `last`.
+    pub(super) fn values(&self, last: u32) -> impl Iterator<Item = u32> {
+        self.0.iter().flat_map(move |component| {
+            let step = component.repeat.max(1) as usize;
+            let stop = if component.repeat == 0 { component.start } else { component.stop.unwrap_or(last) };
+            (component.start..=stop.min(last)).step_by(step)
+        })
     }
 
     /// Returns the list for days counted from the end of a month of `days` days.

@@ -1,10 +1,10 @@
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime, Time, date};
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 
-use super::component::SECOND;
-use super::parse::YEARS;
-use super::spec::{ALL_DAYS, CalendarSpec};
+use super::spec::CalendarSpec;
+
+const MICROSECOND: SignedDuration = SignedDuration::from_micros(1);
 
 impl CalendarSpec {
     /// Returns the first elapse after `after`, to the microsecond; `None` where there is none any more.
@@ -12,6 +12,9 @@ impl CalendarSpec {
     /// `zone` is the one the expression names, or the host's where it names none: see
     /// [`Zones::resolve`](super::Zones::resolve). A time that the clocks skip does not elapse; one that
     /// they show twice elapses the first time. Source: systemd.time(7).
+    ///
+    /// Steps that do not divide lead beyond the end of a field as they do for systemd: after 23:50,
+    /// `*:0/25` elapses at 00:25, not at 00:00.
     ///
     /// ```
     /// use jiff::tz::TimeZone;
@@ -23,27 +26,78 @@ impl CalendarSpec {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        let micros = after.as_microsecond();
-        let mut from = zone.to_datetime(Timestamp::from_microsecond(micros).ok()?);
-        // Strictly after, and at the resolution of a microsecond.
-        from = from.checked_add(jiff::SignedDuration::from_micros(1)).ok()?;
+        self.upcoming(after, zone).next()
+    }
+
+    /// Returns the last elapse before `before`, to the microsecond; `None` where there was none since 1970.
+    ///
+    /// Zones and clock changes count as in [`next_after`](Self::next_after).
+    ///
+    /// ```
+    /// use jiff::tz::TimeZone;
+    /// use taskflows_core::schedule::CalendarSpec;
+    ///
+    /// let noon: CalendarSpec = "Mon 12:00".parse()?;
+    /// let last = noon.previous_before("2026-11-24T00:00:00Z".parse()?, &TimeZone::UTC);
+    /// assert_eq!(last, Some("2026-11-23T12:00:00Z".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn previous_before(&self, before: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        let mut from = repeat_ends(before, zone).unwrap_or_else(|| zone.to_datetime(before));
         loop {
-            let civil = self.civil_at_or_after(from)?;
-            let found = match zone.to_ambiguous_timestamp(civil).offset() {
-                AmbiguousOffset::Gap { .. } => None,
-                AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(civil).ok(),
-                AmbiguousOffset::Fold { before, .. } => before.to_timestamp(civil).ok(),
-            };
-            match found.filter(|found| *found > after) {
-                Some(found) => return Some(found),
-                None => from = civil.checked_add(jiff::SignedDuration::from_micros(1)).ok()?,
+            let civil = self.search.before(from)?;
+            match elapse(civil, zone)? {
+                // Before 1970 there is no time for systemd.
+                Elapse::At(found) => return Some(found).filter(|found| *found >= Timestamp::UNIX_EPOCH),
+                Elapse::Skipped { from: begin, .. } => from = begin,
             }
         }
     }
 
     /// Iterates over the elapses after `after`, in order.
     pub fn upcoming(&self, after: Timestamp, zone: &TimeZone) -> impl Iterator<Item = Timestamp> {
-        std::iter::successors(self.next_after(after, zone), |last| self.next_after(*last, zone))
+        let start = match after < Timestamp::UNIX_EPOCH {
+            true => Some(Timestamp::UNIX_EPOCH),
+            false => Timestamp::from_microsecond(after.as_microsecond() + 1).ok(),
+        };
+        let mut last = None;
+        std::iter::from_fn(move || {
+            let civil = match last {
+                None => self.search.at_or_after(zone.to_datetime(start?))?,
+                Some(last) => self.search.after(last)?,
+            };
+            let (civil, found) = self.elapse_at_or_after(civil, start?, zone)?;
+            last = Some(civil);
+            Some(found)
+        })
+    }
+
+    /// Returns the first elapse not before `start` and `civil`, a time of the wall clock that matches.
+    fn elapse_at_or_after(
+        &self,
+        mut civil: DateTime,
+        start: Timestamp,
+        zone: &TimeZone,
+    ) -> Option<(DateTime, Timestamp)> {
+        let mut has_skipped = false;
+        loop {
+            civil = match elapse(civil, zone)? {
+                // A step that led into the skipped hour may lead on into this one.
+                Elapse::At(_) if has_skipped && self.search.skipped_since(civil).is_some() => {
+                    self.search.after(civil)?
+                }
+                Elapse::At(found) if found >= start => return Some((civil, found)),
+                // While the clocks show an hour for the second time, all of it has elapsed already.
+                Elapse::At(_) => match repeat_ends(start, zone)?.checked_sub(MICROSECOND).ok()? {
+                    last if last > civil => self.search.at_or_after(last)?,
+                    _ => self.search.after(civil)?,
+                },
+                Elapse::Skipped { to, .. } => {
+                    has_skipped = true;
+                    self.search.at_or_after(to)?
+                }
+            }
+        }
     }
 
     /// Iterates over the elapses after `after`, each with whether the clocks changed since the one before it
@@ -59,94 +113,46 @@ impl CalendarSpec {
             (time, before != offset)
         })
     }
+}
 
-    /// Returns the first matching time of the wall clock that is not before `from`.
-    fn civil_at_or_after(&self, from: DateTime) -> Option<DateTime> {
-        let mut day = self.day_at_or_after(from.date())?;
-        if day == from.date() {
-            if let Some(time) = self.time_at_or_after(from.time()) {
-                return Some(day.to_datetime(time));
-            }
-            day = self.day_at_or_after(day.tomorrow().ok()?)?;
-        }
-        self.time_at_or_after(Time::midnight()).map(|time| day.to_datetime(time))
-    }
+/// What comes of a time of the wall clock.
+enum Elapse {
+    At(Timestamp),
+    /// The clocks skip it, and all from `from` to before `to`.
+    Skipped {
+        from: DateTime,
+        to: DateTime,
+    },
+}
 
-    fn day_at_or_after(&self, from: Date) -> Option<Date> {
-        let (mut year, mut month, mut day) = (
-            u32::from(from.year().unsigned_abs()),
-            u32::from(from.month().unsigned_abs()),
-            u32::from(from.day().unsigned_abs()),
-        );
-        if year < YEARS.0 {
-            (year, month, day) = (YEARS.0, 1, 1);
+fn elapse(civil: DateTime, zone: &TimeZone) -> Option<Elapse> {
+    match zone.to_ambiguous_timestamp(civil).offset() {
+        AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. } => {
+            Some(Elapse::At(offset.to_timestamp(civil).ok()?))
         }
-        loop {
-            let found = self.year.at_or_after(year).filter(|&year| year <= YEARS.1)?;
-            if found > year {
-                (year, month, day) = (found, 1, 1);
-            }
-            while let Some(found) = self.month.at_or_after(month).filter(|&month| month <= 12) {
-                if found > month {
-                    (month, day) = (found, 1);
-                }
-                if let Some(date) = self.day_of_month(year, month, day) {
-                    return Some(date);
-                }
-                (month, day) = (month + 1, 1);
-            }
-            (year, month, day) = (year + 1, 1, 1);
-        }
-    }
-
-    /// Returns the first matching day of a month that is not before `from`.
-    fn day_of_month(&self, year: u32, month: u32, mut from: u32) -> Option<Date> {
-        let first = date(i16::try_from(year).ok()?, i8::try_from(month).ok()?, 1);
-        let days = u32::from(first.days_in_month().unsigned_abs());
-        let turned;
-        let chain = if self.from_end {
-            turned = self.day.counted_from_end(days);
-            &turned
-        } else {
-            &self.day
-        };
-        while let Some(day) = chain.at_or_after(from).filter(|&day| day <= days) {
-            let found = date(first.year(), first.month(), i8::try_from(day).ok()?);
-            let weekday = found.weekday().to_monday_zero_offset();
-            if self.weekdays == ALL_DAYS || self.weekdays & (1 << weekday) != 0 {
-                return Some(found);
-            }
-            from = day + 1;
-        }
-        None
-    }
-
-    fn time_at_or_after(&self, from: Time) -> Option<Time> {
-        let mut hour = u32::from(from.hour().unsigned_abs());
-        let mut minute = u32::from(from.minute().unsigned_abs());
-        let mut micros = u32::from(from.second().unsigned_abs()) * SECOND
-            + from.subsec_nanosecond().unsigned_abs() / 1_000;
-        loop {
-            let found = self.hour.at_or_after(hour).filter(|&hour| hour < 24)?;
-            if found > hour {
-                (hour, minute, micros) = (found, 0, 0);
-            }
-            while let Some(found) = self.minute.at_or_after(minute).filter(|&minute| minute < 60) {
-                if found > minute {
-                    (minute, micros) = (found, 0);
-                }
-                if let Some(second) = self.second.at_or_after(micros).filter(|&second| second < 60 * SECOND) {
-                    return time(hour, minute, second);
-                }
-                (minute, micros) = (minute + 1, 0);
-            }
-            (hour, minute, micros) = (hour + 1, 0, 0);
+        // To step over the skipped hour by microseconds would take hours.
+        AmbiguousOffset::Gap { before, after } => {
+            let change = change_at(civil, before, after, zone)?;
+            Some(Elapse::Skipped { from: before.to_datetime(change), to: after.to_datetime(change) })
         }
     }
 }
 
-fn time(hour: u32, minute: u32, micros: u32) -> Option<Time> {
-    let part = |value: u32| i8::try_from(value).ok();
-    let nanos = i32::try_from(micros % SECOND * 1_000).ok()?;
-    Time::new(part(hour)?, part(minute)?, part(micros / SECOND)?, nanos).ok()
+/// Returns when, on the wall clock, the hour ends that the clocks show for the second time at `instant`; `None`
+/// at other times.
+fn repeat_ends(instant: Timestamp, zone: &TimeZone) -> Option<DateTime> {
+    let civil = zone.to_datetime(instant);
+    match zone.to_ambiguous_timestamp(civil).offset() {
+        AmbiguousOffset::Fold { before, after } if zone.to_offset(instant) == after => {
+            Some(before.to_datetime(change_at(civil, before, after, zone)?))
+        }
+        _ => None,
+    }
+}
+
+/// Returns when the clocks went from offset `before` to `after` and so skipped or repeated the time `civil`.
+fn change_at(civil: DateTime, before: Offset, after: Offset, zone: &TimeZone) -> Option<Timestamp> {
+    // Whichever offset is the greater makes the instant the earlier, and that lies before the change.
+    let earlier = before.max(after).to_timestamp(civil).ok()?;
+    zone.following(earlier).find(|change| change.offset() == after).map(|change| change.timestamp())
 }

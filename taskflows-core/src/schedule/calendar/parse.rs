@@ -1,33 +1,14 @@
 use thiserror::Error;
 
-use super::component::{Chain, Component, SECOND};
-use super::spec::{ALL_DAYS, CalendarSpec};
-
-/// Longer lists than any calendar needs are refused, as systemd does.
-const MOST_COMPONENTS: usize = 240;
+use super::component::SECOND;
+use super::cursor::{DAYS, Places, Stop, read_body};
+use super::spec::{ALL_DAYS, CalendarSpec, Fields};
 
 /// The years systemd knows.
 pub(super) const YEARS: (u32, u32) = (1970, 2199);
 
-const DAYS: [(&str, u8); 14] = [
-    ("Monday", 0),
-    ("Mon", 0),
-    ("Tuesday", 1),
-    ("Tue", 1),
-    ("Wednesday", 2),
-    ("Wed", 2),
-    ("Thursday", 3),
-    ("Thu", 3),
-    ("Friday", 4),
-    ("Fri", 4),
-    ("Saturday", 5),
-    ("Sat", 5),
-    ("Sunday", 6),
-    ("Sun", 6),
-];
-
 /// Words for common expressions.
-const SHORTHANDS: [(&str, &str); 12] = [
+const SHORTHANDS: [(&str, &str); 13] = [
     ("minutely", "*-*-* *:*:00"),
     ("hourly", "*-*-* *:00:00"),
     ("daily", "*-*-* 00:00:00"),
@@ -39,6 +20,8 @@ const SHORTHANDS: [(&str, &str); 12] = [
     ("semiannually", "*-01,07-01 00:00:00"),
     ("semi-annually", "*-01,07-01 00:00:00"),
     ("annually", "*-01-01 00:00:00"),
+    // systemd takes this spelling as well.
+    ("anually", "*-01-01 00:00:00"),
     ("yearly", "*-01-01 00:00:00"),
 ];
 
@@ -63,9 +46,6 @@ impl ParseCalendarError {
     }
 }
 
-/// Where reading stopped, and why.
-type Stop = (usize, String);
-
 pub(super) fn parse(text: &str) -> Result<CalendarSpec, ParseCalendarError> {
     read(text).map_err(|(offset, message)| ParseCalendarError { text: text.to_owned(), offset, message })
 }
@@ -76,13 +56,15 @@ fn read(text: &str) -> Result<CalendarSpec, Stop> {
         return Err((0, "it is empty".into()));
     }
     let shorthand = SHORTHANDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(body));
-    let (mut spec, places) = read_body(shorthand.map_or(body, |(_, meaning)| meaning))?;
-    if let Some(zone) = zone {
-        spec.zone = Some(zone);
+    let (mut fields, places) = read_body(shorthand.map_or(body, |(_, meaning)| meaning))?;
+    if fields.zone.is_none() {
+        fields.zone = zone;
+    } else if zone.is_some_and(|zone| zone != "UTC") {
+        return Err((body.len() + 1, "seconds since 1970 are in UTC, whatever the zone".into()));
     }
-    normalize(&mut spec);
-    check_ranges(&spec, &places)?;
-    Ok(spec)
+    normalize(&mut fields);
+    check_ranges(&fields, &places)?;
+    Ok(CalendarSpec::new(fields))
 }
 
 /// Takes a zone off the end. A word that begins with a letter is one unless it stands alone.
@@ -90,7 +72,7 @@ fn split_zone(text: &str) -> Result<(&str, Option<String>), Stop> {
     let Some((body, word)) = text.rsplit_once(' ') else { return Ok((text, None)) };
     let at = body.len() + 1;
     if word.eq_ignore_ascii_case("utc") {
-        return Ok((body.trim_end_matches(' '), Some("UTC".to_owned())));
+        return Ok((body, Some("UTC".to_owned())));
     }
     if word.starts_with(['+', '-']) {
         return Err((at, "a fixed offset is no zone; write UTC or a name such as Europe/Berlin".into()));
@@ -99,55 +81,40 @@ fn split_zone(text: &str) -> Result<(&str, Option<String>), Stop> {
     if !word.starts_with(|c: char| c.is_ascii_alphabetic()) || is_weekday {
         return Ok((text, None));
     }
-    let zone_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '+');
-    match word.find(|c| !zone_letter(c)) {
+    match word.find(|c| !is_zone_letter(c)) {
         Some(bad) => Err((at + bad, "expected a zone such as UTC or Europe/Berlin".into())),
-        None => Ok((body.trim_end_matches(' '), Some(word.to_owned()))),
+        None => Ok((body, Some(word.to_owned()))),
     }
 }
 
-/// Where each field begins, from the year to the second.
-type Places = [usize; 6];
-
-fn read_body(body: &str) -> Result<(CalendarSpec, Places), Stop> {
-    let mut cursor = Cursor { text: body, at: 0, places: [0; 6] };
-    let weekdays = cursor.weekdays()?;
-    let any = Chain::default;
-    let mut spec = CalendarSpec {
-        weekdays,
-        year: any(),
-        month: any(),
-        day: any(),
-        from_end: false,
-        hour: Chain::single(0),
-        minute: Chain::single(0),
-        second: Chain::single(0),
-        zone: None,
-    };
-    if cursor.rest().starts_with('@') {
-        return Ok((cursor.epoch()?, [0; 6]));
-    }
-    cursor.date(&mut spec)?;
-    if !cursor.rest().is_empty() {
-        cursor.time(&mut spec)?;
-    }
-    Ok((spec, cursor.places))
+fn is_zone_letter(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '+')
 }
 
-fn normalize(spec: &mut CalendarSpec) {
-    if spec.weekdays == 0 {
-        spec.weekdays = ALL_DAYS;
+/// Tells whether a word at the end of an expression is read as a zone.
+pub(super) fn is_zone_name(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.chars().all(is_zone_letter)
+}
+
+fn normalize(fields: &mut Fields) {
+    if fields.weekdays == 0 {
+        fields.weekdays = ALL_DAYS;
     }
-    if spec.day.is_any() {
-        spec.from_end = false;
+    if fields.day.is_any() {
+        fields.from_end = false;
     }
-    for component in &mut spec.year.0 {
+    for component in &mut fields.year.0 {
         component.start = four_digits(component.start);
         component.stop = component.stop.map(four_digits);
     }
-    for chain in
-        [&mut spec.year, &mut spec.month, &mut spec.day, &mut spec.hour, &mut spec.minute, &mut spec.second]
-    {
+    for chain in [
+        &mut fields.year,
+        &mut fields.month,
+        &mut fields.day,
+        &mut fields.hour,
+        &mut fields.minute,
+        &mut fields.second,
+    ] {
         chain.normalize();
     }
 }
@@ -161,257 +128,32 @@ fn four_digits(year: u32) -> u32 {
     }
 }
 
-fn check_ranges(spec: &CalendarSpec, places: &Places) -> Result<(), Stop> {
-    let fields = [
-        ("year", &spec.year, YEARS, 1, false),
-        ("month", &spec.month, (1, 12), 1, false),
-        ("day", &spec.day, (1, 31), 1, spec.from_end),
-        ("hour", &spec.hour, (0, 23), 1, false),
-        ("minute", &spec.minute, (0, 59), 1, false),
-        ("second", &spec.second, (0, 60 * SECOND - 1), SECOND, false),
+fn check_ranges(fields: &Fields, places: &Places) -> Result<(), Stop> {
+    let days = if fields.from_end { (1, 28) } else { (1, 31) };
+    let limits = [
+        ("year", &fields.year, YEARS, 1),
+        ("month", &fields.month, (1, 12), 1),
+        ("day", &fields.day, days, 1),
+        ("hour", &fields.hour, (0, 23), 1),
+        ("minute", &fields.minute, (0, 59), 1),
+        ("second", &fields.second, (0, 60 * SECOND - 1), SECOND),
     ];
-    let fields = fields.into_iter().zip(places);
-    for ((name, chain, (from, to), unit, from_end), place) in fields {
-        if chain.fits(from, to, from_end) {
+    for ((name, chain, (from, to), unit), place) in limits.into_iter().zip(places) {
+        let from_end = fields.from_end && name == "day";
+        if if from_end { chain.fits_from_end() } else { chain.fits(from, to) } {
             continue;
         }
-        // A month is sure to have 28 days only, counted from its end.
-        let last = if from_end { 28 } else { to / unit };
+        let last = to / unit;
         let message = match chain.lies_in(from, to) {
+            true if from_end && chain.0.len() > 1 => {
+                "in a list counted from the end, the first day is at most 28, each further one 3 less"
+                    .to_owned()
+            }
             true => format!("no step or range of this {name} stays within {from} to {last}"),
+            false if from_end => "a day counted from the end is from 1 to 28".to_owned(),
             false => format!("a {name} is from {from} to {last}").replace("a hour", "an hour"),
         };
         return Err((*place, message));
     }
     Ok(())
-}
-
-struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-    places: Places,
-}
-
-impl<'a> Cursor<'a> {
-    fn rest(&self) -> &'a str {
-        &self.text[self.at..]
-    }
-
-    fn stop<T>(&self, message: &str) -> Result<T, Stop> {
-        let found = match self.rest().chars().next() {
-            Some(c) => format!("expected {message}, found `{}`", c.escape_debug()),
-            None => format!("expected {message}, found the end"),
-        };
-        Err((self.at, found))
-    }
-
-    fn skip(&mut self, text: &str) -> bool {
-        let found = self.rest().starts_with(text);
-        self.at += if found { text.len() } else { 0 };
-        found
-    }
-
-    fn skip_spaces(&mut self) {
-        self.at += self.rest().len() - self.rest().trim_start_matches(' ').len();
-    }
-
-    fn at_end_or_space(&self) -> bool {
-        self.rest().is_empty() || self.rest().starts_with(' ')
-    }
-
-    fn weekday(&mut self) -> Result<Option<u8>, Stop> {
-        let rest = self.rest();
-        let named = |name: &str| rest.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name));
-        let Some((name, day)) = DAYS.iter().find(|(name, _)| named(name)) else { return Ok(None) };
-        self.at += name.len();
-        if !self.at_end_or_space() && !self.rest().starts_with(['-', '.', ',']) {
-            return self.stop("`,`, `..` or a space after a weekday");
-        }
-        Ok(Some(*day))
-    }
-
-    /// Reads `Mon,Wed..Fri `; none is every day.
-    fn weekdays(&mut self) -> Result<u8, Stop> {
-        let mut days = 0u8;
-        let mut first: Option<u8> = None;
-        let mut any = false;
-        loop {
-            let Some(day) = self.weekday()? else {
-                return if any { self.stop("a weekday such as Mon") } else { Ok(0) };
-            };
-            any = true;
-            match first {
-                Some(from) if from > day => return self.stop("a range of weekdays from Monday to Sunday"),
-                Some(from) => days |= (from..=day).fold(0, |bits, day| bits | 1 << day),
-                None => days |= 1 << day,
-            }
-            if !self.at_end_or_space() {
-                let open = first.is_some();
-                match () {
-                    () if self.skip(",") => first = None,
-                    () if !open && (self.skip("..") || self.skip("-")) => first = Some(day),
-                    () => return self.stop("`,` or a space after the weekdays"),
-                }
-                if !self.at_end_or_space() {
-                    continue;
-                }
-                if first.is_some() {
-                    return self.stop("the last weekday of the range");
-                }
-            }
-            self.skip_spaces();
-            return Ok(days);
-        }
-    }
-
-    /// Reads `@SECONDS`, an instant in UTC.
-    fn epoch(mut self) -> Result<CalendarSpec, Stop> {
-        self.at += 1;
-        let digits = self.rest();
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return self.stop("seconds since 1970");
-        }
-        let instant = digits.parse().ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-        instant.map(CalendarSpec::at).ok_or((self.at, "it is later than any date".into()))
-    }
-
-    /// Reads `[YEAR-]MONTH-DAY `; where the first number is an hour, nothing.
-    fn date(&mut self, spec: &mut CalendarSpec) -> Result<(), Stop> {
-        if self.rest().is_empty() {
-            return Ok(());
-        }
-        let begin = self.at;
-        let first = self.chain(false)?;
-        if self.rest().is_empty() || self.rest().starts_with(':') {
-            self.at = begin;
-            return Ok(());
-        }
-        let from_end = self.date_separator()?;
-        let second_begin = self.at;
-        let second = self.chain(false)?;
-        if self.at_end_or_space() {
-            (spec.month, spec.day, spec.from_end) = (first, second, from_end);
-            self.places[1..3].copy_from_slice(&[begin, second_begin]);
-        } else {
-            if from_end {
-                return self.stop("the end of the date after `~`");
-            }
-            let from_end = self.date_separator()?;
-            self.places[..3].copy_from_slice(&[begin, second_begin, self.at]);
-            let third = self.chain(false)?;
-            if !self.at_end_or_space() {
-                return self.stop("a space after the date");
-            }
-            (spec.year, spec.month, spec.day, spec.from_end) = (first, second, third, from_end);
-        }
-        self.skip_spaces();
-        Ok(())
-    }
-
-    fn date_separator(&mut self) -> Result<bool, Stop> {
-        match () {
-            () if self.skip("~") => Ok(true),
-            () if self.skip("-") => Ok(false),
-            () => self.stop("`-`, `~` or `:`"),
-        }
-    }
-
-    /// Reads `HOUR:MINUTE[:SECOND]` to the end.
-    fn time(&mut self, spec: &mut CalendarSpec) -> Result<(), Stop> {
-        self.places[3] = self.at;
-        spec.hour = self.chain(false)?;
-        if !self.skip(":") {
-            return self.stop("`:` after the hour");
-        }
-        self.places[4] = self.at;
-        spec.minute = self.chain(false)?;
-        if self.skip(":") {
-            self.places[5] = self.at;
-            spec.second = self.chain(true)?;
-        }
-        if !self.rest().is_empty() {
-            return self.stop("the end of the time");
-        }
-        Ok(())
-    }
-
-    fn chain(&mut self, micros: bool) -> Result<Chain, Stop> {
-        if self.skip("*") {
-            let every = Component { start: 0, stop: None, repeat: SECOND };
-            return Ok(if micros { Chain(vec![every]) } else { Chain::default() });
-        }
-        let mut components = Vec::new();
-        loop {
-            components.push(self.component(micros)?);
-            if !self.skip(",") {
-                return Ok(Chain(components));
-            }
-            if components.len() > MOST_COMPONENTS {
-                return self.stop("a shorter list");
-            }
-        }
-    }
-
-    fn component(&mut self, micros: bool) -> Result<Component, Stop> {
-        let unit = if micros { SECOND } else { 1 };
-        let start = self.number(micros)?;
-        let mut component = Component::single(start);
-        if self.skip("..") {
-            component.stop = Some(self.number(micros)?);
-            component.repeat = unit;
-        }
-        if self.skip("/") {
-            let at = self.at;
-            component.repeat = self.number(micros)?;
-            if component.repeat == 0 {
-                return Err((at, "a step of zero goes nowhere".into()));
-            }
-        } else if micros && component.stop.is_some_and(|stop| stop < start.saturating_add(SECOND)) {
-            return self.stop("a step for a range of less than a second");
-        }
-        let follows = [' ', ',', '-', '~', ':'];
-        if !self.rest().is_empty() && !self.rest().starts_with(follows) {
-            return self.stop("a number, `,`, `..`, `/`, `-` or `:`");
-        }
-        Ok(component)
-    }
-
-    fn digits(&mut self) -> &'a str {
-        let rest = self.rest();
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        self.at += end;
-        &rest[..end]
-    }
-
-    fn number(&mut self, micros: bool) -> Result<u32, Stop> {
-        let at = self.at;
-        let digits = self.digits();
-        if digits.is_empty() {
-            return self.stop("a number or `*`");
-        }
-        let too_large = || (at, format!("`{digits}` is too large"));
-        let mut value: u64 = digits.parse().map_err(|_| too_large())?;
-        if micros {
-            value = value.checked_mul(u64::from(SECOND)).ok_or_else(too_large)?;
-            // One point begins a fraction, two are a range.
-            if self.rest().starts_with('.') && !self.rest().starts_with("..") {
-                self.at += 1;
-                value += self.fraction()?;
-            }
-        }
-        // systemd counts in a signed 32-bit number.
-        u32::try_from(value).ok().filter(|&value| i32::try_from(value).is_ok()).ok_or_else(too_large)
-    }
-
-    /// Reads the digits after a point as microseconds, rounded.
-    fn fraction(&mut self) -> Result<u64, Stop> {
-        let digits = self.digits();
-        if digits.is_empty() {
-            return self.stop("digits after the point");
-        }
-        let kept = &digits[..digits.len().min(6)];
-        let round_up = digits.as_bytes().get(6).is_some_and(|&digit| digit >= b'5');
-        let value: u64 = kept.parse().unwrap_or(0);
-        Ok(value * 10u64.pow(6 - kept.len() as u32) + u64::from(round_up))
-    }
 }

@@ -1,11 +1,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 
 use super::component::{Chain, SECOND};
-use super::parse::{ParseCalendarError, parse};
+use super::parse::{ParseCalendarError, is_zone_name, parse};
+use super::search::Search;
 
 /// Every weekday; Monday is the lowest bit.
 pub(super) const ALL_DAYS: u8 = 0b111_1111;
@@ -23,8 +25,16 @@ pub(super) const ALL_DAYS: u8 = 0b111_1111;
 /// assert_eq!(friday.to_string(), "Fri *-*-13 09:05:00");
 /// # Ok::<(), taskflows_core::schedule::ParseCalendarError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct CalendarSpec {
+    fields: Fields,
+    /// The same, to be searched.
+    pub(super) search: Box<Search>,
+}
+
+/// What an expression says, in its normal form.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Fields {
     /// The days of the week on which it elapses; all where it names none.
     pub(super) weekdays: u8,
     pub(super) year: Chain,
@@ -40,27 +50,32 @@ pub struct CalendarSpec {
 }
 
 impl CalendarSpec {
-    /// Elapses once, at `instant` to the microsecond.
+    pub(super) fn new(fields: Fields) -> Self {
+        Self { search: Box::new(Search::of(&fields)), fields }
+    }
+
+    /// Elapses once, at `instant`, of which what is below a microsecond is dropped: systemd has no less.
+    ///
+    /// Before 1970 and after 2199 there is no time for systemd, and it never elapses.
     pub fn at(instant: Timestamp) -> Self {
-        let time = instant.to_zoned(TimeZone::UTC).datetime();
-        let micros = u32::from(time.second().unsigned_abs()) * SECOND
-            + (time.subsec_nanosecond().unsigned_abs() / 1_000);
-        Self {
-            weekdays: ALL_DAYS,
-            year: Chain::single(u32::from(time.year().unsigned_abs())),
-            month: Chain::single(u32::from(time.month().unsigned_abs())),
-            day: Chain::single(u32::from(time.day().unsigned_abs())),
-            from_end: false,
-            hour: Chain::single(u32::from(time.hour().unsigned_abs())),
-            minute: Chain::single(u32::from(time.minute().unsigned_abs())),
-            second: Chain::single(micros),
-            zone: Some("UTC".to_owned()),
+        Self::new(Fields::at(TimeZone::UTC.to_datetime(instant), "UTC".to_owned()))
+    }
+
+    /// Elapses once, at `instant`, in words of its zone, or in UTC where these would not be clear.
+    ///
+    /// They are where the zone has a name that cannot be an abbreviation, and its clocks do not repeat that time.
+    pub fn at_zoned(instant: &Zoned) -> Self {
+        let zone = instant.time_zone();
+        let clear = !zone.to_ambiguous_timestamp(instant.datetime()).is_ambiguous() && !zone.is_unknown();
+        match zone.iana_name().filter(|name| clear && name.contains('/') && is_zone_name(name)) {
+            Some(name) => Self::new(Fields::at(instant.datetime(), name.to_owned())),
+            None => Self::at(instant.timestamp()),
         }
     }
 
     /// Returns the zone it names; `None` is the zone of the host.
     pub fn zone_name(&self) -> Option<&str> {
-        self.zone.as_deref()
+        self.fields.zone.as_deref()
     }
 }
 
@@ -73,6 +88,39 @@ impl FromStr for CalendarSpec {
 }
 
 impl fmt::Display for CalendarSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fields.fmt(f)
+    }
+}
+
+impl Fields {
+    /// The one time `civil` of the wall clock in `zone`, to the microsecond.
+    pub(super) fn at(civil: DateTime, zone: String) -> Self {
+        let single = |part: i8| Chain::single(u32::from(part.unsigned_abs()));
+        let micros = u32::from(civil.second().unsigned_abs()) * SECOND
+            + (civil.subsec_nanosecond().unsigned_abs() / 1_000);
+        Self {
+            weekdays: ALL_DAYS,
+            // A year of two digits would be read as one of this century; none before 1970 elapses anyway.
+            year: Chain::single(u32::from(civil.year().max(1_000).unsigned_abs())),
+            month: single(civil.month()),
+            day: single(civil.day()),
+            from_end: false,
+            hour: single(civil.hour()),
+            minute: single(civil.minute()),
+            second: Chain::single(micros),
+            zone: Some(zone),
+        }
+    }
+}
+
+impl fmt::Debug for CalendarSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CalendarSpec").field(&self.to_string()).finish()
+    }
+}
+
+impl fmt::Display for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.weekdays != ALL_DAYS {
             write_weekdays(f, self.weekdays)?;

@@ -1,8 +1,8 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use thiserror::Error;
 
 use super::spec::CalendarSpec;
 use crate::name::Quoted;
@@ -41,12 +41,21 @@ impl Zones {
         LazyLock::force(&self.0.local);
     }
 
-    /// Returns the zone in which `spec` is meant.
+    /// Returns the zone in which `spec` is meant. What the host's own clocks show is the host's zone.
     ///
     /// # Errors
-    /// When it names a zone that the database does not have under exactly that name.
+    /// When it names a zone that the database does not have under exactly that name, or an abbreviation
+    /// such as CET that the host's own clocks show for a part of the year: systemd lets the rest of the year
+    /// pass, and never elapses again.
     pub fn resolve(&self, spec: &CalendarSpec) -> Result<TimeZone, UnknownZoneError> {
-        spec.zone_name().map_or_else(|| Ok(self.0.local.clone()), |name| self.named(name))
+        let Some(name) = spec.zone_name() else { return Ok(self.0.local.clone()) };
+        match shown(name, &self.0.local) {
+            Shown::Never => self.named(name),
+            Shown::Always => Ok(self.0.local.clone()),
+            Shown::PartOfTheYear => {
+                Err(UnknownZoneError { name: name.to_owned(), near: None, seasonal: true })
+            }
+        }
     }
 
     /// Returns the zone called `name`, in the spelling of the database: systemd looks for a file.
@@ -58,7 +67,11 @@ impl Zones {
             return Ok(TimeZone::UTC);
         }
         let found = self.0.database.get(name).ok().filter(|zone| zone.iana_name() == Some(name));
-        found.ok_or_else(|| UnknownZoneError { name: name.to_owned(), near: self.near(name) })
+        found.ok_or_else(|| UnknownZoneError {
+            name: name.to_owned(),
+            near: self.near(name),
+            seasonal: false,
+        })
     }
 
     fn near(&self, name: &str) -> Option<String> {
@@ -74,17 +87,55 @@ impl fmt::Debug for Zones {
     }
 }
 
-/// A zone that does not exist.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error(
-    "there is no time zone {}{}",
-    Quoted(name),
-    near.as_ref().map_or_else(
-        || "; write UTC or a name such as Europe/Berlin (abbreviations such as CEST are no zones)".to_owned(),
-        |near| format!(", did you mean `{near}`?")
-    )
-)]
+/// When the clocks of a zone show an abbreviation.
+enum Shown {
+    Never,
+    PartOfTheYear,
+    Always,
+}
+
+fn shown(name: &str, zone: &TimeZone) -> Shown {
+    // No abbreviation has a slash.
+    if name.contains('/') {
+        return Shown::Never;
+    }
+    // From here on a zone follows one rule, if it changes its clocks at all.
+    let since = Timestamp::constant(4_102_444_800, 0);
+    let mut changes = zone.following(since).take(2);
+    if changes.any(|change| change.abbreviation() == name) {
+        Shown::PartOfTheYear
+    } else if zone.to_offset_info(since).abbreviation() == name {
+        Shown::Always
+    } else {
+        Shown::Never
+    }
+}
+
+/// A zone that does not exist, or that systemd would not take for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownZoneError {
     name: String,
     near: Option<String>,
+    seasonal: bool,
 }
+
+impl fmt::Display for UnknownZoneError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Quoted(&self.name);
+        match &self.near {
+            _ if self.seasonal => write!(
+                f,
+                "{name} is what this host's clocks show for a part of the year, and systemd never elapses in the \
+                 other; write the zone's own name, such as Europe/Berlin"
+            ),
+            Some(near) => write!(f, "there is no time zone {name}, did you mean `{near}`?"),
+            None => write!(
+                f,
+                "there is no time zone {name}; write UTC or a name such as Europe/Berlin (abbreviations such as \
+                 CEST are no zones)"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for UnknownZoneError {}
