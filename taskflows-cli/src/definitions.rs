@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use taskflows_core::{
@@ -13,7 +14,7 @@ use taskflows_core::{
 use crate::arguments::SourceArguments;
 use crate::{App, CliError, Exit, Ui};
 
-/// The greatest definition that is read, in bytes.
+/// The greatest file that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
 
 /// What files define, and where the files are.
@@ -101,8 +102,8 @@ fn check_env_files(ui: &mut Ui<'_>, app: &App, service: &Service) -> Result<(), 
             (Some(rest), Some(home)) => home.join(rest),
             _ => PathBuf::from(file.as_str()),
         };
-        let text = match fs::read(&path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        let text = match open_file(&path) {
+            Ok(file) => String::from_utf8_lossy(&file.regular(&path)?).into_owned(),
             Err(error) => {
                 let note =
                     format!("note: {}: {error}; {} cannot start without it", path.display(), service.name);
@@ -201,8 +202,11 @@ pub(crate) fn format_of(path: &Path) -> Option<Format> {
     Format::from_path(path.to_str()?)
 }
 
-fn too_large(what: &str, size: &str) -> CliError {
-    CliError::new(Exit::Usage, format!("{what} has {size} bytes; a definition has at most {LARGEST}"))
+fn too_large(what: &str) -> CliError {
+    CliError::new(
+        Exit::Usage,
+        format!("{what} has more bytes than are read: {LARGEST} at most"),
+    )
 }
 
 pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
@@ -216,7 +220,9 @@ pub(crate) fn text_of(ui: &mut Ui<'_>, path: &Path) -> Result<String, CliError> 
 
 /// Reads a file that is no definition.
 pub(crate) fn file_text(path: &Path) -> Result<String, CliError> {
-    utf8(&path.display().to_string(), bytes_of(path)?)
+    // Who names it may mean the output of a program, which a shell hands over as a pipe.
+    let file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    utf8(&path.display().to_string(), capped(file, path)?)
 }
 
 fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, CliError> {
@@ -228,21 +234,41 @@ fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, CliError> {
 }
 
 fn stdin(ui: &mut Ui<'_>) -> Result<Vec<u8>, CliError> {
+    capped(&mut *ui.input, Path::new("stdin"))
+}
+
+/// A file that is open, of which nothing was read.
+struct OpenFile(fs::File);
+
+/// Opens a file without waiting for whoever writes to a pipe.
+fn open_file(path: &Path) -> std::io::Result<OpenFile> {
+    let no_wait = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    fs::OpenOptions::new().read(true).custom_flags(no_wait).open(path).map(OpenFile)
+}
+
+impl OpenFile {
+    /// Reads a regular file: a pipe may never end, and a device has no end.
+    fn regular(self, path: &Path) -> Result<Vec<u8>, CliError> {
+        let about = self.0.metadata().map_err(|error| unreadable(path, &error))?;
+        if !about.is_file() {
+            return Err(CliError::new(Exit::Usage, format!("{} is no regular file", path.display())));
+        }
+        capped(self.0, path)
+    }
+}
+
+fn capped(from: impl Read, path: &Path) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
-    let read = (&mut *ui.input).take(LARGEST + 1).read_to_end(&mut bytes);
-    read.map_err(|error| unreadable(Path::new("stdin"), &error))?;
+    from.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
     match bytes.len() as u64 > LARGEST {
-        true => Err(too_large("stdin", "more")),
+        true => Err(too_large(&path.display().to_string())),
         false => Ok(bytes),
     }
 }
 
-fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
-    let size = fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
-    if size > LARGEST {
-        return Err(too_large(&path.display().to_string(), &size.to_string()));
-    }
-    fs::read(path).map_err(|error| unreadable(path, &error))
+/// Reads a definition file.
+pub(crate) fn definition_bytes(path: &Path) -> Result<Vec<u8>, CliError> {
+    open_file(path).map_err(|error| unreadable(path, &error))?.regular(path)
 }
 
 /// Opens a definition file, or stdin for `-`.
@@ -266,7 +292,7 @@ fn file(path: &Path, shown: &str, colour: bool) -> Result<Source, CliError> {
         return Err(CliError::new(Exit::Usage, message)
             .hint("pass it on stdin (`tf create -`) to have its format guessed"));
     };
-    source_of(shown, bytes_of(path)?, format, &absolute(path)?, colour)
+    source_of(shown, definition_bytes(path)?, format, &absolute(path)?, colour)
 }
 
 /// One file has one name from wherever it is named, or its units would change with the way to it.

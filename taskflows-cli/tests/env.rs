@@ -106,3 +106,23 @@ fn the_schema_is_printed_for_editors() {
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     assert!(schema["definitions"]["container"]["properties"]["hostname"].is_object());
 }
+
+#[test]
+fn a_file_of_variables_that_never_ends_is_refused() {
+    let mut host = Host::new();
+    let pipe = host.files.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let text = |file: &str| {
+        format!("[[services]]\nname = \"web\"\nstart_command = \"serve\"\nenv_file = \"{file}\"\n")
+    };
+    host.write("pipe.toml", &text(&pipe.display().to_string()));
+    host.write("zero.toml", &text("/dev/zero"));
+    std::fs::File::create(host.files.path().join("great.env")).unwrap().set_len((16 << 20) + 1).unwrap();
+    host.write("great.toml", &text("great.env"));
+    for name in ["pipe.toml", "zero.toml", "great.toml"] {
+        host.tf(&format!("validate {name}"));
+    }
+    std::fs::rename(&pipe, host.files.path().join("fifo.toml")).unwrap();
+    host.tf("validate fifo.toml");
+    check!(host);
+}

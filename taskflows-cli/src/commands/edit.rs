@@ -14,7 +14,7 @@ use super::plan::show_plan;
 use super::prune::{Request, request_of};
 use crate::arguments::{EditArguments, Format as Output, Global, SourceArguments};
 use crate::definitions::{
-    Definitions, absolute, format_of, open, read_with, services_of, source_of, unreadable,
+    Definitions, absolute, definition_bytes, format_of, open, read_with, services_of, source_of, unreadable,
 };
 use crate::run::report;
 use crate::select::no_such_service;
@@ -175,7 +175,7 @@ impl Original {
         }
         let root = absolute(named)?;
         let path = place_of(app, &root, &name).unwrap_or_else(|| root.clone());
-        let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        let bytes = definition_bytes(&path)?;
         let format = format_of(&path).ok_or_else(|| {
             CliError::new(Exit::Failed, format!("{source} is no file that `tf edit` knows to read"))
         })?;
