@@ -203,10 +203,7 @@ pub(crate) fn format_of(path: &Path) -> Option<Format> {
 }
 
 fn too_large(what: &str) -> CliError {
-    CliError::new(
-        Exit::Usage,
-        format!("{what} has more bytes than are read: {LARGEST} at most"),
-    )
+    CliError::new(Exit::Usage, format!("{what} has more bytes than are read: {LARGEST} at most"))
 }
 
 pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
