@@ -5,6 +5,7 @@ mod constraint;
 mod container;
 mod defaults;
 mod environment;
+mod expansion;
 mod fields;
 mod reading;
 mod schedule;
@@ -23,7 +24,7 @@ use crate::{Service, ServiceName};
 pub(super) use reading::DEFINITION;
 
 /// What a definition defines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Definition {
     /// The services in the order of the file, those of an included file where it is included.
     pub services: Vec<Service>,
@@ -32,7 +33,7 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// Returns what may not mean what its author thinks.
+    /// Returns what may not mean what its author thinks, up to twenty of it, none twice.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
     }
@@ -108,11 +109,10 @@ pub fn read(source: &Source, zones: &Zones) -> Result<Definition, DefinitionErro
 /// ```
 ///
 /// # Errors
-/// As [`read`], for every file that is included as well; when one includes itself, or a variable is not set.
+/// As [`read`], up to twenty problems of all the files that are included; when one includes itself, when a service or
+/// an environment is defined in two places, or a variable is not set.
 pub fn read_in(source: &Source, surroundings: &Surroundings<'_>) -> Result<Definition, DefinitionError> {
-    let mut reading = reading::Reading::new(source, surroundings);
-    reading.file(source);
-    reading.finish()
+    reading::Files::of(source, surroundings).read(source.origin.as_deref())
 }
 
 /// Reads a text that is one environment, and returns it with what was written, as JSON.
@@ -136,9 +136,9 @@ pub fn read_environment(source: &Source) -> Result<(Environment, serde_json::Val
     })?;
     let mut reader = fields::Reader::new(source);
     match environment::environment(&mut reader, &root) {
-        Some(environment) if reader.errors.is_empty() => Ok((environment, root.to_json())),
+        Some(environment) if reader.told.errors.is_empty() => Ok((environment, root.to_json())),
         _ => Err(DefinitionError::new(
-            reader.errors.into_iter().map(|problem| problem.locate(&shared)).collect(),
+            reader.told.errors.into_iter().map(|problem| problem.locate(&shared)).collect(),
         )),
     }
 }

@@ -121,7 +121,7 @@ pub(super) fn name_of(node: &Node) -> Option<&Node> {
 }
 
 pub(super) fn service<'a>(reader: &mut Reader<'a>, node: &'a Node, known: &Known<'_>) -> Option<Service> {
-    let before = reader.errors.len();
+    let before = reader.told.errors.len();
     let fields = reader.table(node, &SERVICE)?;
     if fields.get("start_command").is_none() && fields.get("environment").is_none() {
         reader.missing(&fields, "start_command");
@@ -158,7 +158,7 @@ pub(super) fn service<'a>(reader: &mut Reader<'a>, node: &'a Node, known: &Known
         source: known.origin.and_then(|path| path.parse().ok()),
         name: name?,
     };
-    if reader.errors.len() == before {
+    if reader.told.errors.len() == before {
         conflicts(reader, &fields, &service);
     }
     Some(service)
@@ -202,7 +202,7 @@ fn warn_of_shell(reader: &mut Reader<'_>, node: &Node, text: &str) {
         let message =
             format!("no shell reads this command: `{}` is passed on as it stands", piece.escape_debug());
         let help = "for a shell, write a list: [\"bash\", \"-c\", \"…\"]";
-        reader.warnings.push(Problem::warning(message, node.span.clone(), "").help(help));
+        reader.warn(Problem::warning(message, node.span.clone(), "").help(help));
     }
 }
 
