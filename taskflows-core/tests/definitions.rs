@@ -486,3 +486,51 @@ fn ten_thousand_services_are_read_in_time_that_grows_with_them() {
     // Ten times as many; a hundred times as long is what counting lines anew for each took.
     assert!(many < few * 50, "{few:?} {many:?}");
 }
+
+#[test]
+fn a_default_under_the_other_name_of_a_key_gives_way() {
+    for (default, own) in [
+        ("system_load_constraints", "startup_requirements"),
+        ("startup_requirements", "system_load_constraints"),
+        ("startup_requirements", "startup_requirements"),
+    ] {
+        let constraint = |most: u8| format!("{{ type = 'CPUPressure', max_percent = {most} }}");
+        let text = format!(
+            "[defaults]\n{default} = {}\n{}",
+            constraint(10),
+            service(&format!("{own} = {}", constraint(20)))
+        );
+        let read = services("a.toml", &text);
+        let shown = format!("{:?}", read[0].system_load_constraints);
+        assert!(read[0].system_load_constraints.len() == 1 && shown.contains("20"), "{shown}");
+    }
+}
+
+#[test]
+fn default_limits_give_way_to_a_container() {
+    let limits = "[defaults.cgroup_config]\nmemory_limit = '1G'\noom_policy = 'kill'\nmanaged_oom_swap = 'kill'\n\
+                  managed_oom_memory_pressure = 'kill'\nmanaged_oom_memory_pressure_limit = 50\n\
+                  managed_oom_preference = 'avoid'\n[environments.box]\nimage = 'x'\n\
+                  cgroup_config = { pids_limit = 5 }\n[environments.plain]\nimage = 'x'\n";
+    let read = |body: &str| services("a.toml", &format!("{limits}{}", service(body))).remove(0);
+    let own = read("environment = 'plain'").cgroup_config.unwrap();
+    assert!(own.memory_limit.is_some() && own.oom_policy.is_none());
+    let own =
+        read("environment = { image = 'x' }\ncgroup_config = { pids_limit = 9 }").cgroup_config.unwrap();
+    assert!(own.memory_limit.is_some() && own.pids_limit.is_some());
+    assert!(read("environment = 'box'").cgroup_config.is_none());
+    assert!(
+        read("environment = { image = 'x', cgroup_config = { pids_limit = 5 } }").cgroup_config.is_none()
+    );
+    // Outside of containers they hold as they stand.
+    assert!(read("environment = { path = '/x' }").cgroup_config.unwrap().oom_policy.is_some());
+    assert!(read("").cgroup_config.unwrap().oom_policy.is_some());
+    // What a service says itself is still refused.
+    for body in [
+        "environment = 'box'\ncgroup_config = { pids_limit = 9 }",
+        "environment = 'plain'\ncgroup_config = { oom_policy = 'kill' }",
+    ] {
+        let error = open("a.toml", &format!("{limits}{}", service(body))).unwrap_err();
+        assert!(error.problems()[0].message().starts_with("`cgroup_config` "), "{error}");
+    }
+}

@@ -98,6 +98,15 @@ pub(super) fn named<'a>(reader: &mut Reader<'a>, node: &'a Node, all: &mut Envir
     }
 }
 
+/// Tells whether a table is meant as a container, as it would be read.
+pub(super) fn is_container(entries: &[(Key, Node)]) -> bool {
+    let near = |wanted: &str| entries.iter().any(|(key, _)| nearest(&key.text, [wanted]).is_some());
+    match entries.iter().find(|(key, _)| key.text == "type").map(|(_, node)| &node.value) {
+        Some(Value::String { text, .. }) => ["DockerContainer", "Container"].contains(&text.as_str()),
+        _ => near("image") && !near("env_name"),
+    }
+}
+
 /// Reads an environment, whose keys tell what it is where its type does not.
 pub(super) fn environment<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Environment> {
     let Value::Table(entries) = &node.value else {

@@ -186,7 +186,7 @@ impl File {
         let default = fields.get("defaults").filter(|node| reader.table(node, &DEFAULTS).is_some());
         let nodes: Vec<Node> = services(&mut reader, fields, self.is_included)
             .iter()
-            .map(|node| merged(default, node))
+            .map(|node| merged(default, node, known.environments))
             .collect();
         // The nodes live shorter than the tree they came from.
         let mut reader = Reader { source: reader.source, told: reader.told };
