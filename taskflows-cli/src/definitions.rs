@@ -6,9 +6,10 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use taskflows_core::effects::{NamedEnvironment, ServiceError};
 use taskflows_core::{
-    Definition, DefinitionError, EnvFileReader, Format, NamePattern, Service, ServiceName, Source,
-    Surroundings, check_env_file, read_in,
+    Definition, DefinitionError, EnvFileReader, EnvironmentUse, Format, NamePattern, Service, ServiceName,
+    Source, Surroundings, check_env_file, read_in,
 };
 
 use crate::arguments::SourceArguments;
@@ -28,14 +29,27 @@ pub(crate) struct Definitions {
     pub(crate) files: HashSet<String>,
     /// The directories that were named, absolute.
     pub(crate) directories: HashSet<PathBuf>,
+    /// The environments that services name and that no definition defines.
+    uses: Vec<EnvironmentUse>,
 }
 
 impl Definitions {
     /// Holds what one file defines, all of which is meant.
-    pub(crate) fn of(source: &Source, services: Vec<Service>) -> Self {
+    pub(crate) fn of(source: &Source, definition: Definition) -> Self {
+        let uses = definition.environment_uses().to_vec();
+        let services = definition.services;
         let defined = services.iter().map(|service| service.name.clone()).collect();
         let files = source.origin().map(str::to_owned).into_iter().collect();
-        Self { services, defined, files, directories: HashSet::new() }
+        Self { services, defined, files, directories: HashSet::new(), uses }
+    }
+
+    /// Looks for the environments that the services name among those that this host keeps.
+    pub(crate) async fn check_environments(&self, app: &App, colour: bool) -> Result<(), CliError> {
+        if self.uses.is_empty() {
+            return Ok(());
+        }
+        let kept = app.environments.list().await.map_err(ServiceError::from)?;
+        EnvironmentUse::check(&self.uses, &kept).map_err(|error| wrong(&error, colour))
     }
 
     /// Fails where no service is meant.
@@ -49,24 +63,31 @@ impl Definitions {
     }
 }
 
-/// Reads every definition and returns the services that are meant, in order.
+/// Reads every definition and returns the services that are meant, in order, with the environments that they name.
 ///
 /// # Errors
-/// As [`read_definitions`], and when the patterns leave none.
-pub(crate) fn load(
+/// As [`read_definitions`], when the patterns leave none, and when a service does not fit what it names.
+pub(crate) async fn load(
     ui: &mut Ui<'_>,
     app: &App,
     arguments: &SourceArguments,
 ) -> Result<Vec<Service>, CliError> {
-    let definitions = read_definitions(ui, app, arguments)?;
-    definitions.check_any().map(|()| definitions.services)
+    let definitions = read_definitions(ui, app, arguments).await?;
+    definitions.check_any()?;
+    let mut services = definitions.services;
+    if !definitions.uses.is_empty() {
+        let kept = app.environments.list().await.map_err(ServiceError::from)?;
+        NamedEnvironment::resolve(&mut services, &kept)?;
+    }
+    Ok(services)
 }
 
 /// Reads every definition.
 ///
 /// # Errors
-/// When a file cannot be read or is wrong, or when two define the same service.
-pub(crate) fn read_definitions(
+/// When a file cannot be read or is wrong, when two define the same service, or when one names an environment that
+/// is neither defined nor kept.
+pub(crate) async fn read_definitions(
     ui: &mut Ui<'_>,
     app: &App,
     arguments: &SourceArguments,
@@ -76,7 +97,9 @@ pub(crate) fn read_definitions(
     for path in expand(&arguments.files)? {
         let source = open(ui, &path)?;
         definitions.files.extend(source.origin().map(str::to_owned));
-        for service in services_of(ui, app, &source)? {
+        let definition = read_with(ui, app, &source, None)?;
+        definitions.uses.extend_from_slice(definition.environment_uses());
+        for service in definition.services {
             let place = path.display().to_string();
             if let Some(first) = places.insert(service.name.clone(), place.clone()) {
                 let message = format!("`{}` is defined twice, in {first} and in {place}", service.name);
@@ -89,6 +112,9 @@ pub(crate) fn read_definitions(
         definitions.directories.insert(absolute(directory)?);
     }
     definitions.services.retain(|service| is_meant(arguments, &service.name));
+    // Who leaves a service to another host leaves its environment to it as well.
+    definitions.uses.retain(|one| is_meant(arguments, one.service()));
+    definitions.check_environments(app, ui.colour).await?;
     definitions.defined = places.into_keys().collect();
     Ok(definitions)
 }
@@ -134,12 +160,8 @@ fn included(from: &Source, pattern: &str) -> Result<Vec<Source>, String> {
     }
 }
 
-/// Reads one definition and remarks what may not mean what its author thinks.
-pub(crate) fn services_of(ui: &mut Ui<'_>, app: &App, source: &Source) -> Result<Vec<Service>, CliError> {
-    read_with(ui, app, source, None).map(|definition| definition.services)
-}
-
-/// Reads one definition, with `instead` in the place of an included file of that name.
+/// Reads one definition, with `instead` in the place of an included file of that name, and remarks what may not mean
+/// what its author thinks.
 pub(crate) fn read_with(
     ui: &mut Ui<'_>,
     app: &App,

@@ -470,6 +470,7 @@ fn a_warning_is_told_once_and_many_up_to_a_number() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the time it takes is what is tested")]
 fn ten_thousand_services_are_read_in_time_that_grows_with_them() {
     let text = |count: usize| -> String {
         let one =

@@ -61,7 +61,7 @@ pub(super) fn chain(error: &dyn Error) -> String {
 }
 
 /// Adds a problem that was not told. A default is read for each service, and is wrong once.
-fn add(problems: &mut Vec<Problem>, problem: Problem) {
+pub(super) fn add(problems: &mut Vec<Problem>, problem: Problem) {
     if !problems.contains(&problem) {
         problems.push(problem);
     }

@@ -5,6 +5,7 @@ mod constraint;
 mod container;
 mod defaults;
 mod environment;
+mod environment_use;
 mod expansion;
 mod fields;
 mod reading;
@@ -21,6 +22,7 @@ use crate::schedule::Zones;
 use crate::service::{Environment, EnvironmentName};
 use crate::{Service, ServiceName};
 
+pub use environment_use::EnvironmentUse;
 pub(super) use reading::DEFINITION;
 
 /// What a definition defines.
@@ -30,6 +32,7 @@ pub struct Definition {
     pub services: Vec<Service>,
     places: BTreeMap<ServiceName, String>,
     warnings: Vec<Problem>,
+    environment_uses: Vec<EnvironmentUse>,
 }
 
 impl Definition {
@@ -41,6 +44,11 @@ impl Definition {
     /// Writes the warnings with their places, `None` where there are none.
     pub fn render_warnings(&self, colour: bool) -> Option<String> {
         (!self.warnings.is_empty()).then(|| render(&self.warnings, colour))
+    }
+
+    /// Returns the names of environments that the definition does not define, by the services in order.
+    pub fn environment_uses(&self) -> &[EnvironmentUse] {
+        &self.environment_uses
     }
 
     /// Returns the absolute path of the file that defines `name`, which may be an included one.

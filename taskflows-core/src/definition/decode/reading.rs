@@ -5,12 +5,12 @@ use super::defaults::{DEFAULTS, merged};
 use super::environment::Environments;
 use super::fields::{Fields, MOST_PROBLEMS, Reader, Told};
 use super::service::SERVICE;
-use super::{Definition, Known, Surroundings, environment, parse, service, variables};
+use super::{Definition, EnvironmentUse, Known, Surroundings, environment, parse, service, variables};
 use crate::definition::node::{Node, Value};
 use crate::definition::problem::{DefinitionError, Problem};
 use crate::definition::shape::{Object, Shape, field};
 use crate::definition::source::Source;
-use crate::{Service, ServiceName};
+use crate::{EnvironmentName, Service, ServiceName};
 
 const LATER: &str = "is not supported by this version yet";
 
@@ -129,12 +129,15 @@ impl<'s> Files<'s> {
             opened.push((file, reader, fields));
         }
         let known = Known { zones: self.surroundings.zones, environments: &environments.known, origin };
+        let defined: Arc<[EnvironmentName]> = environments.known.keys().cloned().collect();
         let mut definition = Definition::default();
         let mut errors = Vec::new();
         let mut places = Places::new();
         for (file, reader, fields) in opened {
             let told = match fields {
-                Some(fields) => file.services(reader, &fields, &known, &mut places, &mut definition),
+                Some(fields) => {
+                    file.services(reader, &fields, &known, &defined, &mut places, &mut definition)
+                }
                 None => reader.told,
             };
             locate(&mut errors, told.errors, &file.source);
@@ -180,6 +183,7 @@ impl File {
         mut reader: Reader<'a>,
         fields: &Fields<'a>,
         known: &Known<'_>,
+        defined: &Arc<[EnvironmentName]>,
         places: &mut Places<'a>,
         definition: &mut Definition,
     ) -> Told {
@@ -192,11 +196,27 @@ impl File {
         let mut reader = Reader { source: reader.source, told: reader.told };
         for node in &nodes {
             let Some(service) = service::service(&mut reader, node, known) else { continue };
-            let place_node = service::name_of(node).unwrap_or(node);
+            let place_node = service::part_of(node, "name").unwrap_or(node);
             let here = (self.source.as_ref(), place_node.span.start);
             if let Some(earlier) = places.insert(service.name.clone(), here) {
                 let message = format!("`{}` is defined twice, first at {}", service.name, place(earlier));
                 reader.wrong(place_node, message);
+            }
+            if let Some(name) = service
+                .environment
+                .as_ref()
+                .filter(|choice| choice.environment().is_none())
+                .and_then(|choice| choice.name())
+            {
+                let span = service::part_of(node, "environment").unwrap_or(node).span.clone();
+                let named = (&service.name, name);
+                definition.environment_uses.push(EnvironmentUse::new(
+                    named,
+                    &reader,
+                    span,
+                    &self.source,
+                    defined,
+                ));
             }
             definition.add(service, self.source.origin.clone());
         }

@@ -112,10 +112,10 @@ pub(super) const SERVICE_FIELDS: [Field; 36] = [
 const NAME: &str = "^[A-Za-z0-9_ ]([A-Za-z0-9._ -]*[A-Za-z0-9_ ])?$";
 const CONSTRAINTS: Shape = Shape::OneOrMany(&constraint::SHAPE);
 
-/// Returns where a service says its name.
-pub(super) fn name_of(node: &Node) -> Option<&Node> {
+/// Returns where a service says what it says of `key`.
+pub(super) fn part_of<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
     match &node.value {
-        Value::Table(entries) => entries.iter().find(|(key, _)| key.text == "name").map(|(_, node)| node),
+        Value::Table(entries) => entries.iter().find(|(own, _)| own.text == key).map(|(_, node)| node),
         _ => None,
     }
 }
