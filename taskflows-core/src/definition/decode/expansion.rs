@@ -80,7 +80,7 @@ impl Expansion {
     /// Tells whether a quoted part of a message may be what a reader took out of the text.
     fn is_piece(&self, part: &str) -> bool {
         let own = part.trim_end_matches('…');
-        if own.is_empty() || self.written.contains(own) || own.contains("${env:") {
+        if own.is_empty() || is_character(own) || self.written.contains(own) || own.contains("${env:") {
             return false;
         }
         let text = self.text.escape_debug().to_string();
@@ -90,14 +90,18 @@ impl Expansion {
 
     /// Tells whether a message still holds a part of a value.
     fn is_told_by(&self, message: &str) -> bool {
-        let escaped = self.text.escape_debug().to_string();
         let starts: Vec<usize> = message.char_indices().map(|(at, _)| at).chain([message.len()]).collect();
         let mut windows = starts.windows(TELLING + 1).map(|ends| &message[ends[0]..ends[TELLING]]);
-        let is_of_value = |window: &str| {
-            (self.text.contains(window) || escaped.contains(window)) && !self.written.contains(window)
-        };
-        windows.any(is_of_value)
+        windows.any(|window| self.text.contains(window) && !self.written.contains(window))
     }
+}
+
+/// Tells whether a quoted part is one character, which helps to find what is wrong and tells no secret.
+fn is_character(part: &str) -> bool {
+    let is_escape = |rest: &str| {
+        rest.chars().count() == 1 || (rest.starts_with("u{") && rest.find('}') == Some(rest.len() - 1))
+    };
+    part.chars().count() == 1 || part.strip_prefix('\\').is_some_and(is_escape)
 }
 
 #[cfg(test)]
@@ -127,7 +131,10 @@ mod tests {
 
     #[test]
     fn pieces_of_a_value_are_not_shown() {
-        check("hunter2 | x", "`|` is passed on", "`…` is passed on");
+        check("hunter2 | x", "`2 | x` is passed on", "`…` is passed on");
+        check("hunter2 | x", "`|` is passed on", "`|` is passed on");
+        check("hunter2\u{1b}", "it holds `\\u{1b}`", "it holds `\\u{1b}`");
+        check("a\u{1b}\u{1c}", "it holds `\\u{1b}\\u{1c}`", "it holds `…`");
         check("hun'ter'2 x", "`hunter2` is no program", "`…` is no program");
         check("hunter2-and-more", "`hunter2…` is too long", "`…` is too long");
         check("hunter2-and-more", "no /srv/hunter2", "what `Bearer ${env:A}` stands for is wrong here");
