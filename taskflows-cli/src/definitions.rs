@@ -3,17 +3,19 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use taskflows_core::effects::{NamedEnvironment, ServiceError};
 use taskflows_core::{
-    Definition, DefinitionError, EnvFileReader, Format, NamePattern, Service, ServiceName, Source,
-    Surroundings, check_env_file, read_in,
+    Definition, DefinitionError, EnvFileReader, EnvironmentUse, Format, NamePattern, Service, ServiceName,
+    Source, Surroundings, check_env_file, read_in,
 };
 
 use crate::arguments::SourceArguments;
 use crate::{App, CliError, Exit, Ui};
 
-/// The greatest definition that is read, in bytes.
+/// The greatest file that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
 
 /// What files define, and where the files are.
@@ -27,14 +29,27 @@ pub(crate) struct Definitions {
     pub(crate) files: HashSet<String>,
     /// The directories that were named, absolute.
     pub(crate) directories: HashSet<PathBuf>,
+    /// The environments that services name and that no definition defines.
+    uses: Vec<EnvironmentUse>,
 }
 
 impl Definitions {
     /// Holds what one file defines, all of which is meant.
-    pub(crate) fn of(source: &Source, services: Vec<Service>) -> Self {
+    pub(crate) fn of(source: &Source, definition: Definition) -> Self {
+        let uses = definition.environment_uses().to_vec();
+        let services = definition.services;
         let defined = services.iter().map(|service| service.name.clone()).collect();
         let files = source.origin().map(str::to_owned).into_iter().collect();
-        Self { services, defined, files, directories: HashSet::new() }
+        Self { services, defined, files, directories: HashSet::new(), uses }
+    }
+
+    /// Looks for the environments that the services name among those that this host keeps.
+    pub(crate) async fn check_environments(&self, app: &App, colour: bool) -> Result<(), CliError> {
+        if self.uses.is_empty() {
+            return Ok(());
+        }
+        let kept = app.environments.list().await.map_err(ServiceError::from)?;
+        EnvironmentUse::check(&self.uses, &kept).map_err(|error| wrong(&error, colour))
     }
 
     /// Fails where no service is meant.
@@ -48,24 +63,31 @@ impl Definitions {
     }
 }
 
-/// Reads every definition and returns the services that are meant, in order.
+/// Reads every definition and returns the services that are meant, in order, with the environments that they name.
 ///
 /// # Errors
-/// As [`read_definitions`], and when the patterns leave none.
-pub(crate) fn load(
+/// As [`read_definitions`], when the patterns leave none, and when a service does not fit what it names.
+pub(crate) async fn load(
     ui: &mut Ui<'_>,
     app: &App,
     arguments: &SourceArguments,
 ) -> Result<Vec<Service>, CliError> {
-    let definitions = read_definitions(ui, app, arguments)?;
-    definitions.check_any().map(|()| definitions.services)
+    let definitions = read_definitions(ui, app, arguments).await?;
+    definitions.check_any()?;
+    let mut services = definitions.services;
+    if !definitions.uses.is_empty() {
+        let kept = app.environments.list().await.map_err(ServiceError::from)?;
+        NamedEnvironment::resolve(&mut services, &kept)?;
+    }
+    Ok(services)
 }
 
 /// Reads every definition.
 ///
 /// # Errors
-/// When a file cannot be read or is wrong, or when two define the same service.
-pub(crate) fn read_definitions(
+/// When a file cannot be read or is wrong, when two define the same service, or when one names an environment that
+/// is neither defined nor kept.
+pub(crate) async fn read_definitions(
     ui: &mut Ui<'_>,
     app: &App,
     arguments: &SourceArguments,
@@ -75,7 +97,9 @@ pub(crate) fn read_definitions(
     for path in expand(&arguments.files)? {
         let source = open(ui, &path)?;
         definitions.files.extend(source.origin().map(str::to_owned));
-        for service in services_of(ui, app, &source)? {
+        let definition = read_with(ui, app, &source, None)?;
+        definitions.uses.extend_from_slice(definition.environment_uses());
+        for service in definition.services {
             let place = path.display().to_string();
             if let Some(first) = places.insert(service.name.clone(), place.clone()) {
                 let message = format!("`{}` is defined twice, in {first} and in {place}", service.name);
@@ -88,6 +112,9 @@ pub(crate) fn read_definitions(
         definitions.directories.insert(absolute(directory)?);
     }
     definitions.services.retain(|service| is_meant(arguments, &service.name));
+    // Who leaves a service to another host leaves its environment to it as well.
+    definitions.uses.retain(|one| is_meant(arguments, one.service()));
+    definitions.check_environments(app, ui.colour).await?;
     definitions.defined = places.into_keys().collect();
     Ok(definitions)
 }
@@ -101,8 +128,8 @@ fn check_env_files(ui: &mut Ui<'_>, app: &App, service: &Service) -> Result<(), 
             (Some(rest), Some(home)) => home.join(rest),
             _ => PathBuf::from(file.as_str()),
         };
-        let text = match fs::read(&path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        let text = match open_file(&path) {
+            Ok(file) => String::from_utf8_lossy(&file.regular(&path)?).into_owned(),
             Err(error) => {
                 let note =
                     format!("note: {}: {error}; {} cannot start without it", path.display(), service.name);
@@ -133,12 +160,8 @@ fn included(from: &Source, pattern: &str) -> Result<Vec<Source>, String> {
     }
 }
 
-/// Reads one definition and remarks what may not mean what its author thinks.
-pub(crate) fn services_of(ui: &mut Ui<'_>, app: &App, source: &Source) -> Result<Vec<Service>, CliError> {
-    read_with(ui, app, source, None).map(|definition| definition.services)
-}
-
-/// Reads one definition, with `instead` in the place of an included file of that name.
+/// Reads one definition, with `instead` in the place of an included file of that name, and remarks what may not mean
+/// what its author thinks.
 pub(crate) fn read_with(
     ui: &mut Ui<'_>,
     app: &App,
@@ -201,8 +224,8 @@ pub(crate) fn format_of(path: &Path) -> Option<Format> {
     Format::from_path(path.to_str()?)
 }
 
-fn too_large(what: &str, size: &str) -> CliError {
-    CliError::new(Exit::Usage, format!("{what} has {size} bytes; a definition has at most {LARGEST}"))
+fn too_large(what: &str) -> CliError {
+    CliError::new(Exit::Usage, format!("{what} has more bytes than are read: {LARGEST} at most"))
 }
 
 pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
@@ -216,7 +239,9 @@ pub(crate) fn text_of(ui: &mut Ui<'_>, path: &Path) -> Result<String, CliError> 
 
 /// Reads a file that is no definition.
 pub(crate) fn file_text(path: &Path) -> Result<String, CliError> {
-    utf8(&path.display().to_string(), bytes_of(path)?)
+    // Who names it may mean the output of a program, which a shell hands over as a pipe.
+    let file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    utf8(&path.display().to_string(), capped(file, path)?)
 }
 
 fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, CliError> {
@@ -228,21 +253,41 @@ fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, CliError> {
 }
 
 fn stdin(ui: &mut Ui<'_>) -> Result<Vec<u8>, CliError> {
+    capped(&mut *ui.input, Path::new("stdin"))
+}
+
+/// A file that is open, of which nothing was read.
+struct OpenFile(fs::File);
+
+/// Opens a file without waiting for whoever writes to a pipe.
+fn open_file(path: &Path) -> std::io::Result<OpenFile> {
+    let no_wait = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    fs::OpenOptions::new().read(true).custom_flags(no_wait).open(path).map(OpenFile)
+}
+
+impl OpenFile {
+    /// Reads a regular file: a pipe may never end, and a device has no end.
+    fn regular(self, path: &Path) -> Result<Vec<u8>, CliError> {
+        let about = self.0.metadata().map_err(|error| unreadable(path, &error))?;
+        if !about.is_file() {
+            return Err(CliError::new(Exit::Usage, format!("{} is no regular file", path.display())));
+        }
+        capped(self.0, path)
+    }
+}
+
+fn capped(from: impl Read, path: &Path) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
-    let read = (&mut *ui.input).take(LARGEST + 1).read_to_end(&mut bytes);
-    read.map_err(|error| unreadable(Path::new("stdin"), &error))?;
+    from.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
     match bytes.len() as u64 > LARGEST {
-        true => Err(too_large("stdin", "more")),
+        true => Err(too_large(&path.display().to_string())),
         false => Ok(bytes),
     }
 }
 
-fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
-    let size = fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
-    if size > LARGEST {
-        return Err(too_large(&path.display().to_string(), &size.to_string()));
-    }
-    fs::read(path).map_err(|error| unreadable(path, &error))
+/// Reads a definition file.
+pub(crate) fn definition_bytes(path: &Path) -> Result<Vec<u8>, CliError> {
+    open_file(path).map_err(|error| unreadable(path, &error))?.regular(path)
 }
 
 /// Opens a definition file, or stdin for `-`.
@@ -266,7 +311,7 @@ fn file(path: &Path, shown: &str, colour: bool) -> Result<Source, CliError> {
         return Err(CliError::new(Exit::Usage, message)
             .hint("pass it on stdin (`tf create -`) to have its format guessed"));
     };
-    source_of(shown, bytes_of(path)?, format, &absolute(path)?, colour)
+    source_of(shown, definition_bytes(path)?, format, &absolute(path)?, colour)
 }
 
 /// One file has one name from wherever it is named, or its units would change with the way to it.

@@ -1,14 +1,15 @@
 //! The environments that this host keeps under names: `environments.json` in the data directory.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, fsync, open};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use taskflows_core::effects::{EnvironmentError, EnvironmentStore, NamedEnvironment};
 use taskflows_core::{Environment, EnvironmentName, Format, Source, read_environment};
@@ -96,17 +97,42 @@ impl EnvironmentFile {
     }
 }
 
-/// Reads a file that nobody else can change.
+/// Reads a file that nobody else can change, since programs that run as us are named in it.
 fn read_own(path: &Path) -> io::Result<String> {
-    let about = path.symlink_metadata()?;
-    let refused = |reason: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, reason.to_owned()));
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut file = File::from(match open(path, flags, Mode::empty()) {
+        Err(Errno::LOOP) => return Err(refused("it is a symbolic link: put the file itself there")),
+        other => other?,
+    });
+    // What is looked at is what is read, whatever takes its name meanwhile.
+    let about = file.metadata()?;
     if !about.is_file() {
-        return refused("it is no regular file");
+        return Err(refused("it is no regular file"));
     }
+    let me = rustix::process::geteuid().as_raw();
+    check_owner(about.uid(), me, "it")?;
     if about.mode() & 0o022 != 0 {
-        return refused("others may change it: `chmod go-w` it first");
+        return Err(refused("others may change it: `chmod go-w` it first"));
     }
-    fs::read_to_string(path)
+    // Who owns the directory can put another file of ours in its place.
+    check_owner(path.parent().unwrap_or(path).metadata()?.uid(), me, "its directory")?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn refused(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, reason.to_owned())
+}
+
+fn check_owner(owner: u32, me: u32, what: &str) -> io::Result<()> {
+    if owner == me || owner == 0 {
+        return Ok(());
+    }
+    Err(refused(&format!(
+        "{what} belongs to another user (uid {owner}), who could have programs run as you: look at what it \
+         says, then `chown` it to you or to root, or set TASKFLOWS_DATA_DIR to a directory of your own"
+    )))
 }
 
 fn known(key: &str, record: Record) -> Result<(EnvironmentName, NamedEnvironment), String> {
@@ -180,6 +206,7 @@ impl EnvironmentStore for EnvironmentFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use taskflows_core::testing::{contract, ready};
 
@@ -233,5 +260,30 @@ mod tests {
         fs::remove_file(store.path()).unwrap();
         std::os::unix::fs::symlink("/dev/null", store.path()).unwrap();
         assert!(ready(store.list()).is_err());
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_refused() {
+        for (owner, me, is_good) in
+            [(1000, 1000, true), (0, 1000, true), (1000, 0, false), (1000, 1001, false)]
+        {
+            assert_eq!(check_owner(owner, me, "it").is_ok(), is_good, "{owner} {me}");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let store = EnvironmentFile::new(directory.path().to_owned());
+        fs::write(store.path(), "{}").unwrap();
+        // Only root may give files away.
+        if std::os::unix::fs::chown(store.path(), Some(65_534), None).is_err() {
+            return;
+        }
+        let told = |result: Result<_, EnvironmentError>| match result {
+            Err(EnvironmentError::File { source, .. }) => source.to_string(),
+            other => panic!("{:?}", other.map(|_: Vec<NamedEnvironment>| ())),
+        };
+        assert!(told(ready(store.list())).starts_with("it belongs to another user (uid 65534)"));
+        std::os::unix::fs::chown(store.path(), Some(0), None).unwrap();
+        assert!(ready(store.list()).is_ok());
+        std::os::unix::fs::chown(directory.path(), Some(65_534), None).unwrap();
+        assert!(told(ready(store.list())).starts_with("its directory belongs"));
     }
 }

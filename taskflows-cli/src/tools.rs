@@ -1,9 +1,11 @@
 //! The programs of this host that environments need.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use taskflows_core::effects::{Conda, Engine, ToolError, Toolbox};
 use taskflows_core::{EngineName, UnitPath};
@@ -31,17 +33,20 @@ const CONDA_PLACES: [&str; 14] = [
     "/opt/anaconda3/bin/conda",
 ];
 
-/// How long a program may take to tell its options.
-const HELP_LIMIT: Duration = Duration::from_secs(5);
+/// How long a program may take to tell its options; conda is slow on a busy host.
+const HELP_LIMIT: Duration = Duration::from_secs(30);
 
 /// Looks for programs on this host, as its user finds them.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct HostTools {
     directories: Vec<PathBuf>,
     home: Option<PathBuf>,
     engine: Option<String>,
     docker_host: Option<String>,
     podman_host: Option<String>,
+    /// What programs said of their options, so that each is asked once.
+    live: Mutex<HashMap<PathBuf, Result<Vec<String>, ToolError>>>,
+    help_limit: Duration,
 }
 
 impl HostTools {
@@ -55,6 +60,8 @@ impl HostTools {
             engine: config.container_engine.clone(),
             docker_host: config.docker_host.clone(),
             podman_host: config.podman_host.clone(),
+            live: Mutex::default(),
+            help_limit: HELP_LIMIT,
         }
     }
 
@@ -67,19 +74,32 @@ impl HostTools {
         Some(if place.starts_with('/') { place.into() } else { self.home.as_ref()?.join(place) })
     }
 
+    /// Asks a program by which options it passes output on.
+    fn live(&self, program: &Path) -> Result<Vec<String>, ToolError> {
+        // Whoever asks meanwhile waits for the one answer.
+        let mut known = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = known.get(program) {
+            return answer.clone();
+        }
+        let answer = help(program, self.help_limit).map(|help| live_options(program, &help));
+        known.insert(program.to_owned(), answer.clone());
+        answer
+    }
+
     fn engine_program(&self, wanted: Option<&str>) -> Result<String, ToolError> {
-        let missing =
-            |what: &str, remedy: &str| ToolError { what: what.to_owned(), remedy: remedy.to_owned() };
         match wanted.or(self.engine.as_deref()) {
             Some(path) if path.starts_with('/') => match is_program(Path::new(path)) {
                 true => Ok(path.to_owned()),
-                false => Err(missing(&format!("the container engine `{path}`"), "no such program")),
+                false => Err(ToolError::missing(format!("the container engine `{path}`"), "no such program")),
             },
-            Some(name) => {
-                self.find(name).ok_or_else(|| missing(name, "install it, or name another `engine`"))
-            }
+            Some(name) => self
+                .find(name)
+                .ok_or_else(|| ToolError::missing(name, "install it, or name another `engine`")),
             None => ["docker", "podman"].iter().find_map(|name| self.find(name)).ok_or_else(|| {
-                missing("a container engine", "install docker or podman, or set TASKFLOWS_CONTAINER_ENGINE")
+                ToolError::missing(
+                    "a container engine",
+                    "install docker or podman, or set TASKFLOWS_CONTAINER_ENGINE",
+                )
             }),
         }
     }
@@ -125,20 +145,19 @@ impl Toolbox for HostTools {
         };
         let Some(program) = program else {
             let remedy = "install conda, mamba or micromamba, or name it by `custom_path`";
-            return Err(ToolError { what: shown, remedy: remedy.to_owned() });
+            return Err(ToolError::missing(shown, remedy));
         };
-        let live = live_options(&program, &help(&program).unwrap_or_default());
-        Ok(Conda { program: shown, live })
+        Ok(Conda { program: shown, live: self.live(&program)? })
     }
 
     fn uv(&self) -> Result<String, ToolError> {
         let places = [".local/bin/uv", ".cargo/bin/uv"];
         let at_home = || places.iter().filter_map(|place| self.at_home(place)).find(|path| is_program(path));
         self.find("uv").or_else(|| at_home().map(|path| path.display().to_string())).ok_or_else(|| {
-            ToolError {
-                what: "uv".to_owned(),
-                remedy: "install it (`pip install uv`), or name the environment it made by `path`".to_owned(),
-            }
+            ToolError::missing(
+                "uv",
+                "install it (`pip install uv`), or name the environment it made by `path`",
+            )
         })
     }
 }
@@ -156,30 +175,39 @@ fn live_options(program: &Path, help: &str) -> Vec<String> {
     options.iter().map(|option| (*option).to_owned()).collect()
 }
 
-/// Returns what `PROGRAM run --help` says, `None` where it says nothing in time.
-fn help(program: &Path) -> Option<String> {
+/// Returns what `PROGRAM run --help` says. A guess in its place would give units another text each time.
+fn help(program: &Path, limit: Duration) -> Result<String, ToolError> {
+    let silent = |why: String| {
+        let remedy = "see what it does when you call it, then try again";
+        ToolError::silent(format!("{} run --help", program.display()), why, remedy)
+    };
+    let failed = |error: std::io::Error| silent(error.to_string());
     let mut child = Command::new(program)
         .args(["run", "--help"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .ok()?;
-    let mut output = child.stdout.take()?;
+        .map_err(failed)?;
+    let output = child.stdout.take();
     let (send, receive) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut text = Vec::new();
-        // What was read until then is all there is.
-        let _ = output.read_to_end(&mut text);
-        let _ = send.send(text);
+        let read = output.map_or(Ok(0), |mut output| output.read_to_end(&mut text));
+        // Nobody listens any more once the time is over.
+        let _ = send.send(read.map(|_| text));
     });
-    let began = Instant::now();
-    let text = receive.recv_timeout(HELP_LIMIT).ok();
-    if text.is_none() || began.elapsed() >= HELP_LIMIT {
+    let text = receive.recv_timeout(limit);
+    if text.is_err() {
+        // It may have ended in this moment.
         let _ = child.kill();
     }
-    let _ = child.wait();
-    Some(String::from_utf8_lossy(&text?).into_owned())
+    let ended = child.wait().map_err(failed)?;
+    match (text, ended.code()) {
+        (Err(_), _) => Err(silent(format!("no answer within {} s", limit.as_secs()))),
+        (Ok(_), None) => Err(silent(ended.to_string())),
+        (Ok(text), Some(_)) => Ok(String::from_utf8_lossy(&text.map_err(failed)?).into_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -201,6 +229,8 @@ mod tests {
             engine: None,
             docker_host: Some("unix:///run/d.sock".to_owned()),
             podman_host: None,
+            live: Mutex::default(),
+            help_limit: HELP_LIMIT,
         };
         (home, tools)
     }
@@ -236,5 +266,27 @@ mod tests {
             ("~/mine/conda", vec!["--no-capture-output".to_owned()])
         );
         assert!(tools.conda(None).is_err() && tools.conda(Some(&"/nowhere/conda".parse().unwrap())).is_err());
+    }
+
+    #[test]
+    fn a_program_is_asked_once() {
+        let (home, tools) = host(&[("bin/mamba", "echo x >> \"$0.asked\"; echo --attach")]);
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..3).map(|_| scope.spawn(|| tools.conda(None).unwrap().live)).collect();
+            asked.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(answers, vec![["-a", ""]; 3]);
+        assert_eq!(std::fs::read_to_string(home.path().join("bin/mamba.asked")).unwrap(), "x\n");
+    }
+
+    #[test]
+    fn a_program_that_does_not_answer_is_an_error_and_no_guess() {
+        let (_home, mut tools) = host(&[("bin/conda", "exec sleep 600"), ("mine/mamba", "kill -9 $$")]);
+        tools.help_limit = Duration::from_millis(50);
+        let told = tools.conda(None).unwrap_err().to_string();
+        assert!(told.contains("bin/conda run --help` failed: no answer within"), "{told}");
+        tools.help_limit = HELP_LIMIT;
+        let told = tools.conda(Some(&"~/mine/mamba".parse().unwrap())).unwrap_err().to_string();
+        assert!(told.contains("signal: 9"), "{told}");
     }
 }

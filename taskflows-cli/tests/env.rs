@@ -106,3 +106,48 @@ fn the_schema_is_printed_for_editors() {
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     assert!(schema["definitions"]["container"]["properties"]["hostname"].is_object());
 }
+
+#[test]
+fn a_file_of_variables_that_never_ends_is_refused() {
+    let mut host = Host::new();
+    let pipe = host.files.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let text = |file: &str| {
+        format!("[[services]]\nname = \"web\"\nstart_command = \"serve\"\nenv_file = \"{file}\"\n")
+    };
+    host.write("pipe.toml", &text(&pipe.display().to_string()));
+    host.write("zero.toml", &text("/dev/zero"));
+    std::fs::File::create(host.files.path().join("great.env")).unwrap().set_len((16 << 20) + 1).unwrap();
+    host.write("great.toml", &text("great.env"));
+    for name in ["pipe.toml", "zero.toml", "great.toml"] {
+        host.tf(&format!("validate {name}"));
+    }
+    std::fs::rename(&pipe, host.files.path().join("fifo.toml")).unwrap();
+    host.tf("validate fifo.toml");
+    check!(host);
+}
+
+#[test]
+fn every_command_looks_for_the_environments_that_are_named() {
+    let mut host = Host::new();
+    host.tf("env create science --venv /srv/science");
+    host.tf("env create app --image python:3.12");
+    let service = |name: &str, environment: &str| {
+        format!("[[services]]\nname = \"{name}\"\nstart_command = \"x\"\nenvironment = \"{environment}\"\n")
+    };
+    let defined = "[environments.prod]\npath = \"/srv/prod\"\n";
+    let slips =
+        format!("{defined}{}{}{}", service("a", "prd"), service("b", "sciense"), service("c", "other"));
+    host.write("slips.toml", &slips);
+    host.write("good.toml", &format!("{defined}{}{}", service("a", "prod"), service("b", "science")));
+    host.write("unfit.toml", &format!("{}watchdog = \"5s\"\n", service("d", "app")));
+    for verb in ["validate", "plan", "render"] {
+        host.tf(&format!("{verb} slips.toml"));
+    }
+    host.tf("validate good.toml");
+    // Another host may keep what a service names that is not meant here.
+    host.write("mixed.toml", &format!("{}{}", service("a", "elsewhere"), service("b", "science")));
+    host.tf("validate mixed.toml --exclude a");
+    host.tf("validate unfit.toml");
+    check!(host);
+}

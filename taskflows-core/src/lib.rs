@@ -19,8 +19,8 @@ mod words;
 
 pub use consequence::{Consequence, Occasion};
 pub use definition::{
-    Definition, DefinitionError, EnvFileError, EnvFileReader, Format, OpenIncluded, Problem, Severity,
-    Source, Surroundings, check_env_file, nearest, read, read_environment, read_in, schema,
+    Definition, DefinitionError, EnvFileError, EnvFileReader, EnvironmentUse, Format, OpenIncluded, Problem,
+    Severity, Source, Surroundings, check_env_file, nearest, read, read_environment, read_in, schema,
 };
 pub use name::{MAX_SERVICE_NAME, NamePattern, ParseNamePatternError, ParseServiceNameError, ServiceName};
 pub use plan::{Change, FileChange, Plan, Step, UnitFiles};

@@ -357,3 +357,181 @@ fn a_variable_cannot_smuggle_a_directive_in_and_a_secret_is_warned_of() {
     let warned = open("web.toml", &text).unwrap().warnings().len();
     assert_eq!(warned, 1);
 }
+
+#[test]
+fn an_error_never_shows_the_value_of_a_variable() {
+    let told = |body: &str, value: &str| {
+        let text = service(body);
+        let error = open_all(&[("main.toml", &text)], &[("MY_TOKEN", value)]).expect_err(body);
+        error.problems()[0].message().to_owned()
+    };
+    let secret = "hunter2\u{1b}";
+    for body in [
+        "description = '${env:MY_TOKEN}'",
+        "working_directory = '${env:MY_TOKEN}'",
+        "timeout = '${env:MY_TOKEN}'",
+        "enabled = '${env:MY_TOKEN}'",
+        "restart_policy = '${env:MY_TOKEN}'",
+        "restart_policy = { condition = 'always', max_attempts = '${env:MY_TOKEN}' }",
+        "start_schedule = '${env:MY_TOKEN}'",
+        "start_schedule = 'Mon 09:00 ${env:MY_TOKEN}'",
+        "start_schedule = { period = '${env:MY_TOKEN}' }",
+        "start_schedule = { type = '${env:MY_TOKEN}' }",
+        "stop_command = 'x ${env:MY_TOKEN}\u{2}\"'",
+        "stop_command = ['x', '${env:MY_TOKEN}\\u0000']",
+        "requires = '${env:MY_TOKEN}'",
+        "kill_signal = '${env:MY_TOKEN}'",
+        "credentials = { a = '${env:MY_TOKEN}' }",
+        "systemd = { Service = { Nice = '${env:MY_TOKEN}' } }",
+        "environment = '${env:MY_TOKEN}'",
+        "environment = { type = '${env:MY_TOKEN}' }",
+        "environment = { image = '${env:MY_TOKEN}' }",
+        "environment = { image = 'x', volumes = './${env:MY_TOKEN}:y' }",
+        "environment = { image = 'x', hostname = '${env:MY_TOKEN}' }",
+        "environment = { image = 'x', labels = { a = '${env:MY_TOKEN}' } }",
+        "environment = { image = 'x', ports = { '80' = '${env:MY_TOKEN}' } }",
+        "cgroup_config = { cpu_quota = '${env:MY_TOKEN}%' }",
+        "cgroup_config = { devices = '${env:MY_TOKEN}' }",
+        "system_load_constraints = { type = '${env:MY_TOKEN}', max_percent = 80 }",
+        "system_load_constraints = { type = 'CPUPressure', max_percent = '${env:MY_TOKEN}' }",
+    ] {
+        let text = service(body).replace("'x', '${env:MY_TOKEN}\\u0000'", "'x', \"${env:MY_TOKEN}\\u0000\"");
+        let Err(error) = open_all(&[("main.toml", &text)], &[("MY_TOKEN", secret)]) else { continue };
+        let shown = error.render(false);
+        assert!(!shown.contains("hunter") && !shown.contains("unter2"), "{body}\n{shown}");
+    }
+    let said = told("description = '${env:MY_TOKEN}'", secret);
+    assert!(said == "`${env:MY_TOKEN}` holds the control character `\\u{1b}`", "{said}");
+    assert_eq!(told("timeout = '${env:MY_TOKEN}'", "5 minuets").find("`${env:MY_TOKEN}` "), Some(0));
+    let text = service("stop_command = 'x ${env:MY_TOKEN}'");
+    let definition = open_all(&[("main.toml", &text)], &[("MY_TOKEN", "hunter2 | hunter3")]).unwrap();
+    let warned = definition.render_warnings(false).unwrap();
+    assert!(warned.contains("no shell reads this command") && !warned.contains("hunter"), "{warned}");
+}
+
+#[test]
+fn an_environment_of_any_file_may_stand_in_any_other() {
+    let part = |name: &str, own: &str| {
+        format!("{own}\n[[services]]\nname = '{name}'\nstart_command = 'x'\nenvironment = 'py'\n")
+    };
+    let own = "[environments.py]\npath = '/srv/py'\n";
+    let include = "include = ['part-a.toml', 'part-b.toml']\n";
+    let main = format!("{include}{own}");
+    let (a, b) = (part("a", ""), part("b", ""));
+    let root = [("main.toml", main.as_str()), ("part-a.toml", &a), ("part-b.toml", &b)];
+    let own_of_b = part("b", own);
+    let sibling = [("main.toml", include), ("part-a.toml", &a), ("part-b.toml", &own_of_b)];
+    for files in [root, sibling] {
+        let definition = open_all(&files, &[]).unwrap();
+        let is_known = |one: &Service| one.environment.as_ref().unwrap().environment().is_some();
+        assert!(definition.services.len() == 2 && definition.services.iter().all(is_known), "{files:?}");
+    }
+    let own_of_a = part("a", own);
+    let twice = [("main.toml", include), ("part-a.toml", &own_of_a), ("part-b.toml", &own_of_b)];
+    let error = open_all(&twice, &[]).unwrap_err();
+    let told: Vec<_> = error.problems().iter().map(|one| (one.file(), one.line(), one.message())).collect();
+    let message = "the environment `py` is defined twice, first at part-a.toml:1";
+    assert_eq!(told, [("part-b.toml", 1, message)]);
+}
+
+#[test]
+fn a_file_that_two_include_is_read_once() {
+    let files = [
+        ("main.toml", "include = ['b.toml', 'c.toml']\n"),
+        ("b.toml", "include = 'd.toml'\n"),
+        ("c.toml", "include = 'd.toml'\n[[services]]\nname = 'c'\nstart_command = 'x'\nenvironment = 'py'\n"),
+        ("d.toml", "[environments.py]\npath = '/x'\n[[services]]\nname = 'd'\nstart_command = 'x'\n"),
+    ];
+    let definition = open_all(&files, &[]).unwrap();
+    let names: Vec<&str> = definition.services.iter().map(|service| service.name.as_str()).collect();
+    assert_eq!(names, ["d", "c"]);
+}
+
+#[test]
+fn many_problems_are_told_up_to_a_number_over_all_files() {
+    let wrong = |part: usize| -> String {
+        let one = |n| format!("[[services]]\nname = 'a{part}-{n}'\nstart_comand = 'x'\n");
+        (0..15).map(one).collect()
+    };
+    let parts: Vec<(String, String)> = (0..13).map(|n| (format!("part{n}.toml"), wrong(n))).collect();
+    let mut files = vec![("main.toml", "include = '*.toml'\n")];
+    files.extend(parts.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+    assert_eq!(open_all(&files, &[]).unwrap_err().problems().len(), 20);
+}
+
+#[test]
+fn a_warning_is_told_once_and_many_up_to_a_number() {
+    let named = |n: usize| format!("[[services]]\nname = 'a{n}'\n");
+    let all: String = (0..500).map(named).collect();
+    let text = format!("[defaults]\nstart_command = 'echo a | b'\n{all}");
+    assert_eq!(open("a.toml", &text).unwrap().warnings().len(), 1);
+    let text: String = (0..500).map(|n| named(n) + "start_command = 'echo a | b'\n").collect();
+    assert_eq!(open("a.toml", &text).unwrap().warnings().len(), 20);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the time it takes is what is tested")]
+fn ten_thousand_services_are_read_in_time_that_grows_with_them() {
+    let text = |count: usize| -> String {
+        let one =
+            |n| format!("# {}\n[[services]]\nname = 'a{n}'\nstart_command = 'x $HOME'\n", "-".repeat(1_000));
+        (0..count).map(one).collect()
+    };
+    let time = |count: usize| {
+        let text = text(count);
+        let began = std::time::Instant::now();
+        assert_eq!(open("a.toml", &text).unwrap().services.len(), count);
+        began.elapsed()
+    };
+    let (few, many) = (time(1_000), time(10_000));
+    // Ten times as many; a hundred times as long is what counting lines anew for each took.
+    assert!(many < few * 50, "{few:?} {many:?}");
+}
+
+#[test]
+fn a_default_under_the_other_name_of_a_key_gives_way() {
+    for (default, own) in [
+        ("system_load_constraints", "startup_requirements"),
+        ("startup_requirements", "system_load_constraints"),
+        ("startup_requirements", "startup_requirements"),
+    ] {
+        let constraint = |most: u8| format!("{{ type = 'CPUPressure', max_percent = {most} }}");
+        let text = format!(
+            "[defaults]\n{default} = {}\n{}",
+            constraint(10),
+            service(&format!("{own} = {}", constraint(20)))
+        );
+        let read = services("a.toml", &text);
+        let shown = format!("{:?}", read[0].system_load_constraints);
+        assert!(read[0].system_load_constraints.len() == 1 && shown.contains("20"), "{shown}");
+    }
+}
+
+#[test]
+fn default_limits_give_way_to_a_container() {
+    let limits = "[defaults.cgroup_config]\nmemory_limit = '1G'\noom_policy = 'kill'\nmanaged_oom_swap = 'kill'\n\
+                  managed_oom_memory_pressure = 'kill'\nmanaged_oom_memory_pressure_limit = 50\n\
+                  managed_oom_preference = 'avoid'\n[environments.box]\nimage = 'x'\n\
+                  cgroup_config = { pids_limit = 5 }\n[environments.plain]\nimage = 'x'\n";
+    let read = |body: &str| services("a.toml", &format!("{limits}{}", service(body))).remove(0);
+    let own = read("environment = 'plain'").cgroup_config.unwrap();
+    assert!(own.memory_limit.is_some() && own.oom_policy.is_none());
+    let own =
+        read("environment = { image = 'x' }\ncgroup_config = { pids_limit = 9 }").cgroup_config.unwrap();
+    assert!(own.memory_limit.is_some() && own.pids_limit.is_some());
+    assert!(read("environment = 'box'").cgroup_config.is_none());
+    assert!(
+        read("environment = { image = 'x', cgroup_config = { pids_limit = 5 } }").cgroup_config.is_none()
+    );
+    // Outside of containers they hold as they stand.
+    assert!(read("environment = { path = '/x' }").cgroup_config.unwrap().oom_policy.is_some());
+    assert!(read("").cgroup_config.unwrap().oom_policy.is_some());
+    // What a service says itself is still refused.
+    for body in [
+        "environment = 'box'\ncgroup_config = { pids_limit = 9 }",
+        "environment = 'plain'\ncgroup_config = { oom_policy = 'kill' }",
+    ] {
+        let error = open("a.toml", &format!("{limits}{}", service(body))).unwrap_err();
+        assert!(error.problems()[0].message().starts_with("`cgroup_config` "), "{error}");
+    }
+}

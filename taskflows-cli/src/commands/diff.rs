@@ -1,9 +1,7 @@
 use similar::TextDiff;
 use taskflows_core::FileChange;
 
-use super::plan::write_data;
-use super::prune::request;
-use super::remark_interruption;
+use super::plan::{planned, write_data};
 use crate::arguments::{Format, Global, PlanArguments};
 use crate::ui::harmless;
 use crate::{App, CliError, Exit, Ui};
@@ -18,9 +16,7 @@ pub(super) async fn diff(
     global: &Global,
     arguments: &PlanArguments,
 ) -> Result<Exit, CliError> {
-    remark_interruption(ui, app);
-    let request = request(ui, app, &arguments.sources, arguments.prune).await?;
-    let plan = app.services.plan(request.wanted()).await?;
+    let plan = planned(ui, app, arguments).await?;
     if matches!(global.output, Format::Table | Format::Wide) {
         plan.files().try_for_each(|file| show_patch(ui, file))?;
     } else {

@@ -14,7 +14,7 @@ use super::plan::show_plan;
 use super::prune::{Request, request_of};
 use crate::arguments::{EditArguments, Format as Output, Global, SourceArguments};
 use crate::definitions::{
-    Definitions, absolute, format_of, open, read_with, services_of, source_of, unreadable,
+    Definitions, absolute, definition_bytes, format_of, open, read_with, source_of, unreadable,
 };
 use crate::run::report;
 use crate::select::no_such_service;
@@ -175,7 +175,7 @@ impl Original {
         }
         let root = absolute(named)?;
         let path = place_of(app, &root, &name).unwrap_or_else(|| root.clone());
-        let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        let bytes = definition_bytes(&path)?;
         let format = format_of(&path).ok_or_else(|| {
             CliError::new(Exit::Failed, format!("{source} is no file that `tf edit` knows to read"))
         })?;
@@ -187,12 +187,12 @@ impl Original {
         let shown = self.path.display().to_string();
         let source = source_of(&shown, bytes, self.format, &self.path, ui.colour)?;
         if self.path == self.root {
-            let services = services_of(ui, app, &source)?;
-            return Ok(Definitions::of(&source, services));
+            let definition = read_with(ui, app, &source, None)?;
+            return Ok(Definitions::of(&source, definition));
         }
         let root = open(ui, &self.root)?;
         let definition = read_with(ui, app, &root, Some(&source))?;
-        Ok(Definitions::of(&root, definition.services))
+        Ok(Definitions::of(&root, definition))
     }
 
     /// Writes a copy beside it, hidden, so that a command on the whole directory passes it over.
@@ -233,6 +233,7 @@ impl Original {
         arguments: &EditArguments,
     ) -> Result<Revision, CliError> {
         let definitions = self.read(ui, app, bytes.clone())?;
+        definitions.check_environments(app, ui.colour).await?;
         let all = SourceArguments { files: Vec::new(), include: Vec::new(), exclude: Vec::new() };
         let request = request_of(ui, app, definitions, &all, arguments.prune).await?;
         let plan = app.services.plan(request.wanted()).await?;

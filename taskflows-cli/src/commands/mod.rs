@@ -47,7 +47,7 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Plan(arguments) => plan::plan(ui, app, global, arguments).await,
         Verb::Diff(arguments) => diff::diff(ui, app, global, arguments).await,
         Verb::Edit(arguments) => edit::edit(ui, app, global, arguments).await,
-        Verb::Validate(sources) => validate::validate(ui, app, global, sources),
+        Verb::Validate(sources) => validate::validate(ui, app, global, sources).await,
         Verb::Render(sources) => render::render(ui, app, global, sources).await,
         Verb::Import(arguments) => import::import(ui, app, global, arguments, &import::HostPrograms).await,
         Verb::Calendar(calendar) => calendar::calendar(ui, app, global, calendar),

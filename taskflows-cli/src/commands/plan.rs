@@ -49,11 +49,16 @@ pub(super) async fn plan(
     global: &Global,
     arguments: &PlanArguments,
 ) -> Result<Exit, CliError> {
-    remark_interruption(ui, app);
-    let request = request(ui, app, &arguments.sources, arguments.prune).await?;
-    let plan = app.services.plan(request.wanted()).await?;
+    let plan = planned(ui, app, arguments).await?;
     show_plan(ui, app, global, &plan)?;
     Ok(if plan.is_empty() { Exit::Ok } else { Exit::Pending })
+}
+
+/// Reads definitions and returns what `create` would change.
+pub(super) async fn planned(ui: &mut Ui<'_>, app: &App, arguments: &PlanArguments) -> Result<Plan, CliError> {
+    remark_interruption(ui, app);
+    let request = request(ui, app, &arguments.sources, arguments.prune).await?;
+    Ok(app.services.plan(request.wanted()).await?)
 }
 
 impl Request {

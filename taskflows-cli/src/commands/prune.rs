@@ -33,7 +33,7 @@ pub(super) async fn request(
         return Err(CliError::new(Exit::Usage, message)
             .hint("name the file, or remove services by name (`tf remove`)"));
     }
-    let definitions = read_definitions(ui, app, sources)?;
+    let definitions = read_definitions(ui, app, sources).await?;
     request_of(ui, app, definitions, sources, prune).await
 }
 

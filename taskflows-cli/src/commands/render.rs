@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use taskflows_core::effects::{NamedEnvironment, ServiceError};
 use taskflows_systemd::{RenderContext, render as render_units};
 
 use super::show::{FileRow, show_files};
@@ -24,9 +23,7 @@ pub(super) async fn render(
         tools: Arc::clone(&app.tools),
     };
     let mut rows = Vec::new();
-    let mut services = load(ui, app, sources)?;
-    NamedEnvironment::resolve(&mut services, &app.environments.list().await.map_err(ServiceError::from)?)?;
-    for service in services {
+    for service in load(ui, app, sources).await? {
         let units = render_units(&service, &context)?;
         let row = |(file, text)| FileRow { name: service.name.to_string(), file, text };
         rows.extend(units.files.into_iter().map(row));

@@ -13,13 +13,13 @@ struct ValidRow {
 }
 
 /// Reads definitions and says whether they are right; no manager is asked and nothing is changed.
-pub(super) fn validate(
+pub(super) async fn validate(
     ui: &mut Ui<'_>,
     app: &App,
     global: &Global,
     sources: &SourceArguments,
 ) -> Result<Exit, CliError> {
-    let services = load(ui, app, sources)?;
+    let services = load(ui, app, sources).await?;
     let row = |service: &Service| ValidRow {
         name: service.name.to_string(),
         source: service.source.as_ref().map(|source| source.as_str().to_owned()),

@@ -12,7 +12,7 @@ mod source;
 mod toml;
 mod yaml;
 
-pub use decode::{Definition, OpenIncluded, Surroundings, read, read_environment, read_in};
+pub use decode::{Definition, EnvironmentUse, OpenIncluded, Surroundings, read, read_environment, read_in};
 pub use env_file::{EnvFileError, EnvFileReader, check_env_file};
 pub use nearest::nearest;
 pub use problem::{DefinitionError, Problem, Severity};

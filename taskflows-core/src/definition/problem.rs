@@ -52,6 +52,14 @@ impl Problem {
         &self.span
     }
 
+    /// Changes what is said of the place, but not the help, which names only what is known.
+    pub(super) fn change_texts(&mut self, change: impl Fn(&str) -> String) {
+        self.message = change(&self.message);
+        if !self.label.is_empty() {
+            self.label = change(&self.label);
+        }
+    }
+
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self

@@ -17,7 +17,7 @@ pub trait Toolbox: fmt::Debug + Send + Sync {
     /// Finds conda, mamba or micromamba, unless `custom` tells which one.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none, or it does not say which options it has.
     fn conda(&self, custom: Option<&UnitPath>) -> Result<Conda, ToolError>;
 
     /// Returns the absolute path of uv.
@@ -47,12 +47,24 @@ pub struct Conda {
     pub live: Vec<String>,
 }
 
-/// A program that is not there.
+/// A program that is not there, or does not say what must be known of it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{what} is not installed here: {remedy}")]
+#[error("{what}: {remedy}")]
 pub struct ToolError {
-    /// What was looked for.
-    pub what: String,
+    /// What is wrong.
+    what: String,
     /// What can be done about it.
-    pub remedy: String,
+    remedy: String,
+}
+
+impl ToolError {
+    /// Says that a program is not installed.
+    pub fn missing(what: impl fmt::Display, remedy: impl Into<String>) -> Self {
+        Self { what: format!("{what} is not installed here"), remedy: remedy.into() }
+    }
+
+    /// Says why the command line `what` gave no answer.
+    pub fn silent(what: impl fmt::Display, reason: impl fmt::Display, remedy: impl Into<String>) -> Self {
+        Self { what: format!("`{what}` failed: {reason}"), remedy: remedy.into() }
+    }
 }

@@ -12,10 +12,7 @@ impl FixedToolbox {
     fn found<T>(&self, what: &str, tool: T) -> Result<T, ToolError> {
         match self.empty {
             false => Ok(tool),
-            true => Err(ToolError {
-                what: what.to_owned(),
-                remedy: "nothing is installed on this host".to_owned(),
-            }),
+            true => Err(ToolError::missing(what, "nothing is installed on this host")),
         }
     }
 }

@@ -163,7 +163,7 @@ static HOST_PORT: Object = Object {
 
 pub(super) fn container<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Environment> {
     let fields = reader.table(node, &CONTAINER)?;
-    let before = reader.errors.len();
+    let before = reader.told.errors.len();
     let mut container = Container::of(image(reader, fields.get("image")?)?);
     container.name = scalar(reader, &fields, "name");
     container.command = command(reader, &fields, "command");
@@ -192,7 +192,7 @@ pub(super) fn container<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<E
         let set = container.clone().option(rule.key, values);
         container = reader.option(node, set).unwrap_or(container);
     }
-    (reader.errors.len() == before).then(|| container.into())
+    (reader.told.errors.len() == before).then(|| container.into())
 }
 
 fn image<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Image> {

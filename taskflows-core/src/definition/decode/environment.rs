@@ -3,10 +3,12 @@ use std::collections::BTreeMap;
 use super::Known;
 use super::container;
 use super::fields::Reader;
+use super::reading;
 use super::service::path;
 use crate::definition::node::{Key, Node, Value};
 use crate::definition::problem::Problem;
 use crate::definition::shape::{Object, Shape, field, required};
+use crate::definition::source::Source;
 use crate::nearest;
 use crate::service::{
     CondaEnvironment, Environment, EnvironmentChoice, EnvironmentName, PythonVenv, UvProject,
@@ -71,20 +73,38 @@ pub(super) fn choice<'a>(
     })
 }
 
-/// Reads the table of environments of a definition.
-pub(super) fn named<'a>(reader: &mut Reader<'a>, node: &'a Node) -> BTreeMap<EnvironmentName, Environment> {
-    let mut environments = BTreeMap::new();
+/// The environments of a definition and of all files that it includes.
+#[derive(Default)]
+pub(super) struct Environments<'a> {
+    pub(super) known: BTreeMap<EnvironmentName, Environment>,
+    /// Where each stands, those too that are wrong.
+    places: BTreeMap<EnvironmentName, (&'a Source, usize)>,
+}
+
+/// Reads the table of environments of a file.
+pub(super) fn named<'a>(reader: &mut Reader<'a>, node: &'a Node, all: &mut Environments<'a>) {
     let Value::Table(entries) = &node.value else {
-        reader.wrong(node, "`environments` is a table of names and environments");
-        return environments;
+        return reader.wrong(node, "`environments` is a table of names and environments");
     };
     for (key, node) in entries {
-        let (name, environment) = (reader.key(key), environment(reader, node));
-        if let (Some(name), Some(environment)) = (name, environment) {
-            environments.insert(name, environment);
+        let (name, environment) = (reader.key::<EnvironmentName>(key), environment(reader, node));
+        let Some(name) = name else { continue };
+        if let Some(earlier) = all.places.insert(name.clone(), (reader.source, key.span.start)) {
+            let first = reading::place(earlier);
+            let message = format!("the environment `{name}` is defined twice, first at {first}");
+            reader.error(Problem::error(message, key.span.clone(), ""));
         }
+        all.known.extend(environment.map(|environment| (name, environment)));
     }
-    environments
+}
+
+/// Tells whether a table is meant as a container, as it would be read.
+pub(super) fn is_container(entries: &[(Key, Node)]) -> bool {
+    let near = |wanted: &str| entries.iter().any(|(key, _)| nearest(&key.text, [wanted]).is_some());
+    match entries.iter().find(|(key, _)| key.text == "type").map(|(_, node)| &node.value) {
+        Some(Value::String { text, .. }) => ["DockerContainer", "Container"].contains(&text.as_str()),
+        _ => near("image") && !near("env_name"),
+    }
 }
 
 /// Reads an environment, whose keys tell what it is where its type does not.

@@ -2,22 +2,31 @@ use std::error::Error;
 use std::ops::Range;
 use std::str::FromStr;
 
+use super::expansion::Expansions;
 use crate::definition::node::{Key, Node, Value};
 use crate::definition::problem::Problem;
 use crate::definition::shape::Object;
 use crate::definition::source::Source;
 use crate::nearest;
 
-/// So many errors are told at once; more help nobody.
-const MOST_PROBLEMS: usize = 20;
+/// So many errors are told at once, and so many warnings; more help nobody.
+pub(super) const MOST_PROBLEMS: usize = 20;
 
 /// Collects problems while a tree is read; a part that is wrong is `None`.
 pub(super) struct Reader<'a> {
     pub(super) source: &'a Source,
+    pub(super) told: Told,
+}
+
+/// What was found out about a file.
+#[derive(Default)]
+pub(super) struct Told {
     pub(super) errors: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
     /// Places whose text could not be made whole, of which all is said.
     pub(super) spoiled: Vec<Range<usize>>,
+    /// Places whose text holds values of variables.
+    pub(super) expansions: Expansions,
 }
 
 /// A table of which every key is to be known.
@@ -51,16 +60,29 @@ pub(super) fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// Adds a problem that was not told. A default is read for each service, and is wrong once.
+pub(super) fn add(problems: &mut Vec<Problem>, problem: Problem) {
+    if !problems.contains(&problem) {
+        problems.push(problem);
+    }
+}
+
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
-        Self { source, errors: Vec::new(), warnings: Vec::new(), spoiled: Vec::new() }
+        Self { source, told: Told::default() }
     }
 
     pub(super) fn error(&mut self, problem: Problem) {
-        // A default is read for each service, and is wrong once.
-        let is_told = self.errors.contains(&problem) || self.spoiled.contains(problem.span());
-        if self.errors.len() < MOST_PROBLEMS && !is_told {
-            self.errors.push(problem);
+        let told = &mut self.told;
+        if told.errors.len() < MOST_PROBLEMS && !told.spoiled.contains(problem.span()) {
+            add(&mut told.errors, told.expansions.hide(problem));
+        }
+    }
+
+    pub(super) fn warn(&mut self, problem: Problem) {
+        let told = &mut self.told;
+        if told.warnings.len() < MOST_PROBLEMS {
+            add(&mut told.warnings, told.expansions.hide(problem));
         }
     }
 

@@ -5,6 +5,8 @@ mod constraint;
 mod container;
 mod defaults;
 mod environment;
+mod environment_use;
+mod expansion;
 mod fields;
 mod reading;
 mod schedule;
@@ -20,19 +22,21 @@ use crate::schedule::Zones;
 use crate::service::{Environment, EnvironmentName};
 use crate::{Service, ServiceName};
 
+pub use environment_use::EnvironmentUse;
 pub(super) use reading::DEFINITION;
 
 /// What a definition defines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Definition {
     /// The services in the order of the file, those of an included file where it is included.
     pub services: Vec<Service>,
     places: BTreeMap<ServiceName, String>,
     warnings: Vec<Problem>,
+    environment_uses: Vec<EnvironmentUse>,
 }
 
 impl Definition {
-    /// Returns what may not mean what its author thinks.
+    /// Returns what may not mean what its author thinks, up to twenty of it, none twice.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
     }
@@ -40,6 +44,11 @@ impl Definition {
     /// Writes the warnings with their places, `None` where there are none.
     pub fn render_warnings(&self, colour: bool) -> Option<String> {
         (!self.warnings.is_empty()).then(|| render(&self.warnings, colour))
+    }
+
+    /// Returns the names of environments that the definition does not define, by the services in order.
+    pub fn environment_uses(&self) -> &[EnvironmentUse] {
+        &self.environment_uses
     }
 
     /// Returns the absolute path of the file that defines `name`, which may be an included one.
@@ -108,11 +117,10 @@ pub fn read(source: &Source, zones: &Zones) -> Result<Definition, DefinitionErro
 /// ```
 ///
 /// # Errors
-/// As [`read`], for every file that is included as well; when one includes itself, or a variable is not set.
+/// As [`read`], up to twenty problems of all the files that are included; when one includes itself, when a service or
+/// an environment is defined in two places, or a variable is not set.
 pub fn read_in(source: &Source, surroundings: &Surroundings<'_>) -> Result<Definition, DefinitionError> {
-    let mut reading = reading::Reading::new(source, surroundings);
-    reading.file(source);
-    reading.finish()
+    reading::Files::of(source, surroundings).read(source.origin.as_deref())
 }
 
 /// Reads a text that is one environment, and returns it with what was written, as JSON.
@@ -136,9 +144,9 @@ pub fn read_environment(source: &Source) -> Result<(Environment, serde_json::Val
     })?;
     let mut reader = fields::Reader::new(source);
     match environment::environment(&mut reader, &root) {
-        Some(environment) if reader.errors.is_empty() => Ok((environment, root.to_json())),
+        Some(environment) if reader.told.errors.is_empty() => Ok((environment, root.to_json())),
         _ => Err(DefinitionError::new(
-            reader.errors.into_iter().map(|problem| problem.locate(&shared)).collect(),
+            reader.told.errors.into_iter().map(|problem| problem.locate(&shared)).collect(),
         )),
     }
 }

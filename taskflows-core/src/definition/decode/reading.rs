@@ -1,16 +1,16 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::defaults::{DEFAULTS, merged};
-use super::fields::{Fields, Reader};
+use super::environment::Environments;
+use super::fields::{Fields, MOST_PROBLEMS, Reader, Told};
 use super::service::SERVICE;
-use super::{Definition, Known, Surroundings, environment, parse, service, variables};
+use super::{Definition, EnvironmentUse, Known, Surroundings, environment, parse, service, variables};
 use crate::definition::node::{Node, Value};
 use crate::definition::problem::{DefinitionError, Problem};
 use crate::definition::shape::{Object, Shape, field};
 use crate::definition::source::Source;
-use crate::service::{Environment, EnvironmentName};
-use crate::{Service, ServiceName};
+use crate::{EnvironmentName, Service, ServiceName};
 
 const LATER: &str = "is not supported by this version yet";
 
@@ -40,97 +40,57 @@ pub(in crate::definition) static DEFINITION: Object = Object {
 const MOST_FILES: usize = 1_000;
 const DEEPEST: usize = 16;
 
-/// A definition while it is read, with all that it includes.
-pub(super) struct Reading<'s> {
-    surroundings: &'s Surroundings<'s>,
-    origin: Option<String>,
-    /// The files that are being read, each included by the one before it.
-    open: Vec<String>,
-    files: usize,
-    environments: BTreeMap<EnvironmentName, Environment>,
-    services: Vec<Service>,
-    places: BTreeMap<ServiceName, String>,
-    first: HashMap<ServiceName, String>,
-    errors: Vec<Problem>,
-    warnings: Vec<Problem>,
+/// A file that was read into a tree.
+struct File {
+    source: Arc<Source>,
+    /// `None` where it is no text of its format, which is told.
+    root: Option<Node>,
+    is_included: bool,
 }
 
-impl<'s> Reading<'s> {
-    pub(super) fn new(root: &Source, surroundings: &'s Surroundings<'s>) -> Self {
-        Self {
-            surroundings,
-            origin: root.origin.clone(),
-            open: Vec::new(),
-            files: 0,
-            environments: BTreeMap::new(),
-            services: Vec::new(),
-            places: BTreeMap::new(),
-            first: HashMap::new(),
-            errors: Vec::new(),
-            warnings: Vec::new(),
-        }
+/// A definition and all that it includes, each file once and after those that it includes.
+pub(super) struct Files<'s> {
+    surroundings: &'s Surroundings<'s>,
+    /// The files that are being read, each included by the one before it.
+    open: Vec<String>,
+    seen: HashSet<String>,
+    files: Vec<(File, Told)>,
+}
+
+impl<'s> Files<'s> {
+    /// Reads a file and all that it includes.
+    pub(super) fn of(root: &Source, surroundings: &'s Surroundings<'s>) -> Self {
+        let mut files = Self { surroundings, open: Vec::new(), seen: HashSet::new(), files: Vec::new() };
+        files.file(root);
+        files
     }
 
-    pub(super) fn finish(self) -> Result<Definition, DefinitionError> {
-        if self.errors.is_empty() {
-            return Ok(Definition { services: self.services, places: self.places, warnings: self.warnings });
-        }
-        Err(DefinitionError::new(self.errors))
-    }
-
-    /// Reads one file, and before its services those that it includes.
-    pub(super) fn file(&mut self, source: &Source) {
-        self.files += 1;
-        let shared = Arc::new(source.clone());
+    fn file(&mut self, source: &Source) {
+        self.seen.insert(identity(source));
+        let is_included = !self.open.is_empty();
+        let mut reader = Reader::new(source);
         let mut root = match parse(source) {
-            Ok(root) => root,
+            Ok(root) => Some(root),
             Err(error) => {
-                let problem = Problem::error(error.message, error.span, "");
-                return self.errors.push(problem.locate(&shared));
+                reader.error(Problem::error(error.message, error.span, ""));
+                None
             }
         };
-        let mut reader = Reader::new(source);
-        variables::expand(&mut reader, &mut root, self.surroundings.variable);
-        let mut found = Vec::new();
-        // The reader borrows the tree, which ends here; included files are read in between.
-        let whole = self.open_root(&mut reader, &root);
-        if let Some(fields) = &whole {
-            self.include(&mut reader, fields, source);
-            if let Some(node) = fields.get("environments") {
-                let own = environment::named(&mut reader, node);
-                self.environments.extend(own);
-            }
-            let default = fields.get("defaults").filter(|node| reader.table(node, &DEFAULTS).is_some());
-            let is_included = !self.open.is_empty();
-            found =
-                services(&mut reader, fields, is_included).iter().map(|node| merged(default, node)).collect();
+        if let Some(root) = &mut root {
+            variables::expand(&mut reader, root, self.surroundings.variable);
         }
-        let mut reader = Reader { source, ..reader };
-        for node in &found {
-            self.service(&mut reader, node, source);
-        }
-        self.errors.extend(reader.errors.into_iter().map(|problem| problem.locate(&shared)));
-        self.warnings.extend(reader.warnings.into_iter().map(|problem| problem.locate(&shared)));
-    }
-
-    fn open_root<'a>(&self, reader: &mut Reader<'a>, root: &'a Node) -> Option<Fields<'a>> {
-        if let Value::List(_) = &root.value {
-            reader.wrong(root, "the services of a definition stand in a list called `services`");
-            return None;
-        }
-        let fields = reader.table(root, &DEFINITION)?;
-        if let Some(version) = fields.get("version")
-            && reader.number::<u64>(version, "a whole number").is_some_and(|version| version != 1)
+        if let Some(Node { value: Value::Table(entries), .. }) = &root
+            && let Some((_, node)) = entries.iter().find(|(key, _)| key.text == "include")
         {
-            reader.wrong(version, "this taskflows reads version 1 of the definition format");
+            self.include(&mut reader, node, source);
         }
-        Some(fields)
+        let told = reader.told;
+        self.files.push((File { source: Arc::new(source.clone()), root, is_included }, told));
     }
 
-    fn include<'a>(&mut self, reader: &mut Reader<'a>, fields: &Fields<'a>, source: &Source) {
-        let Some(node) = fields.get("include") else { return };
+    fn include<'a>(&mut self, reader: &mut Reader<'a>, node: &'a Node, source: &Source) {
         self.open.push(identity(source));
-        for item in Reader::one_or_many(node) {
+        for item in Reader::one_or_many(node).iter().filter(|item| item.value != Value::Null) {
             let Some(path) = reader.string(item) else { continue };
             match (self.surroundings.open)(source, path) {
                 Ok(sources) => sources.iter().for_each(|included| self.included(reader, item, included)),
@@ -141,32 +101,132 @@ impl<'s> Reading<'s> {
     }
 
     fn included(&mut self, reader: &mut Reader<'_>, item: &Node, included: &Source) {
-        if self.open.contains(&identity(included)) {
+        let identity = identity(included);
+        if self.open.contains(&identity) {
             reader.wrong(item, format!("`{}` includes itself", included.name.escape_debug()));
-        } else if self.open.len() >= DEEPEST || self.files >= MOST_FILES {
+        } else if self.open.len() >= DEEPEST || self.seen.len() >= MOST_FILES {
             reader.wrong(
                 item,
                 format!("files include each other more than {DEEPEST} deep, or are more than {MOST_FILES}"),
             );
-        } else {
+        } else if !self.seen.contains(&identity) {
+            // Two that include the same share it.
             self.file(included);
         }
     }
 
-    fn service<'a>(&mut self, reader: &mut Reader<'a>, node: &'a Node, source: &Source) {
-        let known = Known {
-            zones: self.surroundings.zones,
-            environments: &self.environments,
-            origin: self.origin.as_deref(),
-        };
-        let Some(service) = service::service(reader, node, &known) else { return };
-        let place = service::name_of(node).unwrap_or(node);
-        let line = source.text.get(..place.span.start).map_or(1, |before| before.matches('\n').count() + 1);
-        let here = format!("{}:{line}", source.name);
-        if let Some(earlier) = self.first.insert(service.name.clone(), here) {
-            reader.wrong(place, format!("`{}` is defined twice, first at {earlier}", service.name));
+    /// Reads what the files define. What one of them names may stand in any other.
+    pub(super) fn read(self, origin: Option<&str>) -> Result<Definition, DefinitionError> {
+        let (files, told): (Vec<File>, Vec<Told>) = self.files.into_iter().unzip();
+        let mut environments = Environments::default();
+        let mut opened = Vec::new();
+        for (file, told) in files.iter().zip(told) {
+            let mut reader = Reader { source: &file.source, told };
+            let fields = file.root.as_ref().and_then(|root| open_root(&mut reader, root));
+            if let Some(node) = fields.as_ref().and_then(|fields| fields.get("environments")) {
+                environment::named(&mut reader, node, &mut environments);
+            }
+            opened.push((file, reader, fields));
         }
-        self.places.extend(source.origin.clone().map(|origin| (service.name.clone(), origin)));
+        let known = Known { zones: self.surroundings.zones, environments: &environments.known, origin };
+        let defined: Arc<[EnvironmentName]> = environments.known.keys().cloned().collect();
+        let mut definition = Definition::default();
+        let mut errors = Vec::new();
+        let mut places = Places::new();
+        for (file, reader, fields) in opened {
+            let told = match fields {
+                Some(fields) => {
+                    file.services(reader, &fields, &known, &defined, &mut places, &mut definition)
+                }
+                None => reader.told,
+            };
+            locate(&mut errors, told.errors, &file.source);
+            locate(&mut definition.warnings, told.warnings, &file.source);
+        }
+        if errors.is_empty() { Ok(definition) } else { Err(DefinitionError::new(errors)) }
+    }
+}
+
+/// Adds the problems of a file, as far as there is room for more.
+fn locate(all: &mut Vec<Problem>, own: Vec<Problem>, source: &Arc<Source>) {
+    let room = MOST_PROBLEMS.saturating_sub(all.len());
+    all.extend(own.into_iter().take(room).map(|problem| problem.locate(source)));
+}
+
+/// Where each service was defined first. The line is counted when it is asked for.
+type Places<'a> = HashMap<ServiceName, (&'a Source, usize)>;
+
+/// Writes a place of a file for a message about another place.
+pub(super) fn place((source, at): (&Source, usize)) -> String {
+    let line = source.text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
+    format!("{}:{line}", source.name)
+}
+
+fn open_root<'a>(reader: &mut Reader<'a>, root: &'a Node) -> Option<Fields<'a>> {
+    if let Value::List(_) = &root.value {
+        reader.wrong(root, "the services of a definition stand in a list called `services`");
+        return None;
+    }
+    let fields = reader.table(root, &DEFINITION)?;
+    if let Some(version) = fields.get("version")
+        && reader.number::<u64>(version, "a whole number").is_some_and(|version| version != 1)
+    {
+        reader.wrong(version, "this taskflows reads version 1 of the definition format");
+    }
+    Some(fields)
+}
+
+impl File {
+    /// Reads the services of the file, and returns all that was found out about it.
+    fn services<'a>(
+        &'a self,
+        mut reader: Reader<'a>,
+        fields: &Fields<'a>,
+        known: &Known<'_>,
+        defined: &Arc<[EnvironmentName]>,
+        places: &mut Places<'a>,
+        definition: &mut Definition,
+    ) -> Told {
+        let default = fields.get("defaults").filter(|node| reader.table(node, &DEFAULTS).is_some());
+        let nodes: Vec<Node> = services(&mut reader, fields, self.is_included)
+            .iter()
+            .map(|node| merged(default, node, known.environments))
+            .collect();
+        // The nodes live shorter than the tree they came from.
+        let mut reader = Reader { source: reader.source, told: reader.told };
+        for node in &nodes {
+            let Some(service) = service::service(&mut reader, node, known) else { continue };
+            let place_node = service::part_of(node, "name").unwrap_or(node);
+            let here = (self.source.as_ref(), place_node.span.start);
+            if let Some(earlier) = places.insert(service.name.clone(), here) {
+                let message = format!("`{}` is defined twice, first at {}", service.name, place(earlier));
+                reader.wrong(place_node, message);
+            }
+            if let Some(name) = service
+                .environment
+                .as_ref()
+                .filter(|choice| choice.environment().is_none())
+                .and_then(|choice| choice.name())
+            {
+                let span = service::part_of(node, "environment").unwrap_or(node).span.clone();
+                let named = (&service.name, name);
+                definition.environment_uses.push(EnvironmentUse::new(
+                    named,
+                    &reader,
+                    span,
+                    &self.source,
+                    defined,
+                ));
+            }
+            definition.add(service, self.source.origin.clone());
+        }
+        reader.told
+    }
+}
+
+impl Definition {
+    fn add(&mut self, service: Service, origin: Option<String>) {
+        self.places.extend(origin.map(|origin| (service.name.clone(), origin)));
         self.services.push(service);
     }
 }

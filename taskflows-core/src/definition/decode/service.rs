@@ -112,16 +112,16 @@ pub(super) const SERVICE_FIELDS: [Field; 36] = [
 const NAME: &str = "^[A-Za-z0-9_ ]([A-Za-z0-9._ -]*[A-Za-z0-9_ ])?$";
 const CONSTRAINTS: Shape = Shape::OneOrMany(&constraint::SHAPE);
 
-/// Returns where a service says its name.
-pub(super) fn name_of(node: &Node) -> Option<&Node> {
+/// Returns where a service says what it says of `key`.
+pub(super) fn part_of<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
     match &node.value {
-        Value::Table(entries) => entries.iter().find(|(key, _)| key.text == "name").map(|(_, node)| node),
+        Value::Table(entries) => entries.iter().find(|(own, _)| own.text == key).map(|(_, node)| node),
         _ => None,
     }
 }
 
 pub(super) fn service<'a>(reader: &mut Reader<'a>, node: &'a Node, known: &Known<'_>) -> Option<Service> {
-    let before = reader.errors.len();
+    let before = reader.told.errors.len();
     let fields = reader.table(node, &SERVICE)?;
     if fields.get("start_command").is_none() && fields.get("environment").is_none() {
         reader.missing(&fields, "start_command");
@@ -158,7 +158,7 @@ pub(super) fn service<'a>(reader: &mut Reader<'a>, node: &'a Node, known: &Known
         source: known.origin.and_then(|path| path.parse().ok()),
         name: name?,
     };
-    if reader.errors.len() == before {
+    if reader.told.errors.len() == before {
         conflicts(reader, &fields, &service);
     }
     Some(service)
@@ -202,7 +202,7 @@ fn warn_of_shell(reader: &mut Reader<'_>, node: &Node, text: &str) {
         let message =
             format!("no shell reads this command: `{}` is passed on as it stands", piece.escape_debug());
         let help = "for a shell, write a list: [\"bash\", \"-c\", \"…\"]";
-        reader.warnings.push(Problem::warning(message, node.span.clone(), "").help(help));
+        reader.warn(Problem::warning(message, node.span.clone(), "").help(help));
     }
 }
 

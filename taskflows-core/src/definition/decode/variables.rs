@@ -5,7 +5,13 @@ use crate::definition::problem::Problem;
 const BEGIN: &str = "${env:";
 
 /// Parts of a name that tell of a secret.
-const SECRET: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY"];
+const SECRET: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "APIKEY"];
+
+/// Words of a name that tell of a secret, where they stand by themselves between underscores.
+const SECRET_WORDS: [&str; 4] = ["PASS", "KEY", "AUTH", "PWD"];
+
+/// A text and the variables in it with their values.
+type Replaced = (String, Vec<(String, String)>);
 
 /// Puts values in place of `${env:NAME}` and `${env:NAME:-other}` in every string of a tree; `$${env:` stands for
 /// the text `${env:`.
@@ -14,13 +20,19 @@ pub(super) fn expand(reader: &mut Reader<'_>, node: &mut Node, variable: &dyn Fn
         Value::List(items) => items.iter_mut().for_each(|item| expand(reader, item, variable)),
         Value::Table(entries) => entries.iter_mut().for_each(|(_, node)| expand(reader, node, variable)),
         Value::String { text, plain } if text.contains(BEGIN) => match replaced(text, variable) {
-            Ok((expanded, secret)) => {
-                (*text, *plain) = (expanded, true);
+            Ok((expanded, values)) => {
+                let written = std::mem::replace(text, expanded.clone());
+                *plain = true;
+                let secret = values.iter().map(|(name, _)| name).rfind(|name| is_secret(name)).cloned();
+                reader.told.expansions.insert(&node.span, written, expanded, values);
                 if let Some(name) = secret {
                     warn_of_secret(reader, node, &name);
                 }
             }
-            Err(message) => reader.wrong(node, message),
+            Err(message) => {
+                reader.wrong(node, message);
+                reader.told.spoiled.push(node.span.clone());
+            }
         },
         _ => {}
     }
@@ -29,7 +41,7 @@ pub(super) fn expand(reader: &mut Reader<'_>, node: &mut Node, variable: &dyn Fn
 /// Warns where the name of a variable of a service tells of a secret, whose value would stand in a unit file.
 pub(super) fn warn_of_name(reader: &mut Reader<'_>, name: &str, value: &Node) {
     // One that a variable brought along has been warned of by that.
-    let is_told = reader.warnings.iter().any(|warning| *warning.span() == value.span);
+    let is_told = reader.told.warnings.iter().any(|warning| *warning.span() == value.span);
     if is_secret(name) && !is_told {
         warn_of_secret(reader, value, name);
     }
@@ -37,23 +49,24 @@ pub(super) fn warn_of_name(reader: &mut Reader<'_>, name: &str, value: &Node) {
 
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    // A file, or a path, of a secret is none.
-    !["_FILE", "_PATH", "_DIR"].iter().any(|end| name.ends_with(end))
-        && SECRET.iter().any(|part| name.contains(part))
+    // A file, a path or a socket of a secret is none, nor is a directory or what everybody may know.
+    let is_other = ["_FILE", "_PATH", "_DIR", "_SOCK"].iter().any(|end| name.ends_with(end))
+        || name == "PWD"
+        || name.split('_').any(|word| word == "PUBLIC");
+    !is_other
+        && (SECRET.iter().any(|part| name.contains(part))
+            || name.split('_').any(|word| SECRET_WORDS.contains(&word)))
 }
 
 fn warn_of_secret(reader: &mut Reader<'_>, node: &Node, name: &str) {
     let message = format!("the value of `{name}` would stand in a unit file, which is no place for a secret");
     let help = "name a file in `credentials` or `env_file`, which is read when the service starts";
-    reader.warnings.push(Problem::warning(message, node.span.clone(), "").help(help));
+    reader.warn(Problem::warning(message, node.span.clone(), "").help(help));
 }
 
-/// Returns the text with its values, and the name of a variable that looks like a secret.
-fn replaced(
-    text: &str,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<(String, Option<String>), String> {
-    let (mut done, mut rest, mut secret) = (String::new(), text, None);
+/// Returns the text with its values, and the variables that are in it with theirs.
+fn replaced(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Replaced, String> {
+    let (mut done, mut rest, mut values) = (String::new(), text, Vec::new());
     while let Some(at) = rest.find(BEGIN) {
         let (before, after) = (&rest[..at], &rest[at + BEGIN.len()..]);
         if let Some(literal) = before.strip_suffix('$') {
@@ -72,21 +85,17 @@ fn replaced(
             return Err(format!("`{}` is no name of a variable", name.escape_debug()));
         }
         let value = variable(name).filter(|value| !value.is_empty() || fallback.is_none());
-        match value.or_else(|| fallback.map(str::to_owned)) {
-            Some(value) => done.push_str(&value),
-            None => {
-                return Err(format!(
-                    "the variable `{name}` is not set; `${{env:{name}:-…}}` says what holds then"
-                ));
-            }
-        }
-        if is_secret(name) {
-            secret = Some(name.to_owned());
-        }
+        let Some(value) = value.or_else(|| fallback.map(str::to_owned)) else {
+            return Err(format!(
+                "the variable `{name}` is not set; `${{env:{name}:-…}}` says what holds then"
+            ));
+        };
+        done.push_str(&value);
+        values.push((name.to_owned(), value));
         rest = &after[end + 1..];
     }
     done.push_str(rest);
-    Ok((done, secret))
+    Ok((done, values))
 }
 
 #[cfg(test)]
@@ -116,6 +125,19 @@ mod tests {
         check("${env:B}", Err("not set"));
         check("${env:A", Err("not closed"));
         check("${env:1 x}", Err("no name"));
+    }
+
+    #[test]
+    fn a_name_tells_of_a_secret_by_its_words() {
+        for name in ["MY_TOKEN", "DB_PASS", "PRIVATE_KEY", "api_key", "KEY", "BASIC_AUTH", "DB_PWD", "KEY_2"]
+        {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in
+            ["KEYBOARD", "MONKEY", "PASSENGER", "AUTHOR", "PWD", "SSH_AUTH_SOCK", "KEY_FILE", "PUBLIC_KEY"]
+        {
+            assert!(!is_secret(name), "{name}");
+        }
     }
 
     #[test]
