@@ -346,6 +346,31 @@ fn variables_stand_in_strings_numbers_and_truth_values() {
 }
 
 #[test]
+fn what_systemd_would_pass_over_and_what_does_nothing_is_warned_of() {
+    let warned = |keys: &str| {
+        let definition = open("a.toml", &service(keys)).unwrap();
+        definition.render_warnings(false).unwrap()
+    };
+    let told = warned("systemd = { Service = { Nicee = 5 }, Unit = { Nice = 5, X-Own = 1 } }");
+    assert!(
+        told.contains("`Nicee` is no directive of [Service]") && told.contains("did you mean `Nice`?"),
+        "{told}"
+    );
+    assert!(told.contains("it stands in [Service]") && !told.contains("`X-Own`"), "{told}");
+    let told = warned("systemd.Service = { ExecStart = 'evil', MemoryMax = '1G' }");
+    assert!(told.contains("`systemd.Service.ExecStart` takes the place of `start_command`"), "{told}");
+    let told = warned("cgroup_config = { memory_limit = 8 }");
+    assert!(told.contains("8 bytes") && told.contains("`8GB`"), "{told}");
+    for right in
+        ["cgroup_config = { memory_limit = '8GB' }", "systemd.Service = { Nice = 5, Type = 'oneshot' }"]
+    {
+        assert_eq!(open("a.toml", &service(right)).unwrap().warnings().len(), 0, "{right}");
+    }
+    let json = r#"{ "$schema": "taskflows.json", "services": [] }"#;
+    assert!(open("a.json", json).is_ok());
+}
+
+#[test]
 fn a_variable_cannot_smuggle_a_directive_in_and_a_secret_is_warned_of() {
     let text = "[[services]]\nname = 'a'\nstart_command = 'x'\ndescription = '${env:API_TOKEN}'\n";
     let evil = open_all(&[("main.toml", text)], &[("API_TOKEN", "x\n[Service]\nUser=root")]);

@@ -1,5 +1,6 @@
 use serde::Serialize;
 use taskflows_core::Service;
+use taskflows_core::schedule::Schedule;
 
 use crate::arguments::{Format, Global, SourceArguments};
 use crate::definitions::load;
@@ -20,6 +21,18 @@ pub(super) async fn validate(
     sources: &SourceArguments,
 ) -> Result<Exit, CliError> {
     let services = load(ui, app, sources).await?;
+    for service in &services {
+        let schedules = [&service.start_schedule, &service.stop_schedule, &service.restart_schedule];
+        for schedule in schedules.into_iter().flatten() {
+            let Schedule::Calendar(calendar) = schedule else { continue };
+            let zone = app.zones.resolve(calendar.spec());
+            if zone.is_ok_and(|zone| calendar.spec().next_after((app.now)(), &zone).is_none()) {
+                // It may have fired, and be installed.
+                let text = calendar.text();
+                ui.remark(format!("note: the schedule `{text}` of {} does not fire any more", service.name));
+            }
+        }
+    }
     let row = |service: &Service| ValidRow {
         name: service.name.to_string(),
         source: service.source.as_ref().map(|source| source.as_str().to_owned()),

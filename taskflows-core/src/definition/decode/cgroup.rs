@@ -4,7 +4,9 @@ use std::str::FromStr;
 
 use super::fields::{Fields, Reader};
 use super::service::{VARIABLES, length, path, variables};
+use crate::ByteSize;
 use crate::definition::node::{Node, Value};
+use crate::definition::problem::Problem;
 use crate::definition::shape::{Object, Shape, field};
 use crate::service::{
     BlockWeight, CgroupConfig, ManagedOom, OomPolicy, OomPreference, OomScore, Percent, Positive, Weight,
@@ -105,9 +107,24 @@ static LIMITS: Object = Object {
 
 pub(super) const SHAPE: Shape = Shape::Table(&LIMITS);
 
+/// A number without a unit is one of bytes, which is seldom meant.
+fn warn_of_little<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, key: &str) {
+    let Some(node) = fields.get(key) else { return };
+    let size = reader.amount(node).and_then(|text| text.parse::<ByteSize>().ok());
+    if let Some(size) = size.filter(|size| (1..LEAST).contains(&size.bytes())) {
+        let message = format!("`{key}` is {} bytes, with which nothing starts", size.bytes());
+        let problem = Problem::warning(message, node.span.clone(), "");
+        reader.warn(problem.help(format!("a unit says what is meant: `{}GB`", size.bytes())));
+    }
+}
+
+/// What no program starts with.
+const LEAST: u64 = 256 << 10;
+
 pub(super) fn limits<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<CgroupConfig> {
     let fields = reader.table(node, &LIMITS)?;
     let cpu_period = scalar(reader, &fields, "cpu_period");
+    ["memory_limit", "memory_high"].into_iter().for_each(|key| warn_of_little(reader, &fields, key));
     Some(CgroupConfig {
         cpu_quota: fields.get("cpu_quota").and_then(|node| quota(reader, node, cpu_period)),
         cpu_period,

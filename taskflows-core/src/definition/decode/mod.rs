@@ -4,6 +4,7 @@ mod cgroup;
 mod constraint;
 mod container;
 mod defaults;
+mod directives;
 mod environment;
 mod environment_use;
 mod expansion;

@@ -18,6 +18,7 @@ const LATER: &str = "is not supported by this version yet";
 pub(in crate::definition) static DEFINITION: Object = Object {
     what: "a definition",
     fields: &[
+        field("$schema", Shape::Text, "what an editor checks the file by: what `tf schema` writes"),
         field("version", Shape::Whole(1, 1), "the version of this format"),
         field(
             "include",

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use super::directives::directives;
 use super::fields::{Fields, Reader, chain};
 use super::schedule::schedules;
 use super::variables::warn_of_name;
@@ -8,10 +9,10 @@ use crate::definition::node::{Node, Value};
 use crate::definition::problem::Problem;
 use crate::definition::shape::{Field, Object, Shape, field, required};
 use crate::service::{
-    CommandLine, CredentialName, Directives, NotifyAccess, Relation, Relations, RestartCondition,
-    RestartPolicy, Section, Service, UnitReference, Watchdog, shell_syntax,
+    CommandLine, CredentialName, NotifyAccess, Relation, Relations, RestartCondition, RestartPolicy, Service,
+    UnitReference, Watchdog, shell_syntax,
 };
-use crate::{TimeSpan, UnitPath, VariableName, VariableValue, nearest};
+use crate::{TimeSpan, UnitPath, VariableName, VariableValue};
 
 const RELATION: Shape = Shape::OneOrMany(&Shape::Text);
 
@@ -333,48 +334,4 @@ fn constraints<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>) -> Vec<crate::L
     }
     let Some(node) = own.or(other) else { return Vec::new() };
     Reader::one_or_many(node).iter().filter_map(|item| constraint::constraint(reader, item)).collect()
-}
-
-fn directives<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, no_timer: bool) -> Directives {
-    let mut directives = Directives::default();
-    let Some(node) = fields.get("systemd") else { return directives };
-    let Value::Table(sections) = &node.value else {
-        reader.wrong(node, "`systemd` is a table of the sections Unit, Service and Timer");
-        return directives;
-    };
-    for (key, node) in sections {
-        let Some(section) = Section::from_text(&key.text) else {
-            let problem = Problem::error(
-                format!("unknown section `{}`", key.text.escape_debug()),
-                key.span.clone(),
-                "",
-            );
-            let near = nearest(&key.text, Section::TEXTS).unwrap_or("Service");
-            reader.error(problem.help(format!("did you mean `{near}`?")));
-            continue;
-        };
-        if section == Section::Timer && no_timer {
-            reader.error(Problem::error("`systemd.Timer` needs a `start_schedule`", key.span.clone(), ""));
-        }
-        let Value::Table(entries) = &node.value else {
-            reader.wrong(node, format!("`systemd.{section}` is a table of directives"));
-            continue;
-        };
-        for (key, node) in entries {
-            let values: Option<Vec<&str>> =
-                Reader::one_or_many(node).iter().map(|item| directive_value(reader, item)).collect();
-            let inserted = values.map(|values| directives.insert(section, &key.text, values));
-            if let Some(Err(error)) = inserted {
-                reader.error(Problem::error(chain(&error), node.span.clone(), ""));
-            }
-        }
-    }
-    directives
-}
-
-fn directive_value<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<&'a str> {
-    match &node.value {
-        Value::Bool(truth) => Some(if *truth { "yes" } else { "no" }),
-        _ => reader.amount(node),
-    }
 }
