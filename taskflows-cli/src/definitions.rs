@@ -79,6 +79,7 @@ pub(crate) async fn load(
         let kept = app.environments.list().await.map_err(ServiceError::from)?;
         NamedEnvironment::resolve(&mut services, &kept)?;
     }
+    Service::check_together(&services)?;
     Ok(services)
 }
 

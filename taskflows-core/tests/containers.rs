@@ -3,7 +3,7 @@
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use taskflows_core::schedule::Zones;
 use taskflows_core::{
-    Argument, BuildSpec, CgroupConfig, Container, Environment, Format, OptionKind, Source, read,
+    Argument, BuildSpec, CgroupConfig, Container, Environment, Format, OptionKind, Service, Source, read,
 };
 
 fn arguments(container: &Container) -> Vec<String> {
@@ -298,4 +298,20 @@ fn an_environment_is_what_its_keys_tell_and_a_path_is_one_beside_the_file() {
     assert!(told.contains("no search path can hold"), "{told}");
     let told = environment("{ image = \"x\", stop_signal = \"SIGNOPE\" }").unwrap_err();
     assert!(told.contains("no signal such as SIGINT"), "{told}");
+}
+
+#[test]
+fn two_services_do_not_share_a_container() {
+    let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
+    let services = |second: &str| {
+        let text = format!(
+            "[[services]]\nname = \"a\"\nenvironment = {{ image = \"x\", name = \"db\" }}\n\
+             [[services]]\nname = \"b\"\nenvironment = {{ image = \"x\", {second} }}\n"
+        );
+        read(&Source::new("a.toml", &text, Format::Toml), &zones).unwrap().services
+    };
+    let told = Service::check_together(&services("name = \"db\"")).unwrap_err().to_string();
+    assert!(told.contains("`b`") && told.contains("that of `a` too"), "{told}");
+    assert!(Service::check_together(&services("name = \"db\", engine = \"podman\"")).is_ok());
+    assert!(Service::check_together(&services("name = \"db-2\"")).is_ok());
 }

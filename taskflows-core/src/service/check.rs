@@ -1,7 +1,10 @@
+use std::collections::HashMap;
+
 use thiserror::Error;
 
 use super::{CgroupError, Environment, Service};
 use crate::Signal;
+use crate::effects::ServiceError;
 
 impl Service {
     /// Looks for fields that are right each by itself and cannot be together.
@@ -50,6 +53,29 @@ impl Service {
                 "credentials",
                 "are not handed to a container: mount the file as a read-only volume",
             );
+        }
+        Ok(())
+    }
+}
+
+impl Service {
+    /// Looks for services that would take each other's container away.
+    ///
+    /// # Errors
+    /// Tells of the first one whose container has the name of another's, of the same engine.
+    pub fn check_together(services: &[Self]) -> Result<(), ServiceError> {
+        let mut owners = HashMap::new();
+        for service in services {
+            let (Some(name), Some(container)) = (service.container_name(), service.container()) else {
+                continue;
+            };
+            let reason = format!("its container `{name}` is that of");
+            if let Some(other) =
+                owners.insert((name, &container.engine, &container.engine_host), &service.name)
+            {
+                let reason = format!("{reason} `{other}` too: give it a `name` of its own");
+                return Err(ServiceError::Render { name: service.name.clone(), reason });
+            }
         }
         Ok(())
     }

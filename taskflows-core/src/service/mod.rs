@@ -122,6 +122,12 @@ impl Service {
         }
     }
 
+    /// Returns the name of the container it runs in, where it does: `taskflows-<name>` unless told.
+    pub fn container_name(&self) -> Option<String> {
+        let own = self.container()?.name.as_ref().map(|name| name.as_str().to_owned());
+        Some(own.unwrap_or_else(|| format!("taskflows-{}", self.name)))
+    }
+
     /// Tells whether it has a timer of any kind.
     pub fn is_scheduled(&self) -> bool {
         !(self.start_schedule.is_empty() && self.stop_schedule.is_empty() && self.restart_schedule.is_empty())

@@ -56,6 +56,7 @@ impl SystemdServiceManager {
     /// Compares what is `wanted` with what is installed, and refuses new schedules that would never fire.
     fn compare<'a>(&self, wanted: Wanted<'a>) -> Result<Comparison<'a>, ServiceError> {
         let (context, services) = (self.context(), wanted.services);
+        Service::check_together(services)?;
         let desired =
             services.iter().map(|service| render(service, &context)).collect::<Result<Vec<_>, _>>()?;
         let names: Vec<ServiceName> = services.iter().map(|service| service.name.clone()).collect();

@@ -155,11 +155,6 @@ struct InContainer<'a> {
 }
 
 impl InContainer<'_> {
-    fn name(&self) -> String {
-        let own = self.container.name.as_ref().map(|name| name.as_str().to_owned());
-        own.unwrap_or_else(|| format!("taskflows-{}", self.service.name))
-    }
-
     fn limits(&self) -> Option<&CgroupConfig> {
         self.container.cgroup_config.as_ref().or(self.service.cgroup_config.as_ref())
     }
@@ -173,7 +168,7 @@ impl InContainer<'_> {
     }
 
     fn write(&self, commands: &mut Commands) {
-        let (name, limits) = (self.name(), self.limits());
+        let (name, limits) = (self.service.container_name().unwrap_or_default(), self.limits());
         let grace = limits.and_then(|limits| limits.timeout_stop).unwrap_or(CONTAINER_GRACE);
         commands.stop_limit = TimeSpan::from(grace.duration() + ENGINE_TIME.duration()).to_string();
         self.write_image(commands);
