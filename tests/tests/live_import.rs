@@ -293,7 +293,7 @@ fn generated_lines_mean_the_same_before_and_after() {
         let prefix = ["", "", "", "-", "@", ":", "+"][case % 7];
         let unit = format!(
             "[Service]\nType=exec\nExecStart={prefix}/bin/true {}\nExecStop=/bin/echo {}\nEnvironment=A={} \"B={}\" {}\n\
-             WorkingDirectory=/{}\nEnvironmentFile=/{}\n[Unit]\nDescription={}\n",
+             WorkingDirectory=/{}\nEnvironmentFile=/none{}\n[Unit]\nDescription={}\n",
             text(),
             text(),
             text(),
