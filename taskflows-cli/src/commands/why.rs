@@ -20,7 +20,7 @@ struct AnswerRow<'a> {
     name: &'a str,
     /// The time that was asked about; null is now.
     at: Option<Timestamp>,
-    /// The start that was scheduled at or last before it.
+    /// The start that was scheduled at or last before it; null also where another run is told of.
     scheduled: Option<Timestamp>,
     verdict: &'static str,
     attempt: Option<AttemptRow>,

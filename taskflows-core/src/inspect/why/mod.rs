@@ -23,7 +23,7 @@ use crate::schedule::{CalendarSpec, Zones};
 pub struct Answer {
     /// The time that was asked about; `None` is now.
     pub at: Option<Timestamp>,
-    /// The start that was scheduled at or last before it.
+    /// The start that was scheduled at or last before it; `None` also where another run is told of.
     pub scheduled: Option<Timestamp>,
     /// The answer in a word.
     pub verdict: Verdict,

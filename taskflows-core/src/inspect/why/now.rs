@@ -50,7 +50,7 @@ impl Case<'_> {
     }
 
     /// Says why it did not start at `time`, as far as that is known.
-    fn told_missed(&self, time: Timestamp) -> Vec<Reason> {
+    pub(super) fn told_missed(&self, time: Timestamp) -> Vec<Reason> {
         let mut told = self.missed(time);
         // That a new service did not run before it was there is no news.
         if !told.first().is_some_and(|first| is_known(first) && first.code != "timer-new") {

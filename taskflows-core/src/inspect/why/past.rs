@@ -1,6 +1,6 @@
 //! Why a service ran, or did not, at some time.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::history::Attempt;
 use super::{Answer, Case, Reason, Verdict};
@@ -10,7 +10,7 @@ impl Case<'_> {
         if at > self.now {
             return self.coming(at);
         }
-        match self.scheduled(at) {
+        match self.scheduled(end_of(at)) {
             Some(scheduled) => self.explain_scheduled(at, scheduled),
             None => self.explain_unscheduled(at),
         }
@@ -31,7 +31,18 @@ impl Case<'_> {
     }
 
     fn explain_scheduled(&self, at: Timestamp, scheduled: Timestamp) -> Answer {
-        if let Some(attempt) = self.attempt_for(scheduled) {
+        let due = self.attempt_for(scheduled);
+        // Who names the second at which it was due asks about that start, whatever else ran then.
+        let other = self.under_way(at).filter(|run| scheduled < at && due != Some(run));
+        if let Some(run) = other {
+            let mut reasons = vec![self.tell(run)];
+            reasons.extend(match due {
+                Some(attempt) => vec![self.tell(attempt)],
+                None => self.told_missed(scheduled),
+            });
+            return answer(Some(at), None, self.verdict(run), Some(run), reasons);
+        }
+        if let Some(attempt) = due {
             let mut reasons = vec![self.tell(attempt)];
             reasons.extend(self.others(at, Some(attempt)));
             return answer(Some(at), Some(scheduled), self.verdict(attempt), Some(attempt), reasons);
@@ -57,8 +68,8 @@ impl Case<'_> {
     fn explain_unscheduled(&self, at: Timestamp) -> Answer {
         let when = self.words.time(at);
         let off = self.manager_off(at);
-        let before = self.attempts.iter().rfind(|one| one.at <= at);
-        let after = self.attempts.iter().find(|one| one.at > at);
+        let before = self.attempts.iter().rfind(|one| one.at <= end_of(at));
+        let after = self.attempts.iter().find(|one| one.at > end_of(at));
         let mut reasons = Vec::new();
         let periods = self.evidence.timer.as_ref().is_some_and(|timer| timer.has_periods);
         let none = match periods {
@@ -88,17 +99,35 @@ impl Case<'_> {
 
     /// Tells whether an attempt was made at `at`, to the second, or its run was under way.
     fn covers(&self, attempt: &Attempt, at: Timestamp) -> bool {
-        let under_way = match attempt.ended_at {
+        self.lasts_until(attempt, at) || at.duration_since(attempt.at) <= super::LATE
+    }
+
+    fn lasts_until(&self, attempt: &Attempt, at: Timestamp) -> bool {
+        match attempt.ended_at {
             Some(ended) => at <= ended,
             None => self.verdict(attempt) == Verdict::Running || at <= attempt.seen_until,
-        };
-        under_way || at.duration_since(attempt.at) <= super::LATE
+        }
+    }
+
+    /// Returns the run that was under way at `at`, or that began within its second.
+    fn under_way(&self, at: Timestamp) -> Option<&Attempt> {
+        let last = self.attempts.iter().rfind(|one| one.at <= end_of(at))?;
+        (last.ran() && self.lasts_until(last, at)).then_some(last)
     }
 
     /// Tells of another run that was under way or began between the scheduled time and the one asked about.
     fn others(&self, at: Timestamp, told: Option<&Attempt>) -> Option<Reason> {
-        let last = self.attempts.iter().rfind(|one| one.at <= at)?;
+        let last = self.attempts.iter().rfind(|one| one.at <= end_of(at))?;
         (Some(last) != told && self.covers(last, at)).then(|| self.tell(last))
+    }
+}
+
+/// Returns the end of the second that a time names: lists and logs show no more of a time than that, and what
+/// they show is what is asked about.
+fn end_of(at: Timestamp) -> Timestamp {
+    match at.subsec_nanosecond() {
+        0 => at.checked_add(SignedDuration::from_nanos(999_999_999)).unwrap_or(at),
+        _ => at,
     }
 }
 

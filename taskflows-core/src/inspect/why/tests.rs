@@ -238,10 +238,31 @@ fn a_scheduled_start_that_was_made_is_told() {
 }
 
 #[test]
-fn another_run_at_the_time_is_told_as_well() {
-    let evidence = with(|evidence| evidence.events.extend(run(60, 62).into_iter().chain(run(80, 85))));
+fn another_run_that_was_under_way_at_the_time_is_told_first() {
+    let mut evidence = with(|evidence| evidence.events.extend(run(60, 62).into_iter().chain(run(80, 85))));
     let by_hand = "ran: It ran from 12:01:20 UTC, by hand or by another unit";
-    check(&evidence, Some(82), Verdict::Ran, &["ran: It ran from 12:01:00 UTC", by_hand]);
+    let answer = check(&evidence, Some(82), Verdict::Ran, &[by_hand, "ran: It ran from 12:01:00 UTC"]);
+    assert_eq!((answer.scheduled, answer.attempt.unwrap().at), (None, at(80)));
+    check(&evidence, Some(86), Verdict::Ran, &["ran: It ran from 12:01:00 UTC"]);
+    evidence.events.drain(1..3);
+    evidence.events[1].time = at(50);
+    let merged = "merged: It was due at 12:01:00 UTC and did not start";
+    check(&evidence, Some(70), Verdict::Ran, &["ran: It ran from 12:00:50 UTC", merged]);
+    check(&evidence, Some(60), Verdict::Missed, &[merged, "ran: It ran from 12:00:50 UTC"]);
+}
+
+#[test]
+fn a_time_is_asked_about_to_the_second() {
+    let half = SignedDuration::from_millis(460);
+    let mut evidence = with(|evidence| {
+        evidence.events.extend(run(80, 80));
+        evidence.events[1].time += half;
+        evidence.events[2].time += half + SignedDuration::from_millis(3);
+    });
+    check(&evidence, Some(80), Verdict::Ran, &["ran: It ran from 12:01:20 UTC"]);
+    let timer = evidence.timer.as_mut().unwrap();
+    (timer.calendars, timer.has_periods) = (Vec::new(), true);
+    check(&evidence, Some(80), Verdict::Ran, &["ran: It ran from 12:01:20 UTC"]);
 }
 
 #[test]
@@ -444,7 +465,7 @@ fn a_run_by_the_restart_policy_is_not_the_scheduled_one() {
     check(
         &evidence,
         Some(62),
-        Verdict::Failed,
-        &["failed: It ran", "ran: It ran from 12:01:02 UTC, by its restart policy"],
+        Verdict::Ran,
+        &["ran: It ran from 12:01:02 UTC, by its restart policy", "failed: It ran"],
     );
 }
