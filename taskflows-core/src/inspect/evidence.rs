@@ -55,6 +55,10 @@ pub struct TimerEvidence {
     pub calendars: Vec<CalendarSpec>,
     /// Whether it also counts from a boot, a start or an end.
     pub has_periods: bool,
+    /// So long after the last start it elapses.
+    pub after_start: Vec<TimeSpan>,
+    /// So long after the last end it elapses.
+    pub after_finish: Vec<TimeSpan>,
     /// Whether it makes up for an elapse that was missed.
     pub is_persistent: bool,
     /// So much later than its time it may fire at most: accuracy and random delay.

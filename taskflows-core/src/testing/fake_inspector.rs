@@ -138,6 +138,8 @@ fn evidence(details: &Details) -> Evidence {
         last: details.last_trigger,
         calendars: Vec::new(),
         has_periods: false,
+        after_start: Vec::new(),
+        after_finish: Vec::new(),
         is_persistent: true,
         slack: TimeSpan::from_micros(1_000),
     };

@@ -289,6 +289,7 @@ fn timer_on_disk(text: &str, is_enabled: bool) -> TimerEvidence {
     let span = |key| values(key).next_back().and_then(|value| value.parse::<TimeSpan>().ok());
     let slack = span("AccuracySec").unwrap_or(ACCURACY).duration()
         + span("RandomizedDelaySec").map(|delay| delay.duration()).unwrap_or_default();
+    let spans = |key| values(key).filter_map(|value| value.parse().ok()).collect();
     let counts = |line: &Directive| line.key.starts_with("On") && line.key.ends_with("Sec");
     TimerEvidence {
         is_enabled,
@@ -297,6 +298,8 @@ fn timer_on_disk(text: &str, is_enabled: bool) -> TimerEvidence {
         last: None,
         calendars: values("OnCalendar").filter_map(|value| value.parse().ok()).collect(),
         has_periods: lines.iter().any(counts),
+        after_start: spans("OnUnitActiveSec"),
+        after_finish: spans("OnUnitInactiveSec"),
         is_persistent: values("Persistent")
             .next_back()
             .is_some_and(|value| matches!(value.as_str(), "true" | "yes" | "1" | "on")),

@@ -120,7 +120,7 @@ impl Case<'_> {
     }
 
     /// The timer had been stopped, or was not yet there.
-    fn timer_off(&self, time: Timestamp) -> Option<Reason> {
+    pub(super) fn timer_off(&self, time: Timestamp) -> Option<Reason> {
         let timer = self.evidence.timer.as_ref()?;
         let name = &self.evidence.name;
         let of_timer = |event: &&Event| matches!(event.deed, Deed::TimerStarted | Deed::TimerStopped);

@@ -15,6 +15,7 @@ use super::evidence::Evidence;
 use super::facts::HostFacts;
 use super::history::{Attempt, Ended, attempts};
 use super::measure::{Measured, measure};
+use crate::TimeSpan;
 use crate::effects::State;
 use crate::schedule::{CalendarSpec, Zones};
 
@@ -46,8 +47,10 @@ pub enum Verdict {
     Failed,
     /// A start was tried and nothing was started.
     NotStarted,
-    /// It did not run.
+    /// It did not run, though it was due or would have been.
     Missed,
+    /// It did not run, and nothing was due.
+    Idle,
     /// It waits for its timer.
     Waiting,
     /// Nothing starts it.
@@ -59,8 +62,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Returns the word: `running`, `ran`, `failed`, `not-started`, `missed`, `waiting`, `off`, `coming`,
-    /// `unknown`.
+    /// Returns the word: `running`, `ran`, `failed`, `not-started`, `missed`, `idle`, `waiting`, `off`,
+    /// `coming`, `unknown`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -68,6 +71,7 @@ impl Verdict {
             Self::Failed => "failed",
             Self::NotStarted => "not-started",
             Self::Missed => "missed",
+            Self::Idle => "idle",
             Self::Waiting => "waiting",
             Self::Off => "off",
             Self::Coming => "coming",
@@ -323,6 +327,7 @@ impl Case<'_> {
         };
         if self.evidence.timer.as_ref().and_then(|timer| timer.last).is_some_and(follows)
             || self.scheduled(attempt.at).and_then(|time| self.attempt_for(time)) == Some(attempt)
+            || self.is_after_period(attempt)
         {
             return "by its timer".to_owned();
         }
@@ -330,8 +335,32 @@ impl Case<'_> {
         let comes_with_it = self.evidence.is_enabled || self.evidence.timer.is_some();
         match comes_with_it && self.evidence.managers.iter().any(booted) {
             true => "at the start of the manager".to_owned(),
+            // The journal does not tell what a start was asked for by.
+            false if self.has_periods() => "by its timer or by hand (which of them is not known)".to_owned(),
             false => "by hand or by another unit".to_owned(),
         }
+    }
+
+    /// Tells whether its timer counts from a boot, a start or an end.
+    fn has_periods(&self) -> bool {
+        self.evidence.timer.as_ref().is_some_and(|timer| timer.has_periods)
+    }
+
+    /// Tells whether an attempt was made when a period since the run before it was over.
+    fn is_after_period(&self, attempt: &Attempt) -> bool {
+        let Some(timer) = &self.evidence.timer else { return false };
+        let Some(before) = self.attempts.iter().rfind(|one| one.at < attempt.at && one.ran()) else {
+            return false;
+        };
+        let slack = SignedDuration::try_from(timer.slack.duration()).unwrap_or_default() + LATE;
+        let fits = |base: Timestamp, span: &TimeSpan| {
+            let after = attempt.at.duration_since(base);
+            let span = SignedDuration::try_from(span.duration()).unwrap_or(SignedDuration::MAX);
+            span.saturating_sub(EARLY) <= after && after <= span.saturating_add(slack)
+        };
+        before.manager == attempt.manager
+            && (timer.after_start.iter().any(|span| fits(before.at, span))
+                || before.ended_at.is_some_and(|end| timer.after_finish.iter().any(|span| fits(end, span))))
     }
 }
 

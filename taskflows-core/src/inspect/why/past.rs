@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::history::Attempt;
 use super::{Answer, Case, Reason, Verdict};
+use crate::effects::Next;
 
 impl Case<'_> {
     pub(super) fn explain_past(&self, at: Timestamp) -> Answer {
@@ -18,16 +19,26 @@ impl Case<'_> {
 
     fn coming(&self, at: Timestamp) -> Answer {
         let when = self.words.time(at);
-        let message = match self.scheduled_after(self.now) {
+        // What counts from a run is known to the manager alone.
+        let counted = self.evidence.timer.as_ref().and_then(|timer| match timer.next {
+            Next::At(time) if timer.is_active => Some(time),
+            _ => None,
+        });
+        let next = self.scheduled_after(self.now).into_iter().chain(counted).min();
+        let message = match next {
             Some(next) => {
                 format!("{when} is still to come; its next scheduled start is {}.", self.words.time(next))
             }
+            None if self.has_periods() => format!(
+                "{when} is still to come. Its timer counts from its last run or from a boot, and when it elapses \
+                 next is not known."
+            ),
             None => format!("{when} is still to come, and no start is scheduled."),
         };
         let mut reasons = vec![Reason::new("coming", message)];
         let is_on = self.evidence.timer.as_ref().is_some_and(|timer| timer.is_active);
         reasons.extend(if is_on { Vec::new() } else { self.timer() });
-        answer(Some(at), self.scheduled_after(self.now), Verdict::Coming, None, reasons)
+        answer(Some(at), next, Verdict::Coming, None, reasons)
     }
 
     fn explain_scheduled(&self, at: Timestamp, scheduled: Timestamp) -> Answer {
@@ -71,8 +82,7 @@ impl Case<'_> {
         let before = self.attempts.iter().rfind(|one| one.at <= end_of(at));
         let after = self.attempts.iter().find(|one| one.at > end_of(at));
         let mut reasons = Vec::new();
-        let periods = self.evidence.timer.as_ref().is_some_and(|timer| timer.has_periods);
-        let none = match periods {
+        let none = match self.has_periods() {
             true => "Its timer counts from its last run or from a boot, so no time of day is set for it.",
             false => "No start was scheduled at or before that time.",
         };
@@ -82,10 +92,13 @@ impl Case<'_> {
                 self.verdict(attempt)
             }
             _ => {
-                reasons.extend(off.into_iter().take(1));
+                // Without a schedule nothing was due, and no period ends while the manager or the timer is off.
+                let timer_off = if self.has_periods() { self.timer_off(at) } else { None };
+                let kept = self.has_periods() && !(off.is_empty() && timer_off.is_none());
+                reasons.extend(off.into_iter().chain(timer_off).take(1));
                 reasons.push(Reason::new("unscheduled", format!("It did not run at {when}. {none}")));
                 reasons.extend(before.map(|attempt| self.tell(attempt)));
-                Verdict::Missed
+                if kept { Verdict::Missed } else { Verdict::Idle }
             }
         };
         reasons.extend(after.map(|attempt| {

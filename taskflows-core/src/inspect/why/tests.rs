@@ -30,6 +30,8 @@ fn evidence() -> Evidence {
             last: None,
             calendars: vec!["*:0/1".parse().unwrap()],
             has_periods: false,
+            after_start: Vec::new(),
+            after_finish: Vec::new(),
             is_persistent: true,
             slack: TimeSpan::from_micros(1_000),
         }),
@@ -425,7 +427,7 @@ fn without_a_time_of_day_the_runs_around_are_told() {
     check(
         &periodic,
         Some(120),
-        Verdict::Missed,
+        Verdict::Idle,
         &[
             "unscheduled: It did not run at 12:02:00 UTC. Its timer counts from its last run",
             "ran: It ran from 12:01:00 UTC",
@@ -433,6 +435,46 @@ fn without_a_time_of_day_the_runs_around_are_told() {
         ],
     );
     check(&periodic, Some(185), Verdict::Ran, &["ran: It ran from 12:03:00 UTC"]);
+}
+
+#[test]
+fn a_periodic_timer_is_credited_with_its_runs_as_far_as_that_is_known() {
+    let mut periodic = with(|evidence| {
+        let timer = evidence.timer.as_mut().unwrap();
+        (timer.calendars, timer.has_periods) = (Vec::new(), true);
+        timer.after_finish = vec!["2min".parse().unwrap()];
+        evidence.events.extend(run(60, 62).into_iter().chain(run(182, 190)).chain(run(200, 201)));
+    });
+    check(&periodic, Some(185), Verdict::Ran, &["ran: It ran from 12:03:02 UTC, by its timer, and", "later"]);
+    let unknown = "ran: It ran from 12:03:20 UTC, by its timer or by hand (which of them is not known), and";
+    check(&periodic, Some(200), Verdict::Ran, &[unknown]);
+    let timer = periodic.timer.as_mut().unwrap();
+    (timer.after_finish, timer.after_start) = (Vec::new(), vec!["18s".parse().unwrap()]);
+    check(&periodic, Some(200), Verdict::Ran, &["ran: It ran from 12:03:20 UTC, by its timer, and"]);
+}
+
+#[test]
+fn the_next_start_of_a_periodic_timer_is_the_one_that_the_manager_tells() {
+    let mut periodic = with(|evidence| {
+        let timer = evidence.timer.as_mut().unwrap();
+        (timer.calendars, timer.has_periods) = (Vec::new(), true);
+    });
+    let next = "coming: 12:06:40 UTC is still to come; its next scheduled start is 12:06:00 UTC";
+    check(&periodic, Some(400), Verdict::Coming, &[next]);
+    periodic.timer.as_mut().unwrap().next = Next::AfterThisRun;
+    check(&periodic, Some(400), Verdict::Coming, &["and when it elapses next is not known"]);
+}
+
+#[test]
+fn a_period_does_not_end_while_its_timer_is_off() {
+    let off = with(|evidence| {
+        let timer = evidence.timer.as_mut().unwrap();
+        (timer.calendars, timer.has_periods) = (Vec::new(), true);
+        evidence.events.extend(run(10, 11));
+        evidence.events.extend([event(100, Deed::TimerStopped), event(200, Deed::TimerStarted)]);
+    });
+    let told = ["timer-off: Its timer was off", "unscheduled: It did not run", "ran: It ran from 12:00:10"];
+    check(&off, Some(120), Verdict::Missed, &told);
 }
 
 #[test]
