@@ -310,6 +310,22 @@ fn a_timer_that_is_enabled_must_elapse_one_day() {
 }
 
 #[test]
+fn what_was_disabled_is_told_where_it_is_defined_to_start_by_itself() {
+    let off = |unit| changed(unit, |unit| unit.is_enabled = false);
+    let stopped = |unit| loaded(off(unit), |timer| timer.active_state = "inactive".into());
+    let scheduled = unit("taskflows-a.timer", &["Timer OnCalendar=daily", "Install WantedBy=timers.target"]);
+    check_units(vec![scheduled.clone()], &[]);
+    check_units(vec![off(scheduled.clone())], &[]);
+    check_units(
+        vec![stopped(scheduled)],
+        &["info disabled: taskflows-a.timer was disabled, so that nothing"],
+    );
+    let boots = unit("taskflows-a.service", &["Service ExecStart=true", "Install WantedBy=default.target"]);
+    check_units(vec![off(boots)], &["info disabled: taskflows-a.service was disabled, so that it does not"]);
+    check_units(vec![off(service())], &[]);
+}
+
+#[test]
 fn what_a_unit_needs_must_be_there() {
     let needs = |purpose, path: &str| {
         let needed = Reference::new(purpose, path);
