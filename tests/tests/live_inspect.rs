@@ -271,6 +271,20 @@ system_load_constraints = [{ type = "CPUs", amount = 100000 }, { type = "Memory"
 }
 
 #[test]
+fn a_start_that_failed_shows_what_it_wrote_and_no_earlier_run() {
+    let manager = LiveManager::start();
+    let file = manager.write(
+        "jobs.toml",
+        "[[services]]\nname = \"a\"\nstart_command = [\"sh\", \"-c\", \"sleep 0.2; echo said; exit 3\"]\n",
+    );
+    manager.tf(&["create", &file]).expect(0);
+    manager.tf(&["start", "a", "--wait"]).expect(1);
+    wait_until("the journal has it", SOON, || manager.tf(&["logs", "a"]).stdout.contains("said"));
+    let told = manager.tf(&["start", "a", "--wait"]).expect(1).stderr;
+    assert!(told.matches("said").count() <= 1 && told.matches("Failed with").count() <= 1, "{told}");
+}
+
+#[test]
 fn why_tells_of_the_start_limit_and_of_a_failed_dependency() {
     let manager = LiveManager::start();
     let file = manager.write(
@@ -297,8 +311,11 @@ start_after = "base"
     assert_eq!(doctor(&manager, 1), ["error start-limit taskflows-base.service"]);
     // The journal takes a moment to have what was written.
     wait_until("a start tells of the limit", SOON, || {
-        manager.tf(&["start", "base"]).stderr.contains("started too often")
+        manager.tf(&["start", "base"]).stderr.contains("its start limit is reached")
     });
+    let told = manager.tf(&["start", "base"]).expect(1).stderr;
+    assert!(told.contains("then: systemctl --user reset-failed taskflows-base.service"), "{told}");
+    assert!(told.contains("starts in 5min"), "{told}");
     manager.tf(&["start", "needy"]).expect(1);
     wait_until("the dependency has failed", SOON, || {
         is(&why(&manager, &["needy"]), "not-started", "dependency")

@@ -1,6 +1,9 @@
+use jiff::Timestamp;
 use serde::Serialize;
 use taskflows_core::ServiceName;
-use taskflows_core::effects::{Action, Effect, LogOrigin, LogQuery, Performed, Target};
+use taskflows_core::effects::{
+    Action, Effect, JobResult, LogOrigin, LogQuery, Performed, ServiceError, Target,
+};
 
 use super::logs::plain_line;
 use crate::arguments::{ActArguments, Format, Global, Selector, StartArguments};
@@ -101,6 +104,7 @@ pub(super) async fn perform_on(
     action: Action,
     target: Target,
 ) -> Result<Exit, CliError> {
+    let began = (app.now)();
     let performed = app.services.perform(names, action, target).await?;
     if !matches!(global.output, Format::Table | Format::Wide | Format::Name) {
         let rows: Vec<ActRow> = performed.iter().map(|done| row(done, action, target)).collect();
@@ -112,7 +116,7 @@ pub(super) async fn perform_on(
         return Err(no_such_service(app, name.as_str()).await);
     }
     for done in &performed {
-        tell(ui, app, done, action, target, performed.len()).await;
+        tell(ui, app, done, Asked { action, target, began, count: performed.len() }).await;
     }
     let succeeded = performed.iter().filter(|done| done.result.is_ok()).count();
     if succeeded > MANY {
@@ -137,30 +141,83 @@ fn exit(ui: &mut Ui<'_>, app: &App, performed: &[Performed]) -> Exit {
     if all { first } else { Exit::Failed }
 }
 
-async fn tell(ui: &mut Ui<'_>, app: &App, done: &Performed, action: Action, target: Target, count: usize) {
+/// What was asked for, and when.
+#[derive(Clone, Copy)]
+struct Asked {
+    action: Action,
+    target: Target,
+    began: Timestamp,
+    /// Of how many services.
+    count: usize,
+}
+
+async fn tell(ui: &mut Ui<'_>, app: &App, done: &Performed, asked: Asked) {
     let name = &done.name;
+    let Asked { action, target, .. } = asked;
     match &done.result {
-        Ok(_) if count > MANY => {}
+        Ok(_) if asked.count > MANY => {}
         Ok(effect) => {
             ui.remark(sentence(app, name, effect, action, target));
             if matches!((action, target, effect), (Action::Stop, Target::Service, Effect::Stopped)) {
                 remark_timer(ui, app, name).await;
             }
             if *effect == Effect::Skipped {
-                last_words(ui, app, name, 1).await;
+                last_words(ui, app, name, asked.began, 1).await;
             }
         }
         Err(error) => {
             let red = error_style();
             // An error is told even where remarks are unwanted.
             let _ = writeln!(ui.status, "{red}error{red:#}: {}", chain(error));
-            if error.is_run_failed() && last_words(ui, app, name, LAST_LINES).await {
+            let hint = match error {
+                ServiceError::RunFailed { .. } => {
+                    let since = began_of(app, name, asked.began).await;
+                    match last_words(ui, app, name, since, LAST_LINES).await {
+                        true => Some(limit_hint(app, name).await),
+                        false => None,
+                    }
+                }
+                ServiceError::Job { result: JobResult::Assert, .. } => {
+                    Some(format!("`tf why {name}` measures what its assert asks for"))
+                }
+                ServiceError::Job { result: JobResult::Dependency, .. } => {
+                    Some(format!("`tf why {name}` tells of the unit that it requires"))
+                }
+                _ => None,
+            };
+            if let Some(hint) = hint {
                 let cyan = note_style();
-                let hint = "it was started too often, so systemd starts it no more for now";
-                ui.remark(format!("{cyan}hint{cyan:#}: {hint}; `tf why {name}` says what helps"));
+                ui.remark(format!("{cyan}hint{cyan:#}: {hint}"));
             }
         }
     }
+}
+
+/// Returns when the run began that failed: at the command, or before it where the command only waited for its end.
+async fn began_of(app: &App, name: &ServiceName, asked: Timestamp) -> Timestamp {
+    let listings = app.services.list(&[name.into()]).await.unwrap_or_default();
+    let last = listings.into_iter().next().and_then(|listing| listing.last);
+    let waited_for = last.filter(|run| run.ended.is_some_and(|ended| ended >= asked));
+    waited_for.and_then(|run| run.started).map_or(asked, |started| started.min(asked))
+}
+
+/// Says which limit systemd goes by, and what lets the service start again before that has passed.
+async fn limit_hint(app: &App, name: &ServiceName) -> String {
+    let unit = format!("taskflows-{name}.service");
+    let files = app.services.files(name).await.ok();
+    let text = files.and_then(|files| files.files.get(&unit).cloned()).unwrap_or_default();
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    let limit = match (value("StartLimitBurst"), value("StartLimitIntervalSec")) {
+        (Some(burst), Some(interval)) => format!("{burst} starts in {interval}"),
+        (Some(burst), None) => format!("{burst} starts in systemd's own interval"),
+        (None, Some(interval)) => format!("systemd's own number of starts in {interval}"),
+        (None, None) => "systemd's own, usually 5 starts in 10s".to_owned(),
+    };
+    format!(
+        "its start limit is reached ({limit}), so systemd starts it no more for now; mend the cause, then: {} \
+         reset-failed {unit}",
+        app.systemctl
+    )
 }
 
 /// A service that was stopped starts again by its timer, which people forget.
@@ -175,9 +232,10 @@ async fn remark_timer(ui: &mut Ui<'_>, app: &App, name: &ServiceName) {
 /// What systemd says of a start that the start limit does not allow; its result tells of the run before.
 const TOO_OFTEN: &str = "Start request repeated too quickly";
 
-/// Shows the last lines of a service, and returns whether systemd refused to start it again so soon.
-async fn last_words(ui: &mut Ui<'_>, app: &App, name: &ServiceName, lines: usize) -> bool {
-    let query = LogQuery { services: vec![name.clone()], lines: Some(lines), ..LogQuery::default() };
+/// Shows the last lines of a service since `began`, none of an earlier run, and returns whether systemd refused to start it again so soon.
+async fn last_words(ui: &mut Ui<'_>, app: &App, name: &ServiceName, began: Timestamp, lines: usize) -> bool {
+    let since = Some(began);
+    let query = LogQuery { services: vec![name.clone()], lines: Some(lines), since, ..LogQuery::default() };
     match app.logs.read(&query).await {
         Ok(entries) => {
             for entry in &entries {
