@@ -285,6 +285,31 @@ fn a_start_that_failed_shows_what_it_wrote_and_no_earlier_run() {
 }
 
 #[test]
+fn a_service_does_not_inherit_the_runs_of_a_removed_one_of_its_name() {
+    let manager = LiveManager::start();
+    let define = |command: &str| {
+        let text = format!("[[services]]\nname = \"a\"\nstart_command = \"{command}\"\n");
+        manager.tf(&["create", &manager.write("jobs.toml", &text)]).expect(0);
+    };
+    let last = || manager.tf(&["list", "-o", "json"]).expect(0).stdout;
+    define("sh -c 'exit 3'");
+    manager.tf(&["start", "a"]).expect(1);
+    wait_until("the journal tells of it", SOON, || is(&why(&manager, &["a"]), "failed", "failed"));
+    // A changed definition keeps its history.
+    define("sh -c 'exit 4'");
+    assert!(is(&why(&manager, &["a"]), "failed", "failed"));
+    assert!(last().contains("failed"), "{}", last());
+    manager.tf(&["remove", "a"]).expect(0);
+    define("true");
+    let answer = why(&manager, &["a"]);
+    assert!(codes(&answer).contains(&"never-ran".to_owned()), "{answer:#}");
+    assert_eq!(answer["verdict"], "off");
+    assert!(!last().contains("failed"), "{}", last());
+    manager.tf(&["start", "a"]).expect(0);
+    wait_until("its own run is told", SOON, || last().contains("\"ok\""));
+}
+
+#[test]
 fn why_tells_of_the_start_limit_and_of_a_failed_dependency() {
     let manager = LiveManager::start();
     let file = manager.write(

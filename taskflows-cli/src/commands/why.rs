@@ -104,6 +104,7 @@ async fn last_lines(ui: &mut Ui<'_>, app: &App, evidence: &Evidence, answer: &An
     let query = LogQuery {
         services: vec![evidence.name.clone()],
         lines: Some(LAST_LINES),
+        since: evidence.removed,
         until,
         ..LogQuery::default()
     };

@@ -38,6 +38,8 @@ pub struct Evidence {
     pub unreadable: Option<String>,
     /// Whether the journal holds older events of the service than those here.
     pub is_cut: bool,
+    /// When another service of its name was removed, of which the events are left out.
+    pub removed: Option<Timestamp>,
 }
 
 /// The timer that starts a service.

@@ -165,6 +165,7 @@ fn evidence(details: &Details) -> Evidence {
         sleeps: Vec::new(),
         unreadable: None,
         is_cut: false,
+        removed: None,
     }
 }
 

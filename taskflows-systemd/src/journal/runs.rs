@@ -2,7 +2,7 @@
 //!
 //! The journal alone knows of runs without a question to the manager for each service. So that a list
 //! does not read all of it each time, the last runs are kept in a file with the cursor up to which they
-//! are known; the file can be deleted, it is filled again.
+//! are known; the file can be deleted, it is filled again. Of removed services it knows alone when they went.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -43,6 +43,9 @@ const MOST: usize = 20_000;
 /// end so little earlier than its start is the end of the same run.
 const JITTER: SignedDuration = SignedDuration::from_secs(1);
 
+/// So long is known when a service was removed.
+const KEPT: SignedDuration = SignedDuration::from_hours(2 * 365 * 24);
+
 /// The wait for the journal; a list goes on without it.
 const LIMIT: Duration = Duration::from_secs(3);
 
@@ -73,6 +76,9 @@ pub(crate) struct Known {
     #[serde(default)]
     manager: Option<String>,
     runs: BTreeMap<String, Seen>,
+    /// When services were removed: what ran before under such a name was another service.
+    #[serde(default)]
+    removed: BTreeMap<String, Timestamp>,
 }
 
 /// What is known of the last run of a service.
@@ -98,8 +104,7 @@ impl LastRuns {
     pub(crate) async fn read(&self) -> Latest {
         // Looked at before the journal is read, so that what is written meanwhile is read the next time.
         let stamp = Stamp::of(&self.source);
-        let text = fs::read_to_string(&self.cache).unwrap_or_default();
-        let mut runs: Known = serde_json::from_str(&text).unwrap_or_default();
+        let mut runs = self.kept();
         let kept = fs::read_to_string(&self.stamp).ok().and_then(|text| Stamp::from_text(&text));
         if stamp.is_some() && stamp == kept {
             return Latest { runs, stamp, is_new: false };
@@ -123,10 +128,32 @@ impl LastRuns {
         let _ = fs::remove_file(&self.stamp);
     }
 
-    fn store(&self, latest: &Latest) -> std::io::Result<()> {
+    /// Forgets the runs of services that were removed by `time`, so that another service which takes such a name
+    /// does not inherit them. Where that cannot be kept, it does.
+    pub(crate) fn forget<'a>(&self, names: impl Iterator<Item = &'a ServiceName>, time: Timestamp) {
+        let mut known = self.kept();
+        names.for_each(|name| known.forget(name, time));
+        let _ = self.store_runs(&known);
+    }
+
+    /// Returns when a service of this name was last removed.
+    pub(crate) fn removed(&self, name: &ServiceName) -> Option<Timestamp> {
+        self.kept().removed.get(name.as_str()).copied()
+    }
+
+    fn kept(&self) -> Known {
+        let text = fs::read_to_string(&self.cache).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    fn store_runs(&self, known: &Known) -> std::io::Result<()> {
         let Some(directory) = self.cache.parent() else { return Ok(()) };
         fs::create_dir_all(directory)?;
-        replace(&self.cache, &serde_json::to_string(&latest.runs)?)?;
+        replace(&self.cache, &serde_json::to_string(known)?)
+    }
+
+    fn store(&self, latest: &Latest) -> std::io::Result<()> {
+        self.store_runs(&latest.runs)?;
         match latest.stamp {
             Some(stamp) => replace(&self.stamp, &stamp.to_text()),
             None => Ok(()),
@@ -191,6 +218,14 @@ impl Known {
         seen.end(time, "success".into());
     }
 
+    fn forget(&mut self, name: &ServiceName, time: Timestamp) {
+        self.runs.remove(name.as_str());
+        self.removed.insert(name.to_string(), time);
+        // No journal reaches back so far.
+        let oldest = time.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
+        self.removed.retain(|_, removed| *removed >= oldest);
+    }
+
     fn note(&mut self, scope: Scope, entry: &Entry) {
         if let Some(cursor) = entry.text("__CURSOR") {
             self.cursor = Some(cursor);
@@ -204,6 +239,9 @@ impl Known {
         let unit = UnitName::parse(&unit);
         let Some(unit) = unit.filter(|unit| unit.role == Role::Main && !unit.timer) else { return };
         let (Some(time), Some(id)) = (entry.sent(), entry.text("MESSAGE_ID")) else { return };
+        if self.removed.get(unit.service.as_str()).is_some_and(|removed| time <= *removed) {
+            return;
+        }
         let seen = self.runs.entry(unit.service.to_string()).or_default();
         // systemd 252 gives a start that a condition prevents the id of a start.
         let skipped = entry.text("MESSAGE").is_some_and(|text| text.contains(" was skipped because of "));
@@ -314,6 +352,17 @@ mod tests {
         assert_eq!(short.run(&name).unwrap().took(early), Some(Duration::ZERO));
         known.end_well(&name, Timestamp::from_second(15).unwrap());
         assert_eq!(known.run(&name).unwrap().outcome, Outcome::Succeeded);
+    }
+
+    #[test]
+    fn a_new_service_does_not_inherit_the_runs_of_one_that_was_removed() {
+        let (name, mut known) = ("a".parse().unwrap(), Known::default());
+        known.note(Scope::User, &entry(10, message::STARTED, ""));
+        known.forget(&name, Timestamp::from_second(12).unwrap());
+        known.note(Scope::User, &entry(11, message::FAILURE, ""));
+        assert_eq!(known.run(&name), None);
+        known.note(Scope::User, &entry(13, message::STARTED, ""));
+        assert_eq!(known.run(&name).unwrap().started.unwrap().as_second(), 13);
     }
 
     #[test]

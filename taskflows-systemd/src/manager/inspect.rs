@@ -79,6 +79,9 @@ impl Inspector for SystemdServiceManager {
         match (events, managers) {
             (Ok(Events { events, is_cut }), Ok(managers)) => {
                 (evidence.events, evidence.is_cut, evidence.managers) = (events, is_cut, managers);
+                evidence.removed = self.last_runs.removed(name);
+                let removed = evidence.removed;
+                evidence.events.retain(|event| removed.is_none_or(|removed| event.time > removed));
             }
             (Err(error), _) | (_, Err(error)) => evidence.unreadable = Some(in_full(&error)),
         }
@@ -280,6 +283,7 @@ fn on_disk(installed: &Installed, scope: Scope) -> Evidence {
         sleeps: Vec::new(),
         unreadable: None,
         is_cut: false,
+        removed: None,
     }
 }
 

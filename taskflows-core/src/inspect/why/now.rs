@@ -38,7 +38,7 @@ impl Case<'_> {
         }
         let is_read = self.evidence.unreadable.is_none();
         if self.attempts.is_empty() && !self.runs() && is_read {
-            reasons.push(Reason::new("never-ran", "The journal tells of no start of it."));
+            reasons.push(self.never_ran());
         }
         if self.attempts.is_empty() && self.runs() {
             reasons.insert(0, Reason::new("running", "It runs; the journal does not tell since when."));
@@ -47,6 +47,17 @@ impl Case<'_> {
         reasons.extend(self.drift());
         reasons.extend(self.linger());
         answer(None, scheduled, verdict, last, reasons)
+    }
+
+    pub(super) fn never_ran(&self) -> Reason {
+        let message = match self.evidence.removed {
+            Some(removed) => format!(
+                "It has not run since it was installed; another service of its name was removed at {}.",
+                self.words.time(removed)
+            ),
+            None => "The journal tells of no start of it.".to_owned(),
+        };
+        Reason::new("never-ran", message)
     }
 
     /// Says why it did not start at `time`, as far as that is known.

@@ -105,7 +105,7 @@ impl Case<'_> {
             Reason::new("later", format!("The start after that was at {}.", self.words.time(attempt.at)))
         }));
         if self.attempts.is_empty() && self.evidence.unreadable.is_none() {
-            reasons.push(Reason::new("never-ran", "The journal tells of no start of it."));
+            reasons.push(self.never_ran());
         }
         answer(Some(at), None, verdict, before, reasons)
     }

@@ -43,6 +43,7 @@ fn evidence() -> Evidence {
         sleeps: Vec::new(),
         unreadable: None,
         is_cut: false,
+        removed: None,
     }
 }
 
@@ -197,6 +198,17 @@ fn what_nothing_starts_is_told() {
     check(&evidence, None, Verdict::Off, &never);
     evidence.is_enabled = true;
     check(&evidence, None, Verdict::Off, &["by another unit, and at boot or login", "never-ran"]);
+}
+
+#[test]
+fn a_service_that_took_the_name_of_another_has_no_history() {
+    let evidence = with(|evidence| {
+        (evidence.state, evidence.timer, evidence.removed) = (State::Stopped, None, Some(at(60)));
+        evidence.events.clear();
+    });
+    let told =
+        "never-ran: It has not run since it was installed; another service of its name was removed at 12:01";
+    check(&evidence, None, Verdict::Off, &["unscheduled", told]);
 }
 
 #[test]
