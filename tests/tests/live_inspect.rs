@@ -310,6 +310,38 @@ fn a_service_does_not_inherit_the_runs_of_a_removed_one_of_its_name() {
 }
 
 #[test]
+fn why_tells_what_kept_systemd_from_preparing_a_start() {
+    let manager = LiveManager::start();
+    manager.write("v.env", "A=1\n");
+    let file = manager
+        .write("jobs.toml", "[[services]]\nname = \"a\"\nstart_command = \"true\"\nenv_file = \"v.env\"\n");
+    manager.tf(&["create", &file]).expect(0);
+    manager.tf(&["start", "a", "--wait"]).expect(0);
+    std::thread::sleep(Duration::from_millis(1200));
+    fs::remove_file(manager.home().join("v.env")).unwrap();
+    manager.tf(&["start", "a"]).expect(1);
+    wait_until("the journal tells of it", SOON, || is(&why(&manager, &["a"]), "failed", "failed"));
+    let answer = why(&manager, &["a"]);
+    assert_eq!(codes(&answer), ["failed", "needs", "unscheduled"], "{answer:#}");
+    assert!(first(&answer).contains("systemd could not prepare it"), "{answer:#}");
+
+    // A command that prepares the run and fails is told the same by every command.
+    manager.write("v.env", "A=1\n");
+    let directory = manager.unit_directory().join("taskflows-a.service.d");
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join("prepare.conf"), "[Service]\nExecStartPre=false\n").unwrap();
+    manager.systemctl(&["daemon-reload"]).expect(0);
+    let told = manager.tf(&["start", "a"]).expect(1).stderr;
+    let words = "could not be prepared: exit code 1";
+    assert!(told.contains(words), "{told}");
+    wait_until("the journal tells of it", SOON, || first(&why(&manager, &["a"])).contains(words));
+    for arguments in [&["doctor"][..], &["status", "a"]] {
+        let told = manager.tf(arguments).stdout;
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[test]
 fn why_tells_of_the_start_limit_and_of_a_failed_dependency() {
     let manager = LiveManager::start();
     let file = manager.write(

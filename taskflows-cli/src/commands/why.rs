@@ -78,7 +78,11 @@ pub(super) async fn why(
         Err(error) if error.is_not_found() => return Err(no_such_service(app, why.service.as_str()).await),
         other => other?,
     };
-    let questions = Questions { is_user_scope: evidence.is_user_scope, ..Questions::default() };
+    let questions = Questions {
+        is_user_scope: evidence.is_user_scope,
+        references: evidence.references.clone(),
+        ..Questions::default()
+    };
     let host = app.host.look(&questions).await;
     let answer = explain(&evidence, &host, at, (app.now)(), &app.zones, &app.display);
     let lines = last_lines(ui, app, &evidence, &answer).await;

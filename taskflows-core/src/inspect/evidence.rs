@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use super::Directive;
+use super::{Directive, Reference};
 use crate::effects::{Next, State};
 use crate::schedule::CalendarSpec;
 use crate::{ExitKind, RunEnd, ServiceName, TimeSpan};
@@ -24,6 +24,8 @@ pub struct Evidence {
     pub timer: Option<TimerEvidence>,
     /// Lines of `[Unit]` of which a start depends: `ConditionMemory=>=1024`.
     pub constraints: Vec<Directive>,
+    /// What its unit needs on this host.
+    pub references: Vec<Reference>,
     /// How it stands as failed now, as the manager says it.
     pub failure: Option<RunEnd>,
     /// What started the run that is under way or was the last, where the manager still knows.
@@ -105,6 +107,8 @@ pub enum Deed {
     LimitHit,
     /// Its process ended.
     Exited(ExitKind),
+    /// A command that prepares a run ended badly.
+    PreparationExited(ExitKind),
     /// The run ended well.
     Succeeded,
     /// The run ended badly, with systemd's result.

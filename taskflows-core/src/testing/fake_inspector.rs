@@ -153,6 +153,7 @@ fn evidence(details: &Details) -> Evidence {
         needs_reload: details.needs_reload,
         timer: is_scheduled.then_some(timer),
         constraints: Vec::new(),
+        references: Vec::new(),
         failure: details.failure.clone(),
         trigger: None,
         events: events.unwrap_or_default(),

@@ -230,7 +230,11 @@ impl Host {
         let last = match program.as_str() {
             "sleep" => run(Outcome::Running, None),
             "false" => {
-                let end = RunEnd { result: "exit-code".into(), exit: Some(ExitKind::Exited(1)) };
+                let end = RunEnd {
+                    result: "exit-code".into(),
+                    exit: Some(ExitKind::Exited(1)),
+                    is_preparation: false,
+                };
                 installed.last = Some(run(Outcome::Failed(end.clone()), Some(ended)));
                 return Err(ServiceError::RunFailed { name: name.clone(), end });
             }

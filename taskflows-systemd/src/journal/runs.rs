@@ -22,7 +22,7 @@ use super::stamp::Stamp;
 use crate::Scope;
 use crate::unit::{Role, UnitName};
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "MESSAGE_ID",
     "MESSAGE",
     "USER_UNIT",
@@ -30,6 +30,7 @@ const FIELDS: [&str; 10] = [
     "UNIT_RESULT",
     "EXIT_CODE",
     "EXIT_STATUS",
+    "COMMAND",
     "_SOURCE_REALTIME_TIMESTAMP",
     "_BOOT_ID",
     "_PID",
@@ -89,6 +90,12 @@ struct Seen {
     /// `ok`, `skipped`, or systemd's result.
     result: Option<String>,
     exit: Option<(String, i32)>,
+    /// Whether that was a command that prepares a run.
+    #[serde(default)]
+    is_preparation: bool,
+    /// Whether its start was told to be made, so that its preparation is over.
+    #[serde(default)]
+    is_started: bool,
     /// The manager under which it began, as in [`Known`].
     #[serde(default)]
     manager: Option<String>,
@@ -249,18 +256,30 @@ impl Known {
         match id {
             message::STARTING => *seen = Seen { started: Some(time), manager, ..Seen::default() },
             message::STARTED if seen.started.is_none() || seen.ended.is_some() => {
-                *seen = Seen { started: Some(time), manager, ..Seen::default() };
+                *seen = Seen { started: Some(time), manager, is_started: true, ..Seen::default() };
             }
-            message::PROCESS_EXIT => seen.exit = entry.text("EXIT_CODE").zip(number(entry, "EXIT_STATUS")),
+            message::STARTED => seen.is_started = true,
+            message::PROCESS_EXIT => {
+                seen.exit = entry.text("EXIT_CODE").zip(number(entry, "EXIT_STATUS"));
+                seen.is_preparation = entry.is_of_preparation();
+            }
             message::SUCCESS => seen.end(time, "success".into()),
+            // What cannot be prepared fails before its start is told; a run that was is another one.
+            message::FAILURE
+                if entry.text("UNIT_RESULT").as_deref() == Some("resources")
+                    && (seen.is_started || seen.started.is_none() || seen.ended.is_some()) =>
+            {
+                *seen = Seen { started: Some(time), manager, ..Seen::default() };
+                seen.end(time, "resources".into());
+            }
             message::FAILURE => seen.end(time, entry.text("UNIT_RESULT").unwrap_or_else(|| "failed".into())),
             message::SKIPPED => {
                 *seen = Seen {
                     started: Some(time),
                     ended: Some(time),
                     result: Some("skipped".into()),
-                    exit: None,
                     manager,
+                    ..Seen::default()
                 };
             }
             _ => {}
@@ -287,7 +306,10 @@ impl Seen {
             None => Outcome::Running,
             Some("success") => Outcome::Succeeded,
             Some("skipped") => Outcome::Skipped,
-            Some(result) => Outcome::Failed(RunEnd { result: result.to_owned(), exit }),
+            Some(result) => {
+                let is_preparation = self.is_preparation;
+                Outcome::Failed(RunEnd { result: result.to_owned(), exit, is_preparation })
+            }
         };
         Run { started: self.started, ended: self.ended, outcome }
     }
@@ -321,7 +343,8 @@ mod tests {
         ]);
         assert_eq!(run.started.unwrap().as_second(), 10);
         assert_eq!(run.ended.unwrap().as_second(), 15);
-        let end = RunEnd { result: "exit-code".into(), exit: Some(ExitKind::Exited(3)) };
+        let end =
+            RunEnd { result: "exit-code".into(), exit: Some(ExitKind::Exited(3)), is_preparation: false };
         assert_eq!(run.outcome, Outcome::Failed(end));
     }
 
@@ -363,6 +386,28 @@ mod tests {
         assert_eq!(known.run(&name), None);
         known.note(Scope::User, &entry(13, message::STARTED, ""));
         assert_eq!(known.run(&name).unwrap().started.unwrap().as_second(), 13);
+    }
+
+    #[test]
+    fn what_could_not_be_prepared_is_no_end_of_the_run_before() {
+        let run = last(&[
+            entry(10, message::STARTING, ""),
+            entry(10, message::STARTED, ""),
+            entry(20, message::FAILURE, r#","UNIT_RESULT":"resources""#),
+        ]);
+        assert_eq!((run.started, run.ended), (run.ended, run.started));
+        assert_eq!(run.started.unwrap().as_second(), 20);
+        let run = last(&[
+            entry(10, message::STARTING, ""),
+            entry(
+                11,
+                message::PROCESS_EXIT,
+                r#","EXIT_CODE":"exited","EXIT_STATUS":"1","COMMAND":"ExecStartPre""#,
+            ),
+            entry(11, message::FAILURE, r#","UNIT_RESULT":"exit-code""#),
+        ]);
+        let Outcome::Failed(end) = run.outcome else { panic!("it failed") };
+        assert_eq!(end.to_string(), "could not be prepared: exit code 1");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::Scope;
 use crate::bus::{Bus, Units};
 use crate::directory::{Installed, is_interrupted};
 use crate::journal::{Events, Witness, in_full};
-use crate::unit::{UnitName, directives};
+use crate::unit::{UnitName, directives, references};
 
 /// Of so many failed services at most is looked up in the journal whether they hit their start limit.
 const MOST_FAILED: usize = 16;
@@ -156,7 +156,8 @@ impl SystemdServiceManager {
             let Ok(events) = witness.newest(name, LAST_ENTRIES).await else { return };
             let hit = attempts(&events).last().is_some_and(|last| last.ended == Ended::Limit);
             if let Some(loaded) = unit.loaded.as_mut().filter(|_| hit) {
-                loaded.failure = Some(RunEnd { result: "start-limit-hit".into(), exit: None });
+                loaded.failure =
+                    Some(RunEnd { result: "start-limit-hit".into(), exit: None, is_preparation: false });
             }
         }
     }
@@ -232,7 +233,11 @@ async fn loaded(bus: &Bus, known: &Units, unit: &UnitFacts) -> Option<LoadedUnit
 async fn failure(bus: &Bus, unit: &str) -> Option<RunEnd> {
     if unit.ends_with(".timer") {
         let value = bus.property(unit, "Timer", "Result").await.ok()?;
-        return Some(RunEnd { result: value.downcast_ref::<&str>().ok()?.to_owned(), exit: None });
+        return Some(RunEnd {
+            result: value.downcast_ref::<&str>().ok()?.to_owned(),
+            exit: None,
+            is_preparation: false,
+        });
     }
     let value = bus.property(unit, "Service", "Result").await.ok()?;
     let result = value.downcast_ref::<&str>().ok()?.to_owned();
@@ -246,7 +251,7 @@ async fn failure(bus: &Bus, unit: &str) -> Option<RunEnd> {
         (Some(2 | 3), Some(signal)) => Some(ExitKind::Killed(signal)),
         _ => None,
     };
-    Some(RunEnd { result, exit })
+    Some(bus.told_by_preparation(unit, RunEnd { result, exit, is_preparation: false }).await)
 }
 
 /// Returns what started the run that is under way or was the last; systemd before 252 does not say.
@@ -275,6 +280,7 @@ fn on_disk(installed: &Installed, scope: Scope) -> Evidence {
         is_enabled: service.is_some_and(|unit| unit.enabled),
         needs_reload: false,
         timer: unit(UnitName::timer(name)).map(|unit| timer_on_disk(&unit.text.text, unit.enabled)),
+        references: references(&lines),
         constraints: lines.into_iter().filter(is_constraint).collect(),
         failure: None,
         trigger: None,

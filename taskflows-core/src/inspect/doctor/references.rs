@@ -25,8 +25,14 @@ fn needs(units: usize) -> String {
 }
 
 fn absent(unit: &str, needed: &Reference, how: &str) -> Finding {
+    let (message, remedy) = words_for(needed, how);
+    Finding::error("needs", unit, message).remedy(remedy)
+}
+
+/// Says what of a unit's needs is not there, `reads variables from a.env, which does not exist`, and what helps.
+pub(in crate::inspect) fn words_for(needed: &Reference, how: &str) -> (String, String) {
     let path = &needed.path;
-    let (message, remedy) = match needed.purpose {
+    match needed.purpose {
         ReferenceUse::Program if path.contains('/') => {
             (format!("runs {path}, {how}"), "install it, or give its right path in the definition".to_owned())
         }
@@ -42,8 +48,7 @@ fn absent(unit: &str, needed: &Reference, how: &str) -> Finding {
         ReferenceUse::Credential => {
             (format!("reads a secret from {path}, {how}"), format!("install -m 600 /dev/stdin {path}"))
         }
-    };
-    Finding::error("needs", unit, message).remedy(remedy)
+    }
 }
 
 fn judge_engines(survey: &Survey, host: &HostFacts, findings: &mut Vec<Finding>) {

@@ -283,7 +283,7 @@ fn a_failed_unit_is_told_with_its_end() {
     let failed = |result: &str| {
         loaded(service(), |unit| {
             unit.active_state = "failed".into();
-            unit.failure = Some(RunEnd { result: result.into(), exit: None });
+            unit.failure = Some(RunEnd { result: result.into(), exit: None, is_preparation: false });
         })
     };
     check_units(vec![failed("timeout")], &["error failed: taskflows-a.service has failed: timed out"]);
@@ -313,14 +313,14 @@ fn a_timer_that_is_enabled_must_elapse_one_day() {
 fn what_was_disabled_is_told_where_it_is_defined_to_start_by_itself() {
     let off = |unit| changed(unit, |unit| unit.is_enabled = false);
     let stopped = |unit| loaded(off(unit), |timer| timer.active_state = "inactive".into());
-    let scheduled = unit("taskflows-a.timer", &["Timer OnCalendar=daily", "Install WantedBy=timers.target"]);
+    let scheduled = unit("taskflows-a.timer", &["Timer OnCalendar=daily"]);
     check_units(vec![scheduled.clone()], &[]);
     check_units(vec![off(scheduled.clone())], &[]);
     check_units(
         vec![stopped(scheduled)],
         &["info disabled: taskflows-a.timer was disabled, so that nothing"],
     );
-    let boots = unit("taskflows-a.service", &["Service ExecStart=true", "Install WantedBy=default.target"]);
+    let boots = unit("taskflows-a.service", &["Service ExecStart=true", "Unit X-Taskflows-Enabled=yes"]);
     check_units(vec![off(boots)], &["info disabled: taskflows-a.service was disabled, so that it does not"]);
     check_units(vec![off(service())], &[]);
 }

@@ -132,7 +132,7 @@ fn failed(survey: &Survey, unit: &UnitFacts, loaded: &LoadedUnit) -> Finding {
 
 /// Tells of a unit that by its definition starts by itself, and was disabled.
 fn switched_off(unit: &UnitFacts) -> Option<Finding> {
-    let is_defined_so = unit.values("WantedBy").next().is_some();
+    let is_defined_so = unit.is_timer() || unit.values("X-Taskflows-Enabled").any(|value| value == "yes");
     let runs = unit.is_timer() && unit.loaded.as_ref().is_some_and(LoadedUnit::is_active);
     let name = unit.service.as_ref().filter(|_| is_defined_so && !unit.is_enabled && !runs)?;
     let message = match unit.is_timer() {

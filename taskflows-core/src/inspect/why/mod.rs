@@ -263,6 +263,10 @@ impl Case<'_> {
                 "mend the cause (tf logs {name}), then: {} reset-failed taskflows-{name}.service",
                 self.systemctl()
             )),
+            Ended::Badly(end) if end.is_preparation || end.result == "resources" => {
+                Reason::new("failed", format!("The start at {began}, {by}, failed: {end}."))
+                    .remedy(format!("tf logs {name}"))
+            }
             Ended::Badly(end) => Reason::new(
                 "failed",
                 format!("It ran from {began}, {by}, and failed {}: {end}.", self.lasted(attempt)),

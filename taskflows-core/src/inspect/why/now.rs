@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::super::facts::Linger;
+use super::super::doctor::words_for;
+use super::super::facts::{Linger, Reference};
 use super::super::history::Ended;
 use super::past::{answer, is_known};
 use super::{Answer, Case, Reason, Verdict, words};
@@ -26,6 +27,9 @@ impl Case<'_> {
                 verdict = self.verdict(last);
             }
         }
+        if verdict == Verdict::Failed {
+            reasons.extend(self.needs());
+        }
         // What runs is told first; else what did not run decides.
         let place = usize::from(verdict == Verdict::Running).min(reasons.len());
         reasons.splice(place..place, missed.map(|time| self.told_missed(time)).unwrap_or_default());
@@ -42,6 +46,9 @@ impl Case<'_> {
         }
         if self.attempts.is_empty() && self.runs() {
             reasons.insert(0, Reason::new("running", "It runs; the journal does not tell since when."));
+        }
+        if verdict != Verdict::Failed {
+            reasons.extend(self.needs());
         }
         reasons.extend(self.unmet_now());
         reasons.extend(self.drift());
@@ -173,6 +180,17 @@ impl Case<'_> {
         let what = if unmet.directive.starts_with("Assert") { "refused" } else { "skipped" };
         let message = format!("A start would be {what} now: {}.", words::measured(unmet));
         Some(Reason::new("constraint", message))
+    }
+
+    /// Says what its unit needs on this host that is not there.
+    fn needs(&self) -> Vec<Reason> {
+        let missing = self.evidence.references.iter();
+        let missing = missing.filter_map(|needed| Some((needed, self.host.missing.get(needed)?)));
+        let reason = |(needed, how): (&Reference, &String)| {
+            let (message, remedy) = words_for(needed, how);
+            Reason::new("needs", format!("It {message}.")).remedy(remedy)
+        };
+        missing.map(reason).collect()
     }
 
     fn drift(&self) -> Option<Reason> {

@@ -36,6 +36,7 @@ fn evidence() -> Evidence {
             slack: TimeSpan::from_micros(1_000),
         }),
         constraints: Vec::new(),
+        references: Vec::new(),
         failure: None,
         trigger: None,
         events: vec![event(-3600, Deed::TimerStarted)],
@@ -198,6 +199,25 @@ fn what_nothing_starts_is_told() {
     check(&evidence, None, Verdict::Off, &never);
     evidence.is_enabled = true;
     check(&evidence, None, Verdict::Off, &["by another unit, and at boot or login", "never-ran"]);
+}
+
+#[test]
+fn what_is_missing_is_told_beside_the_start_that_failed_for_it() {
+    let needed = Reference::new(ReferenceUse::EnvironmentFile, "/v.env");
+    let missing = [(needed.clone(), "which does not exist".to_owned())].into();
+    let host = HostFacts { missing, ..HostFacts::default() };
+    let mut evidence = with(|evidence| {
+        (evidence.state, evidence.references) = (State::Failed, vec![needed]);
+        evidence.events.extend([event(60, Deed::Starting), event(60, Deed::Started)]);
+        evidence.events.push(event(300, Deed::Failed("resources".into())));
+    });
+    let failed = "failed: The start at 12:05:00 UTC, by its timer, failed: systemd could not prepare it.";
+    let needs = "needs: It reads variables from /v.env, which does not exist.";
+    let answer = check_on(&host, &evidence, None, Verdict::Failed, &[failed, needs, "next"]);
+    assert_eq!(answer.reasons[1].remedy.as_deref(), Some("write /v.env, or take it out of the definition"));
+    evidence.events.truncate(1);
+    evidence.state = State::Waiting;
+    check_on(&host, &evidence, None, Verdict::Waiting, &["next", "never-ran", needs]);
 }
 
 #[test]
@@ -392,7 +412,7 @@ fn without_the_journal_the_manager_tells_how_it_failed() {
         evidence.events.clear();
         (evidence.state, evidence.unreadable) = (State::Failed, Some("no permission".into()));
         let exit = Some(ExitKind::Exited(4));
-        evidence.failure = Some(RunEnd { result: "exit-code".into(), exit });
+        evidence.failure = Some(RunEnd { result: "exit-code".into(), exit, is_preparation: false });
     });
     check(
         &mute,
@@ -514,7 +534,7 @@ fn a_run_by_the_restart_policy_is_not_the_scheduled_one() {
     });
     let answer =
         check(&evidence, Some(61), Verdict::Failed, &["failed: It ran from 12:01:00 UTC, by its timer"]);
-    let end = Ended::Badly(RunEnd { result: "signal".into(), exit: None });
+    let end = Ended::Badly(RunEnd { result: "signal".into(), exit: None, is_preparation: false });
     assert_eq!(answer.attempt.unwrap().ended, end);
     check(
         &evidence,
