@@ -342,6 +342,19 @@ fn why_tells_what_kept_systemd_from_preparing_a_start() {
 }
 
 #[test]
+fn a_required_unit_that_does_not_exist_is_named() {
+    let manager = LiveManager::start();
+    let file = manager.write(
+        "jobs.toml",
+        "[[services]]\nname = \"needs\"\nstart_command = \"true\"\nrequires = \"gone\"\n",
+    );
+    manager.tf(&["create", &file]).expect(0);
+    let told = manager.tf(&["start", "needs"]).expect(1).stderr;
+    assert!(told.contains("it requires taskflows-gone.service, and there is no such unit"), "{told}");
+    assert_eq!(doctor(&manager, 1), ["error needs taskflows-needs.service"]);
+}
+
+#[test]
 fn why_tells_of_the_start_limit_and_of_a_failed_dependency() {
     let manager = LiveManager::start();
     let file = manager.write(

@@ -357,6 +357,16 @@ fn what_a_unit_needs_must_be_there() {
 }
 
 #[test]
+fn a_service_that_is_required_must_be_installed() {
+    let needy = unit("taskflows-a.service", &["Unit Requires=taskflows-gone.service postgresql.service"]);
+    check_units(
+        vec![needy.clone()],
+        &["error needs: taskflows-a.service requires taskflows-gone.service, which"],
+    );
+    check_units(vec![needy, unit("taskflows-gone.service", &[])], &[]);
+}
+
+#[test]
 fn a_container_engine_must_answer_where_a_unit_runs_it() {
     let engine = |trouble: Option<&str>| Engine {
         name: "docker".into(),
