@@ -355,6 +355,23 @@ fn a_required_unit_that_does_not_exist_is_named() {
 }
 
 #[test]
+fn enabling_a_service_tells_that_it_makes_up_for_a_missed_run() {
+    let manager = LiveManager::start();
+    let file = manager.write(
+        "jobs.toml",
+        "[[services]]\nname = \"a\"\nstart_command = \"true\"\nstart_schedule = \"*:*:0/3\"\n",
+    );
+    manager.tf(&["create", &file]).expect(0);
+    wait_until("it has run", SOON, || why(&manager, &["a"])["verdict"] == "ran");
+    manager.tf(&["disable", "a"]).expect(0);
+    std::thread::sleep(Duration::from_secs(4));
+    let told = manager.tf(&["enable", "a", "--dry-run"]).expect(0).stderr;
+    assert!(told.contains("Would enable a; it would make up at once for the run missed at"), "{told}");
+    let told = manager.tf(&["enable", "a"]).expect(0).stderr;
+    assert!(told.contains("Enabled a; it makes up for a missed run now; next run"), "{told}");
+}
+
+#[test]
 fn why_tells_of_the_start_limit_and_of_a_failed_dependency() {
     let manager = LiveManager::start();
     let file = manager.write(

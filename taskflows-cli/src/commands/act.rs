@@ -1,9 +1,12 @@
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use taskflows_core::ServiceName;
 use taskflows_core::effects::{
-    Action, Effect, JobResult, LogOrigin, LogQuery, Performed, ServiceError, Target,
+    Action, Effect, JobResult, LogOrigin, LogQuery, Next, Performed, ServiceError, Target,
 };
+use taskflows_core::inspect::{Outlook, outlook};
 
 use super::logs::plain_line;
 use crate::arguments::{ActArguments, Format, Global, Selector, StartArguments};
@@ -88,7 +91,14 @@ async fn perform(
     if selector.dry_run {
         for name in &names {
             app.services.files(name).await?;
-            ui.remark(format!("Would {} {name}.", verb(action, target)));
+            let outlook =
+                if action == Action::Enable { outlook_of(app, name).await } else { Outlook::default() };
+            let missed = outlook.missed.map(|time| {
+                format!("; it would make up at once for the run missed at {}", show::full(time, &app.display))
+            });
+            let next = outlook.next.map(|time| format!("; next run {}", show::full(time, &app.display)));
+            let (missed, next) = (missed.unwrap_or_default(), next.unwrap_or_default());
+            ui.remark(format!("Would {} {name}{missed}{next}.", verb(action, target)));
         }
         return Ok(Exit::Ok);
     }
@@ -105,6 +115,13 @@ pub(super) async fn perform_on(
     target: Target,
 ) -> Result<Exit, CliError> {
     let began = (app.now)();
+    let is_told = action == Action::Enable && names.len() <= MANY;
+    let mut making_up = BTreeSet::new();
+    for name in names.iter().filter(|_| is_told) {
+        if outlook_of(app, name).await.missed.is_some() {
+            making_up.insert(name.clone());
+        }
+    }
     let performed = app.services.perform(names, action, target).await?;
     if !matches!(global.output, Format::Table | Format::Wide | Format::Name) {
         let rows: Vec<ActRow> = performed.iter().map(|done| row(done, action, target)).collect();
@@ -116,7 +133,8 @@ pub(super) async fn perform_on(
         return Err(no_such_service(app, name.as_str()).await);
     }
     for done in &performed {
-        tell(ui, app, done, Asked { action, target, began, count: performed.len() }).await;
+        let makes_up = making_up.contains(&done.name);
+        tell(ui, app, done, Asked { action, target, began, makes_up, count: performed.len() }).await;
     }
     let succeeded = performed.iter().filter(|done| done.result.is_ok()).count();
     if succeeded > MANY {
@@ -147,6 +165,8 @@ struct Asked {
     action: Action,
     target: Target,
     began: Timestamp,
+    /// Whether its timer starts it at once for a run that was missed.
+    makes_up: bool,
     /// Of how many services.
     count: usize,
 }
@@ -156,6 +176,15 @@ async fn tell(ui: &mut Ui<'_>, app: &App, done: &Performed, asked: Asked) {
     let Asked { action, target, .. } = asked;
     match &done.result {
         Ok(_) if asked.count > MANY => {}
+        Ok(Effect::Enabled) => {
+            let listings = app.services.list(&[name.into()]).await.unwrap_or_default();
+            let next = match listings.first().map(|listing| listing.next) {
+                Some(Next::At(time)) => format!("; next run {}", show::full(time, &app.display)),
+                _ => String::new(),
+            };
+            let missed = if asked.makes_up { "; it makes up for a missed run now" } else { "" };
+            ui.remark(format!("Enabled {name}{missed}{next}."));
+        }
         Ok(effect) => {
             ui.remark(sentence(app, name, effect, action, target));
             if matches!((action, target, effect), (Action::Stop, Target::Service, Effect::Stopped)) {
@@ -193,6 +222,14 @@ async fn tell(ui: &mut Ui<'_>, app: &App, done: &Performed, asked: Asked) {
     }
 }
 
+/// Foretells what enabling a service brings about, where that is known.
+async fn outlook_of(app: &App, name: &ServiceName) -> Outlook {
+    match app.inspector.evidence(name, None).await {
+        Ok(evidence) => outlook(&evidence, (app.now)(), &app.zones),
+        Err(_) => Outlook::default(),
+    }
+}
+
 /// Returns when the run began that failed: at the command, or before it where the command only waited for its end.
 async fn began_of(app: &App, name: &ServiceName, asked: Timestamp) -> Timestamp {
     let listings = app.services.list(&[name.into()]).await.unwrap_or_default();
@@ -223,7 +260,7 @@ async fn limit_hint(app: &App, name: &ServiceName) -> String {
 /// A service that was stopped starts again by its timer, which people forget.
 async fn remark_timer(ui: &mut Ui<'_>, app: &App, name: &ServiceName) {
     let listings = app.services.list(&[name.into()]).await.unwrap_or_default();
-    if let Some(taskflows_core::effects::Next::At(time)) = listings.first().map(|listing| listing.next) {
+    if let Some(Next::At(time)) = listings.first().map(|listing| listing.next) {
         let time = show::full(time, &app.display);
         ui.remark(format!("Its timer starts it again at {time}; `tf disable {name}` keeps it stopped."));
     }

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use self::words::Words;
-use super::evidence::Evidence;
+use super::evidence::{Deed, Evidence};
 use super::facts::HostFacts;
 use super::history::{Attempt, Ended, attempts};
 use super::measure::{Measured, measure};
@@ -147,6 +147,39 @@ pub fn explain(
     }
     answer.constraints = case.constraints;
     answer
+}
+
+/// What comes of it when a timer that is off is enabled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// The start that it would make up for at once.
+    pub missed: Option<Timestamp>,
+    /// The next start by its calendar.
+    pub next: Option<Timestamp>,
+}
+
+/// Foretells what the timer of a service does when it is enabled at `now`: a persistent one that has elapsed
+/// before starts the service at once where a start fell due since. Source: systemd.timer(5), `Persistent=`.
+pub fn outlook(evidence: &Evidence, now: Timestamp, zones: &Zones) -> Outlook {
+    let Some(timer) = &evidence.timer else { return Outlook::default() };
+    let case = Case {
+        evidence,
+        host: &HostFacts::default(),
+        now,
+        zones,
+        words: Words { display: &TimeZone::UTC, now },
+        attempts: attempts(&evidence.events),
+        constraints: Vec::new(),
+    };
+    let started = evidence.events.iter().filter(|event| event.deed == Deed::TimerStarted);
+    let by_timer =
+        |one: &&Attempt| case.scheduled(one.at).and_then(|time| case.attempt_for(time)) == Some(*one);
+    let elapsed = case.attempts.iter().filter(by_timer).map(|one| one.at);
+    // The first start of a timer counts as an elapse.
+    let last = elapsed.chain(started.map(|event| event.time)).chain(timer.last).max();
+    let due = case.scheduled(now).filter(|_| timer.is_persistent && !timer.is_active);
+    let missed = due.zip(last).filter(|(due, last)| due > last).map(|(due, _)| due);
+    Outlook { missed, next: case.scheduled_after(now) }
 }
 
 /// Returns the last elapse of `spec` that is not after `at`; `None` where there is none in thirty years.

@@ -221,6 +221,24 @@ fn what_is_missing_is_told_beside_the_start_that_failed_for_it() {
 }
 
 #[test]
+fn a_persistent_timer_makes_up_for_what_fell_due_while_it_was_off() {
+    let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
+    let off = |change: fn(&mut Evidence)| {
+        let mut off = with(|evidence| {
+            evidence.timer.as_mut().unwrap().is_active = false;
+            evidence.events.extend(run(240, 241));
+        });
+        change(&mut off);
+        outlook(&off, at(330), &zones)
+    };
+    assert_eq!(off(|_| ()), Outlook { missed: Some(at(300)), next: Some(at(360)) });
+    assert_eq!(off(|evidence| evidence.events.extend(run(300, 301))).missed, None);
+    assert_eq!(off(|evidence| evidence.timer.as_mut().unwrap().is_persistent = false).missed, None);
+    assert_eq!(off(|evidence| evidence.timer.as_mut().unwrap().is_active = true).missed, None);
+    assert_eq!(off(|evidence| evidence.events.clear()).missed, None, "it has never elapsed");
+}
+
+#[test]
 fn a_service_that_took_the_name_of_another_has_no_history() {
     let evidence = with(|evidence| {
         (evidence.state, evidence.timer, evidence.removed) = (State::Stopped, None, Some(at(60)));
