@@ -525,3 +525,13 @@ start_schedule = {{ at = "{due}", persistent = false }}
     let answer = why(&manager, &["skipped"]);
     assert!(codes(&answer).contains(&"manager-off".to_owned()), "{answer:#}");
 }
+
+#[test]
+fn damaged_environments_are_found() {
+    let manager = LiveManager::start();
+    let file = manager.home().join(".local/state/taskflows/environments.json");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "{").unwrap();
+    let found = doctor(&manager, 1);
+    assert_eq!(found, [format!("error environments {}", file.display())]);
+}
