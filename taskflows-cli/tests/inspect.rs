@@ -150,3 +150,15 @@ fn why_tells_of_a_time_in_the_past() {
     host.tf("why nightly-backup --at 9h -o jsonl");
     check!(host);
 }
+
+#[test]
+fn status_of_named_services_fails_where_one_of_them_is_idle() {
+    let mut host = Host::with_services();
+    host.tf("start web broken");
+    host.transcript.clear();
+    host.tf("status web broken -o name");
+    assert!(host.transcript.ends_with("= NotActive\n\n"), "{}", host.transcript);
+    host.transcript.clear();
+    host.tf("status '*' -o name");
+    assert!(host.transcript.ends_with("= Ok\n\n"), "{}", host.transcript);
+}
