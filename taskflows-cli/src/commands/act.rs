@@ -89,6 +89,11 @@ async fn perform(
 ) -> Result<Exit, CliError> {
     let names = select(app, &selector.names.services).await?;
     if selector.dry_run {
+        let row = |name: &ServiceName| {
+            let result = format!("would {}", verb(action, target));
+            ActRow { name: name.to_string(), ok: true, result }
+        };
+        write_rows(ui, global.output, || names.iter().map(row).collect())?;
         for name in &names {
             app.services.files(name).await?;
             let outlook =
@@ -103,6 +108,20 @@ async fn perform(
         return Ok(Exit::Ok);
     }
     perform_on(ui, app, global, &names, action, target).await
+}
+
+/// Writes what became of each as data where that was asked for; of names, those that went as wished.
+fn write_rows(ui: &mut Ui<'_>, format: Format, rows: impl FnOnce() -> Vec<ActRow>) -> Result<(), CliError> {
+    match format {
+        Format::Table | Format::Wide => {}
+        Format::Name => {
+            for row in rows().iter().filter(|row| row.ok) {
+                writeln!(ui.out, "{}", row.name)?;
+            }
+        }
+        format => data(ui, format, &rows())?,
+    }
+    Ok(())
 }
 
 /// Performs an action on services and tells what became of each.
@@ -123,10 +142,7 @@ pub(super) async fn perform_on(
         }
     }
     let performed = app.services.perform(names, action, target).await?;
-    if !matches!(global.output, Format::Table | Format::Wide | Format::Name) {
-        let rows: Vec<ActRow> = performed.iter().map(|done| row(done, action, target)).collect();
-        data(ui, global.output, &rows)?;
-    }
+    write_rows(ui, global.output, || performed.iter().map(|done| row(done, action, target)).collect())?;
     if let [Performed { result: Err(error), name }] = performed.as_slice()
         && error.is_not_found()
     {
