@@ -44,7 +44,8 @@ impl Case<'_> {
     fn explain_scheduled(&self, at: Timestamp, scheduled: Timestamp) -> Answer {
         let due = self.attempt_for(scheduled);
         // Who names the second at which it was due asks about that start, whatever else ran then.
-        let other = self.under_way(at).filter(|run| scheduled < at && due != Some(run));
+        let is_its_second = at.duration_since(scheduled) < SignedDuration::from_secs(1);
+        let other = self.under_way(at).filter(|run| !is_its_second && due != Some(run));
         if let Some(run) = other {
             let mut reasons = vec![self.tell(run)];
             reasons.extend(match due {
@@ -53,15 +54,17 @@ impl Case<'_> {
             });
             return answer(Some(at), None, self.verdict(run), Some(run), reasons);
         }
+        // What began within the second at which it was due is what came of that.
+        let until = if is_its_second { at } else { end_of(at) };
         if let Some(attempt) = due {
             let mut reasons = vec![self.tell(attempt)];
-            reasons.extend(self.others(at, Some(attempt)));
+            reasons.extend(self.others(at, until, Some(attempt)));
             return answer(Some(at), Some(scheduled), self.verdict(attempt), Some(attempt), reasons);
         }
         let mut reasons = self.missed(scheduled);
         let verdict = if reasons.first().is_some_and(is_known) { Verdict::Missed } else { Verdict::Unknown };
         self.introduce(scheduled, &mut reasons);
-        reasons.extend(self.others(at, None));
+        reasons.extend(self.others(at, until, None));
         answer(Some(at), Some(scheduled), verdict, None, reasons)
     }
 
@@ -129,8 +132,8 @@ impl Case<'_> {
     }
 
     /// Tells of another run that was under way or began between the scheduled time and the one asked about.
-    fn others(&self, at: Timestamp, told: Option<&Attempt>) -> Option<Reason> {
-        let last = self.attempts.iter().rfind(|one| one.at <= end_of(at))?;
+    fn others(&self, at: Timestamp, until: Timestamp, told: Option<&Attempt>) -> Option<Reason> {
+        let last = self.attempts.iter().rfind(|one| one.at <= until)?;
         (Some(last) != told && self.covers(last, at)).then(|| self.tell(last))
     }
 }

@@ -301,6 +301,10 @@ fn another_run_that_was_under_way_at_the_time_is_told_first() {
     let merged = "merged: It was due at 12:01:00 UTC and did not start";
     check(&evidence, Some(70), Verdict::Ran, &["ran: It ran from 12:00:50 UTC", merged]);
     check(&evidence, Some(60), Verdict::Missed, &[merged, "ran: It ran from 12:00:50 UTC"]);
+    let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
+    let half = at(60) + SignedDuration::from_millis(500);
+    let answer = explain(&evidence, &HostFacts::default(), Some(half), at(330), &zones, &TimeZone::UTC);
+    assert_eq!(answer.verdict, Verdict::Missed, "in the second in which it was due");
 }
 
 #[test]
@@ -363,6 +367,8 @@ fn a_start_while_no_manager_ran_is_told_with_whether_it_was_made_up_for() {
         Verdict::Missed,
         &["machine-off", "caught-up: Its schedule is persistent, so the start was made up for at 12:02:01"],
     );
+    off.events[1].time = at(120) + SignedDuration::from_millis(700);
+    check(&off, Some(120), Verdict::Missed, &["machine-off", "caught-up"]);
     (off.managers[1].began, off.events[1].time) = (at(200), at(201));
     off.timer.as_mut().unwrap().is_persistent = false;
     check(&off, Some(125), Verdict::Missed, &["machine-off", "not-persistent"]);
