@@ -54,6 +54,8 @@ pub struct App {
     pub unreachable_hint: String,
     /// What to tell a user who lacks a permission.
     pub permission_hint: String,
+    /// How `systemctl` is called for the units of this scope.
+    pub systemctl: &'static str,
 }
 
 impl std::fmt::Debug for App {
@@ -108,6 +110,10 @@ impl App {
             linger_hint: linger_hint(scope),
             unreachable_hint: unreachable_hint(config, scope),
             permission_hint: permission_hint(scope),
+            systemctl: match scope {
+                Scope::User => "systemctl --user",
+                Scope::System => "systemctl",
+            },
         })
     }
 

@@ -1,6 +1,6 @@
 //! Results as tables for people and as data for programs.
 
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
 
 use crate::arguments::Format;
@@ -101,6 +101,9 @@ pub(crate) fn data<S: Serialize>(ui: &mut Ui<'_>, format: Format, rows: &[S]) ->
     Ok(())
 }
 
+/// The space after each column.
+const GAP: u16 = 2;
+
 fn table<R: Row>(ui: &mut Ui<'_>, rows: &[R], wide: bool) -> Result<(), CliError> {
     if rows.is_empty() {
         return Ok(());
@@ -123,8 +126,12 @@ fn table<R: Row>(ui: &mut Ui<'_>, rows: &[R], wide: bool) -> Result<(), CliError
         let cells = row.cells().into_iter().zip(&shown).filter(|(_, shown)| **shown);
         table.add_row(cells.map(|(styled, _)| cell(styled)));
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+    let titles = R::COLUMNS.iter().zip(&shown).filter(|(_, shown)| **shown).map(|(column, _)| column.title);
+    for (column, title) in table.column_iter_mut().zip(titles) {
+        column.set_padding((0, GAP));
+        // A title is not broken, however narrow the terminal.
+        let width = u16::try_from(title.len()).unwrap_or(u16::MAX).saturating_add(GAP);
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
     }
     for line in table.lines() {
         writeln!(ui.out, "{}", line.trim_end())?;

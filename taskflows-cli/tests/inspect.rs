@@ -150,3 +150,50 @@ fn why_tells_of_a_time_in_the_past() {
     host.tf("why nightly-backup --at 9h -o jsonl");
     check!(host);
 }
+
+#[test]
+fn status_of_named_services_fails_where_one_of_them_is_idle() {
+    let mut host = Host::with_services();
+    host.tf("start web broken");
+    host.transcript.clear();
+    host.tf("status web broken -o name");
+    assert!(host.transcript.ends_with("= NotActive\n\n"), "{}", host.transcript);
+    host.transcript.clear();
+    host.tf("status '*' -o name");
+    assert!(host.transcript.ends_with("= Ok\n\n"), "{}", host.transcript);
+}
+
+#[test]
+fn names_are_written_by_what_acts_and_refused_where_there_are_none() {
+    let mut host = Host::with_services();
+    host.tf("start web broken -o name");
+    assert!(host.transcript.contains("| web\n") && !host.transcript.contains("| broken\n"));
+    host.transcript.clear();
+    host.tf("stop web --dry-run -o name");
+    assert!(host.transcript.contains("| web\n"), "{}", host.transcript);
+    for line in ["calendar daily -o name", "timespan 5min -o name", "logs web -o name"] {
+        host.transcript.clear();
+        host.tf(line);
+        assert!(host.transcript.ends_with("= Usage\n\n"), "{}", host.transcript);
+    }
+}
+
+#[test]
+fn the_titles_of_a_wide_table_are_not_broken() {
+    let mut host = Host::with_services();
+    let (name, words) = ("a-service-of-a-rather-long-name", "What it is for. ".repeat(9));
+    host.write(
+        "more.toml",
+        &format!(
+            "[[services]]\nname = \"{name}\"\ndescription = \"{words}\"\nstart_command = \"true\"\n\
+             start_schedule = \"*-*-* 02:00:30\"\n"
+        ),
+    );
+    host.tf("create more.toml");
+    host.tf("start '*'");
+    host.tf("list -o wide");
+    let titles = host.transcript.lines().find(|line| line.contains("STATE")).unwrap();
+    for title in ["NAME", "STATE", "LAST", "NEXT", "ENABLED", "DESCRIPTION"] {
+        assert!(titles.contains(title), "{}", host.transcript);
+    }
+}

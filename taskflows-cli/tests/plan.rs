@@ -264,3 +264,17 @@ fn a_service_that_the_editor_takes_out_goes_when_that_is_asked_for() {
     host.tf("list -o name");
     check_plan!(host);
 }
+
+#[test]
+fn what_was_switched_off_is_told_although_nothing_changes() {
+    let mut host = Host::with_services();
+    host.tf("disable nightly-backup");
+    host.tf("plan jobs.toml");
+    host.tf("create jobs.toml");
+    host.tf("enable nightly-backup");
+    host.tf("stop nightly-backup --timers");
+    host.tf("create jobs.toml");
+    let told = &host.transcript;
+    assert_eq!(told.matches("note: 1 is disabled here: nightly-backup (`tf enable`)").count(), 2, "{told}");
+    assert!(told.contains("note: 1 is without running timers here until the next boot"), "{told}");
+}

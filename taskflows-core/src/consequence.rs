@@ -70,8 +70,10 @@ pub enum Consequence {
     StartsAtBoot,
     /// It starts with the machine no longer.
     StartsAtBootNoLonger,
-    /// It was disabled and is left so.
+    /// It was disabled and is left so, though by its definition it starts by itself.
     StaysDisabled,
+    /// Its timers were stopped and are left so until the next boot or login.
+    TimersStayStopped,
     /// It runs, and is stopped.
     Stops,
     /// It runs, and does not see the change before it is restarted.

@@ -71,6 +71,8 @@ pub struct RunEnd {
     pub result: String,
     /// What the process did.
     pub exit: Option<ExitKind>,
+    /// Whether a command that prepares the run ended so (`ExecStartPre=`), and the run itself never began.
+    pub is_preparation: bool,
 }
 
 /// What a process did at its end.
@@ -85,6 +87,9 @@ pub enum ExitKind {
 impl fmt::Display for RunEnd {
     /// Writes the end in words: `exit code 3`, `killed by SIGKILL`, `timed out`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_preparation {
+            f.write_str("could not be prepared: ")?;
+        }
         match (self.result.as_str(), self.exit) {
             ("timeout", _) => f.write_str("timed out"),
             ("watchdog", _) => f.write_str("did not answer its watchdog in time"),
@@ -101,6 +106,7 @@ impl fmt::Display for RunEnd {
                 Some(known) if known.to_string().starts_with("SIG") => write!(f, "killed by {known}"),
                 _ => write!(f, "killed by signal {signal}"),
             },
+            ("exit-code" | "signal" | "core-dump", None) => f.write_str("one of its commands failed"),
             (result, None) => f.write_str(result),
         }
     }
@@ -109,6 +115,7 @@ impl fmt::Display for RunEnd {
 /// Says what went wrong where systemd itself, or a shell's custom, gave the code its meaning.
 fn exit_words(code: i32) -> Option<&'static str> {
     Some(match code {
+        125 => "the container engine, or what else was to run its command, failed",
         126 => "the command could not be executed",
         127 => "a shell found no such command",
         200 => "could not enter its working directory",
@@ -117,6 +124,7 @@ fn exit_words(code: i32) -> Option<&'static str> {
         216 => "its group could not be set",
         217 => "its user could not be set",
         226 => "its file system view could not be set up",
+        243 => "its credentials could not be set up",
         137 => "killed (SIGKILL), often for lack of memory",
         143 => "terminated (SIGTERM)",
         _ => return None,
@@ -129,7 +137,7 @@ mod tests {
 
     #[track_caller]
     fn check(result: &str, exit: Option<ExitKind>, words: &str) {
-        assert_eq!(RunEnd { result: result.into(), exit }.to_string(), words);
+        assert_eq!(RunEnd { result: result.into(), exit, is_preparation: false }.to_string(), words);
     }
 
     #[test]
@@ -141,6 +149,12 @@ mod tests {
         check("signal", Some(ExitKind::Killed(40)), "killed by signal 40");
         check("timeout", Some(ExitKind::Killed(15)), "timed out");
         check("something-new", None, "something-new");
+        check("exit-code", None, "one of its commands failed");
+        let words = "its credentials could not be set up (exit code 243)";
+        check("exit-code", Some(ExitKind::Exited(243)), words);
+        let exit = Some(ExitKind::Exited(1));
+        let end = RunEnd { result: "exit-code".into(), exit, is_preparation: true };
+        assert_eq!(end.to_string(), "could not be prepared: exit code 1");
     }
 
     #[test]

@@ -271,6 +271,107 @@ system_load_constraints = [{ type = "CPUs", amount = 100000 }, { type = "Memory"
 }
 
 #[test]
+fn a_start_that_failed_shows_what_it_wrote_and_no_earlier_run() {
+    let manager = LiveManager::start();
+    let file = manager.write(
+        "jobs.toml",
+        "[[services]]\nname = \"a\"\nstart_command = [\"sh\", \"-c\", \"sleep 0.2; echo said; exit 3\"]\n",
+    );
+    manager.tf(&["create", &file]).expect(0);
+    manager.tf(&["start", "a", "--wait"]).expect(1);
+    wait_until("the journal has it", SOON, || manager.tf(&["logs", "a"]).stdout.contains("said"));
+    let told = manager.tf(&["start", "a", "--wait"]).expect(1).stderr;
+    assert!(told.matches("said").count() <= 1 && told.matches("Failed with").count() <= 1, "{told}");
+}
+
+#[test]
+fn a_service_does_not_inherit_the_runs_of_a_removed_one_of_its_name() {
+    let manager = LiveManager::start();
+    let define = |command: &str| {
+        let text = format!("[[services]]\nname = \"a\"\nstart_command = \"{command}\"\n");
+        manager.tf(&["create", &manager.write("jobs.toml", &text)]).expect(0);
+    };
+    let last = || manager.tf(&["list", "-o", "json"]).expect(0).stdout;
+    define("sh -c 'exit 3'");
+    manager.tf(&["start", "a"]).expect(1);
+    wait_until("the journal tells of it", SOON, || is(&why(&manager, &["a"]), "failed", "failed"));
+    // A changed definition keeps its history.
+    define("sh -c 'exit 4'");
+    assert!(is(&why(&manager, &["a"]), "failed", "failed"));
+    assert!(last().contains("failed"), "{}", last());
+    manager.tf(&["remove", "a"]).expect(0);
+    define("true");
+    let answer = why(&manager, &["a"]);
+    assert!(codes(&answer).contains(&"never-ran".to_owned()), "{answer:#}");
+    assert_eq!(answer["verdict"], "off");
+    assert!(!last().contains("failed"), "{}", last());
+    manager.tf(&["start", "a"]).expect(0);
+    wait_until("its own run is told", SOON, || last().contains("\"ok\""));
+}
+
+#[test]
+fn why_tells_what_kept_systemd_from_preparing_a_start() {
+    let manager = LiveManager::start();
+    manager.write("v.env", "A=1\n");
+    let file = manager
+        .write("jobs.toml", "[[services]]\nname = \"a\"\nstart_command = \"true\"\nenv_file = \"v.env\"\n");
+    manager.tf(&["create", &file]).expect(0);
+    manager.tf(&["start", "a", "--wait"]).expect(0);
+    std::thread::sleep(Duration::from_millis(1200));
+    fs::remove_file(manager.home().join("v.env")).unwrap();
+    manager.tf(&["start", "a"]).expect(1);
+    wait_until("the journal tells of it", SOON, || is(&why(&manager, &["a"]), "failed", "failed"));
+    let answer = why(&manager, &["a"]);
+    assert_eq!(codes(&answer), ["failed", "needs", "unscheduled"], "{answer:#}");
+    assert!(first(&answer).contains("systemd could not prepare it"), "{answer:#}");
+
+    // A command that prepares the run and fails is told the same by every command.
+    manager.write("v.env", "A=1\n");
+    let directory = manager.unit_directory().join("taskflows-a.service.d");
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join("prepare.conf"), "[Service]\nExecStartPre=false\n").unwrap();
+    manager.systemctl(&["daemon-reload"]).expect(0);
+    let told = manager.tf(&["start", "a"]).expect(1).stderr;
+    let words = "could not be prepared: exit code 1";
+    assert!(told.contains(words), "{told}");
+    wait_until("the journal tells of it", SOON, || first(&why(&manager, &["a"])).contains(words));
+    for arguments in [&["doctor"][..], &["status", "a"]] {
+        let told = manager.tf(arguments).stdout;
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[test]
+fn a_required_unit_that_does_not_exist_is_named() {
+    let manager = LiveManager::start();
+    let file = manager.write(
+        "jobs.toml",
+        "[[services]]\nname = \"needs\"\nstart_command = \"true\"\nrequires = \"gone\"\n",
+    );
+    manager.tf(&["create", &file]).expect(0);
+    let told = manager.tf(&["start", "needs"]).expect(1).stderr;
+    assert!(told.contains("it requires taskflows-gone.service, and there is no such unit"), "{told}");
+    assert_eq!(doctor(&manager, 1), ["error needs taskflows-needs.service"]);
+}
+
+#[test]
+fn enabling_a_service_tells_that_it_makes_up_for_a_missed_run() {
+    let manager = LiveManager::start();
+    let file = manager.write(
+        "jobs.toml",
+        "[[services]]\nname = \"a\"\nstart_command = \"true\"\nstart_schedule = \"*:*:0/3\"\n",
+    );
+    manager.tf(&["create", &file]).expect(0);
+    wait_until("it has run", SOON, || why(&manager, &["a"])["verdict"] == "ran");
+    manager.tf(&["disable", "a"]).expect(0);
+    std::thread::sleep(Duration::from_secs(4));
+    let told = manager.tf(&["enable", "a", "--dry-run"]).expect(0).stderr;
+    assert!(told.contains("Would enable a; it would make up at once for the run missed at"), "{told}");
+    let told = manager.tf(&["enable", "a"]).expect(0).stderr;
+    assert!(told.contains("Enabled a; it makes up for a missed run now; next run"), "{told}");
+}
+
+#[test]
 fn why_tells_of_the_start_limit_and_of_a_failed_dependency() {
     let manager = LiveManager::start();
     let file = manager.write(
@@ -297,8 +398,11 @@ start_after = "base"
     assert_eq!(doctor(&manager, 1), ["error start-limit taskflows-base.service"]);
     // The journal takes a moment to have what was written.
     wait_until("a start tells of the limit", SOON, || {
-        manager.tf(&["start", "base"]).stderr.contains("started too often")
+        manager.tf(&["start", "base"]).stderr.contains("its start limit is reached")
     });
+    let told = manager.tf(&["start", "base"]).expect(1).stderr;
+    assert!(told.contains("then: systemctl --user reset-failed taskflows-base.service"), "{told}");
+    assert!(told.contains("starts in 5min"), "{told}");
     manager.tf(&["start", "needy"]).expect(1);
     wait_until("the dependency has failed", SOON, || {
         is(&why(&manager, &["needy"]), "not-started", "dependency")
@@ -420,4 +524,14 @@ start_schedule = {{ at = "{due}", persistent = false }}
     // And without a time, it is what decides.
     let answer = why(&manager, &["skipped"]);
     assert!(codes(&answer).contains(&"manager-off".to_owned()), "{answer:#}");
+}
+
+#[test]
+fn damaged_environments_are_found() {
+    let manager = LiveManager::start();
+    let file = manager.home().join(".local/state/taskflows/environments.json");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "{").unwrap();
+    let found = doctor(&manager, 1);
+    assert_eq!(found, [format!("error environments {}", file.display())]);
 }

@@ -334,16 +334,13 @@ fn an_edit_changes_file_and_units_or_neither() {
         assert!(output.stderr.contains(told), "{}", output.stderr);
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
         assert!(timer().contains("02:00"));
-        assert_eq!(
-            fs::read_dir(manager.home())
-                .unwrap()
-                .filter(|entry| {
-                    entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".jobs.")
-                })
-                .count(),
-            0,
-            "no copy is left"
-        );
+        // A text that cannot be applied is kept and named; no other copy is left.
+        if let Some((_, kept)) = output.stderr.split_once("your text is in ") {
+            fs::remove_file(kept.trim()).unwrap();
+        }
+        let is_copy = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(".jobs.");
+        let entries = fs::read_dir(manager.home()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(entries.filter(|name| is_copy(name)).count(), 0, "no copy is left");
     };
     unchanged(edit(&manager, "sed -i s/02:00/03:00/ \"$1\"", &["night"]), 2, "no terminal");
     unchanged(edit(&manager, "exit 4", &["night", "-y"]), 1, "ended with exit status: 4");
@@ -437,4 +434,26 @@ fn a_new_service_makes_up_for_no_run_of_another_of_its_name() {
     manager.tf(&["create", &file]).expect(0);
     assert_eq!(time(&told[0]["at"]), next_elapse(&manager, "taskflows-heir.timer"));
     assert_eq!(manager.property("taskflows-heir.timer", "LastTriggerUSec"), "");
+}
+
+#[test]
+fn an_edit_that_is_ended_ends_its_editor_and_keeps_the_text() {
+    let manager = LiveManager::start();
+    let file = manager.write("jobs.toml", "[[services]]\nname = \"a\"\nstart_command = \"true\"\n");
+    manager.tf(&["create", &file]).expect(0);
+    let mut command = manager.command(taskflows_tests::tf_binary());
+    command.env("EDITOR", "sh -c 'echo \"# mine\" >> \"$1\"; echo $$ > editor.pid; exec sleep 300' sh");
+    command.args(["edit", "a", "--yes"]).stdin(std::process::Stdio::null());
+    let child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let pid = manager.home().join("editor.pid");
+    let written = || std::fs::read_to_string(&pid).is_ok_and(|text| text.ends_with('\n'));
+    wait_until("the editor runs", std::time::Duration::from_secs(20), written);
+    manager.command("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    let kept = told.split("your text is in ").nth(1).unwrap().trim();
+    assert!(std::fs::read_to_string(kept).unwrap().ends_with("# mine\n"), "{told}");
+    let editor = std::fs::read_to_string(&pid).unwrap();
+    assert!(!std::path::Path::new("/proc").join(editor.trim()).exists(), "its editor is gone");
 }

@@ -1,6 +1,12 @@
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use serde::Serialize;
 use taskflows_core::ServiceName;
-use taskflows_core::effects::{Action, Effect, LogOrigin, LogQuery, Performed, Target};
+use taskflows_core::effects::{
+    Action, Effect, JobResult, LogOrigin, LogQuery, Next, Performed, ServiceError, Target,
+};
+use taskflows_core::inspect::{Outlook, outlook};
 
 use super::logs::plain_line;
 use crate::arguments::{ActArguments, Format, Global, Selector, StartArguments};
@@ -83,13 +89,39 @@ async fn perform(
 ) -> Result<Exit, CliError> {
     let names = select(app, &selector.names.services).await?;
     if selector.dry_run {
+        let row = |name: &ServiceName| {
+            let result = format!("would {}", verb(action, target));
+            ActRow { name: name.to_string(), ok: true, result }
+        };
+        write_rows(ui, global.output, || names.iter().map(row).collect())?;
         for name in &names {
             app.services.files(name).await?;
-            ui.remark(format!("Would {} {name}.", verb(action, target)));
+            let outlook =
+                if action == Action::Enable { outlook_of(app, name).await } else { Outlook::default() };
+            let missed = outlook.missed.map(|time| {
+                format!("; it would make up at once for the run missed at {}", show::full(time, &app.display))
+            });
+            let next = outlook.next.map(|time| format!("; next run {}", show::full(time, &app.display)));
+            let (missed, next) = (missed.unwrap_or_default(), next.unwrap_or_default());
+            ui.remark(format!("Would {} {name}{missed}{next}.", verb(action, target)));
         }
         return Ok(Exit::Ok);
     }
     perform_on(ui, app, global, &names, action, target).await
+}
+
+/// Writes what became of each as data where that was asked for; of names, those that went as wished.
+fn write_rows(ui: &mut Ui<'_>, format: Format, rows: impl FnOnce() -> Vec<ActRow>) -> Result<(), CliError> {
+    match format {
+        Format::Table | Format::Wide => {}
+        Format::Name => {
+            for row in rows().iter().filter(|row| row.ok) {
+                writeln!(ui.out, "{}", row.name)?;
+            }
+        }
+        format => data(ui, format, &rows())?,
+    }
+    Ok(())
 }
 
 /// Performs an action on services and tells what became of each.
@@ -101,18 +133,24 @@ pub(super) async fn perform_on(
     action: Action,
     target: Target,
 ) -> Result<Exit, CliError> {
-    let performed = app.services.perform(names, action, target).await?;
-    if !matches!(global.output, Format::Table | Format::Wide | Format::Name) {
-        let rows: Vec<ActRow> = performed.iter().map(|done| row(done, action, target)).collect();
-        data(ui, global.output, &rows)?;
+    let began = (app.now)();
+    let is_told = action == Action::Enable && names.len() <= MANY;
+    let mut making_up = BTreeSet::new();
+    for name in names.iter().filter(|_| is_told) {
+        if outlook_of(app, name).await.missed.is_some() {
+            making_up.insert(name.clone());
+        }
     }
+    let performed = app.services.perform(names, action, target).await?;
+    write_rows(ui, global.output, || performed.iter().map(|done| row(done, action, target)).collect())?;
     if let [Performed { result: Err(error), name }] = performed.as_slice()
         && error.is_not_found()
     {
         return Err(no_such_service(app, name.as_str()).await);
     }
     for done in &performed {
-        tell(ui, app, done, action, target, performed.len()).await;
+        let makes_up = making_up.contains(&done.name);
+        tell(ui, app, done, Asked { action, target, began, makes_up, count: performed.len() }).await;
     }
     let succeeded = performed.iter().filter(|done| done.result.is_ok()).count();
     if succeeded > MANY {
@@ -137,36 +175,108 @@ fn exit(ui: &mut Ui<'_>, app: &App, performed: &[Performed]) -> Exit {
     if all { first } else { Exit::Failed }
 }
 
-async fn tell(ui: &mut Ui<'_>, app: &App, done: &Performed, action: Action, target: Target, count: usize) {
+/// What was asked for, and when.
+#[derive(Clone, Copy)]
+struct Asked {
+    action: Action,
+    target: Target,
+    began: Timestamp,
+    /// Whether its timer starts it at once for a run that was missed.
+    makes_up: bool,
+    /// Of how many services.
+    count: usize,
+}
+
+async fn tell(ui: &mut Ui<'_>, app: &App, done: &Performed, asked: Asked) {
     let name = &done.name;
+    let Asked { action, target, .. } = asked;
     match &done.result {
-        Ok(_) if count > MANY => {}
+        Ok(_) if asked.count > MANY => {}
+        Ok(Effect::Enabled) => {
+            let listings = app.services.list(&[name.into()]).await.unwrap_or_default();
+            let next = match listings.first().map(|listing| listing.next) {
+                Some(Next::At(time)) => format!("; next run {}", show::full(time, &app.display)),
+                _ => String::new(),
+            };
+            let missed = if asked.makes_up { "; it makes up for a missed run now" } else { "" };
+            ui.remark(format!("Enabled {name}{missed}{next}."));
+        }
         Ok(effect) => {
             ui.remark(sentence(app, name, effect, action, target));
             if matches!((action, target, effect), (Action::Stop, Target::Service, Effect::Stopped)) {
                 remark_timer(ui, app, name).await;
             }
             if *effect == Effect::Skipped {
-                last_words(ui, app, name, 1).await;
+                last_words(ui, app, name, asked.began, 1).await;
             }
         }
         Err(error) => {
             let red = error_style();
             // An error is told even where remarks are unwanted.
             let _ = writeln!(ui.status, "{red}error{red:#}: {}", chain(error));
-            if error.is_run_failed() && last_words(ui, app, name, LAST_LINES).await {
+            let hint = match error {
+                ServiceError::RunFailed { .. } => {
+                    let since = began_of(app, name, asked.began).await;
+                    match last_words(ui, app, name, since, LAST_LINES).await {
+                        true => Some(limit_hint(app, name).await),
+                        false => None,
+                    }
+                }
+                ServiceError::Job { result: JobResult::Assert, .. } => {
+                    Some(format!("`tf why {name}` measures what its assert asks for"))
+                }
+                ServiceError::Job { result: JobResult::Dependency, .. } => {
+                    Some(format!("`tf why {name}` tells of the unit that it requires"))
+                }
+                _ => None,
+            };
+            if let Some(hint) = hint {
                 let cyan = note_style();
-                let hint = "it was started too often, so systemd starts it no more for now";
-                ui.remark(format!("{cyan}hint{cyan:#}: {hint}; `tf why {name}` says what helps"));
+                ui.remark(format!("{cyan}hint{cyan:#}: {hint}"));
             }
         }
     }
 }
 
+/// Foretells what enabling a service brings about, where that is known.
+async fn outlook_of(app: &App, name: &ServiceName) -> Outlook {
+    match app.inspector.evidence(name, None).await {
+        Ok(evidence) => outlook(&evidence, (app.now)(), &app.zones),
+        Err(_) => Outlook::default(),
+    }
+}
+
+/// Returns when the run began that failed: at the command, or before it where the command only waited for its end.
+async fn began_of(app: &App, name: &ServiceName, asked: Timestamp) -> Timestamp {
+    let listings = app.services.list(&[name.into()]).await.unwrap_or_default();
+    let last = listings.into_iter().next().and_then(|listing| listing.last);
+    let waited_for = last.filter(|run| run.ended.is_some_and(|ended| ended >= asked));
+    waited_for.and_then(|run| run.started).map_or(asked, |started| started.min(asked))
+}
+
+/// Says which limit systemd goes by, and what lets the service start again before that has passed.
+async fn limit_hint(app: &App, name: &ServiceName) -> String {
+    let unit = format!("taskflows-{name}.service");
+    let files = app.services.files(name).await.ok();
+    let text = files.and_then(|files| files.files.get(&unit).cloned()).unwrap_or_default();
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    let limit = match (value("StartLimitBurst"), value("StartLimitIntervalSec")) {
+        (Some(burst), Some(interval)) => format!("{burst} starts in {interval}"),
+        (Some(burst), None) => format!("{burst} starts in systemd's own interval"),
+        (None, Some(interval)) => format!("systemd's own number of starts in {interval}"),
+        (None, None) => "systemd's own, usually 5 starts in 10s".to_owned(),
+    };
+    format!(
+        "its start limit is reached ({limit}), so systemd starts it no more for now; mend the cause, then: {} \
+         reset-failed {unit}",
+        app.systemctl
+    )
+}
+
 /// A service that was stopped starts again by its timer, which people forget.
 async fn remark_timer(ui: &mut Ui<'_>, app: &App, name: &ServiceName) {
     let listings = app.services.list(&[name.into()]).await.unwrap_or_default();
-    if let Some(taskflows_core::effects::Next::At(time)) = listings.first().map(|listing| listing.next) {
+    if let Some(Next::At(time)) = listings.first().map(|listing| listing.next) {
         let time = show::full(time, &app.display);
         ui.remark(format!("Its timer starts it again at {time}; `tf disable {name}` keeps it stopped."));
     }
@@ -175,9 +285,10 @@ async fn remark_timer(ui: &mut Ui<'_>, app: &App, name: &ServiceName) {
 /// What systemd says of a start that the start limit does not allow; its result tells of the run before.
 const TOO_OFTEN: &str = "Start request repeated too quickly";
 
-/// Shows the last lines of a service, and returns whether systemd refused to start it again so soon.
-async fn last_words(ui: &mut Ui<'_>, app: &App, name: &ServiceName, lines: usize) -> bool {
-    let query = LogQuery { services: vec![name.clone()], lines: Some(lines), ..LogQuery::default() };
+/// Shows the last lines of a service since `began`, none of an earlier run, and returns whether systemd refused to start it again so soon.
+async fn last_words(ui: &mut Ui<'_>, app: &App, name: &ServiceName, began: Timestamp, lines: usize) -> bool {
+    let since = Some(began);
+    let query = LogQuery { services: vec![name.clone()], lines: Some(lines), since, ..LogQuery::default() };
     match app.logs.read(&query).await {
         Ok(entries) => {
             for entry in &entries {

@@ -30,6 +30,9 @@ pub(super) fn clause(consequence: &Consequence, name: &ServiceName, zone: &TimeZ
         Consequence::StartsAtBoot => "starts at boot from now on".to_owned(),
         Consequence::StartsAtBootNoLonger => "starts at boot no longer".to_owned(),
         Consequence::StaysDisabled => format!("stays disabled (`tf enable {name}`)"),
+        Consequence::TimersStayStopped => {
+            format!("its timers stay stopped until the next boot (`tf enable {name}`)")
+        }
         Consequence::Stops => "its run is stopped".to_owned(),
         Consequence::RestartNeeded => format!("restart needed to apply: it runs (`tf restart {name}`)"),
         Consequence::RunContinues => "the run under way goes on as it began".to_owned(),

@@ -3,7 +3,7 @@ use taskflows_core::{Change, Consequence, Plan, ServiceName, Step};
 
 use super::act::{MANY, perform_on};
 use super::consequence::clause;
-use super::plan::{changed, nothing_changed, show_plan, summary, write_data};
+use super::plan::{changed, nothing_changed, remark_switched_off, show_plan, summary, write_data};
 use super::prune::{may_prune, request};
 use super::remark_left_behind;
 use super::show::remark_drop_ins;
@@ -62,6 +62,7 @@ pub(super) fn tell(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> 
     }
     if plan.is_empty() {
         ui.remark(nothing_changed(plan));
+        remark_switched_off(ui, plan);
         return Ok(());
     }
     let steps: Vec<&Step> = changed(plan).collect();
@@ -73,6 +74,7 @@ pub(super) fn tell(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> 
             [("create", "created"), ("update", "updated"), ("remove", "removed"), ("unchanged", "unchanged")];
         ui.remark(format!("{}.", summary(plan, words)));
     }
+    remark_switched_off(ui, plan);
     if let Some(hint) = &app.linger_hint {
         ui.remark(format!("note: {hint}"));
     }

@@ -1,7 +1,9 @@
 use serde::Serialize;
+use taskflows_core::effects::EnvironmentError;
 use taskflows_core::inspect::{Finding, Severity, diagnose, questions};
 
 use crate::arguments::{Format, Global};
+use crate::error::chain;
 use crate::output::{Tone, data, paint};
 use crate::ui::harmless;
 use crate::{App, CliError, Exit, Ui, show};
@@ -32,7 +34,8 @@ fn row(finding: &Finding) -> FindingRow<'_> {
 pub(super) async fn doctor(ui: &mut Ui<'_>, app: &App, global: &Global) -> Result<Exit, CliError> {
     let survey = app.inspector.survey().await;
     let host = app.host.look(&questions(&survey, app.security_directory.as_deref())).await;
-    let findings = diagnose(&survey, &host, (app.now)(), &app.zones);
+    let mut findings = diagnose(&survey, &host, (app.now)(), &app.zones);
+    findings.splice(0..0, judge_environments(app).await);
     let shown = |finding: &&Finding| global.verbose > 0 || finding.severity > Severity::Ok;
     match global.output {
         Format::Table | Format::Wide => {
@@ -50,6 +53,17 @@ pub(super) async fn doctor(ui: &mut Ui<'_>, app: &App, global: &Global) -> Resul
     }
     let worst = findings.iter().map(|finding| finding.severity).max();
     Ok(if worst == Some(Severity::Error) { Exit::Failed } else { Exit::Ok })
+}
+
+/// Tells where the environments that the host keeps cannot be read.
+async fn judge_environments(app: &App) -> Option<Finding> {
+    let error = app.environments.list().await.err()?;
+    let (path, reason) = match &error {
+        EnvironmentError::Damaged { path, reason } => (path.display().to_string(), reason.clone()),
+        EnvironmentError::File { path, source, .. } => (path.display().to_string(), source.to_string()),
+        _ => ("environments".to_owned(), chain(&error)),
+    };
+    Some(Finding::unreadable_environments(path, reason))
 }
 
 fn show_finding(ui: &mut Ui<'_>, finding: &Finding) -> Result<(), CliError> {
@@ -84,5 +98,7 @@ fn summary(findings: &[Finding]) -> String {
         some(number(Severity::Warning), "warning"),
         some(number(Severity::Ok), "check").map(|checks| format!("{checks} passed")),
     ];
-    format!("{}.", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    let is_away = findings.iter().any(|one| one.check == "manager" && one.severity == Severity::Error);
+    let unseen = if is_away { "; what runs could not be looked at, for want of the manager" } else { "" };
+    format!("{}{unseen}.", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }

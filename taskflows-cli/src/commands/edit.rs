@@ -59,14 +59,21 @@ pub(super) async fn edit(
     let copy = original.copy()?;
     loop {
         let text = String::from_utf8_lossy(&original.bytes);
-        editor.run(copy.path(), line_of(&text, arguments.service.as_str()))?;
+        if let Err(error) = editor.run(copy.path(), line_of(&text, arguments.service.as_str())) {
+            let is_written = fs::read(copy.path()).is_ok_and(|bytes| bytes != original.bytes);
+            return Err(if error.exit == Exit::Interrupted && is_written {
+                kept(copy, error)
+            } else {
+                error
+            });
+        }
         let bytes = fs::read(copy.path()).map_err(|error| unreadable(copy.path(), &error))?;
         if bytes == original.bytes {
             ui.remark("Nothing changed: the text is the same.");
             return Ok(Exit::Ok);
         }
         let decision = match original.revise(ui, app, bytes, arguments).await {
-            Err(error) if !ui.interactive => return Err(error),
+            Err(error) if !ui.interactive => return Err(kept(copy, app.advise(error))),
             Err(error) => {
                 report(ui, &app.advise(error));
                 mend(ui)
@@ -122,10 +129,20 @@ fn agreed(
         match ask(ui, "Apply it? Or edit again? [y/N/e]").as_deref() {
             Some("y" | "yes") => return Ok(Decision::Apply),
             Some("e" | "edit") => return Ok(Decision::Again),
-            None | Some("" | "n" | "no") => return Ok(Decision::Discard),
+            // Without an answer nothing is lost.
+            None => return Ok(Decision::Keep),
+            Some("" | "n" | "no") => return Ok(Decision::Discard),
             Some(_) => {}
         }
     }
+}
+
+/// Keeps a text that could not be applied, and says where it is.
+fn kept(copy: NamedTempFile, error: CliError) -> CliError {
+    let Ok(path) = keep(copy) else { return error };
+    let place = format!("your text is in {}", path.display());
+    let hint = error.hint.as_ref().map_or(place.clone(), |hint| format!("{hint}; {place}"));
+    error.hint(hint)
 }
 
 fn keep(copy: NamedTempFile) -> Result<PathBuf, CliError> {

@@ -3,6 +3,11 @@
 use std::io;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
 use crate::{CliError, Exit};
 
@@ -38,12 +43,16 @@ impl Editor {
     /// Opens `file`, at `line` where the editor is known to understand that, and waits for its end.
     ///
     /// # Errors
-    /// When it cannot be started or does not end well.
+    /// When it cannot be started or does not end well; as interrupted where SIGTERM or SIGHUP came, which ends it.
     pub(super) fn run(&self, file: &Path, line: Option<usize>) -> Result<(), CliError> {
         for words in &self.0 {
             match status(words, file, line) {
-                Ok(status) if status.success() => return Ok(()),
-                Ok(status) => {
+                Ok(End::Signal(name)) => {
+                    let message = format!("{name} came while the editor ran; nothing was changed");
+                    return Err(CliError::new(Exit::Interrupted, message));
+                }
+                Ok(End::Status(status)) if status.success() => return Ok(()),
+                Ok(End::Status(status)) => {
                     let message = format!("the editor `{}` ended with {status}", words.join(" "));
                     return Err(CliError::new(Exit::Failed, format!("{message}; nothing was changed")));
                 }
@@ -56,19 +65,62 @@ impl Editor {
 
     fn unstartable(&self, error: &io::Error) -> CliError {
         let tried: Vec<&str> = self.0.iter().map(|words| words[0].as_str()).collect();
-        CliError::new(Exit::Failed, format!("could not start the editor `{}`: {error}", tried.join("` or `")))
-            .hint("set VISUAL or EDITOR to an editor that is installed")
+        let reason = match error.kind() {
+            io::ErrorKind::NotFound => "there is no such program".to_owned(),
+            _ => error.to_string(),
+        };
+        CliError::new(
+            Exit::Failed,
+            format!("could not start the editor `{}`: {reason}", tried.join("` or `")),
+        )
+        .hint("set VISUAL or EDITOR to an editor that is installed")
     }
 }
 
-fn status(words: &[String], file: &Path, line: Option<usize>) -> io::Result<ExitStatus> {
+/// How the wait for an editor ended.
+enum End {
+    Status(ExitStatus),
+    /// This signal came for us, and the editor was ended.
+    Signal(&'static str),
+}
+
+/// The wait for an editor that was asked to end.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Waits for an editor on a thread of its own: meanwhile nothing else may go on here, Ctrl-C included.
+fn wait(command: Command) -> io::Result<End> {
+    let watch = async || {
+        let (mut term, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+        let mut child = tokio::process::Command::from(command).spawn()?;
+        let name = tokio::select! {
+            status = child.wait() => return status.map(End::Status),
+            _ = term.recv() => "SIGTERM",
+            _ = hangup.recv() => "SIGHUP",
+        };
+        let process = child.id().and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?));
+        if let Some(process) = process {
+            // It may have ended by now.
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
+        }
+        if timeout(GRACE, child.wait()).await.is_err() {
+            child.kill().await?;
+        }
+        Ok(End::Signal(name))
+    };
+    let run = move || Builder::new_current_thread().enable_all().build()?.block_on(watch());
+    let waited = std::thread::spawn(run).join();
+    waited.unwrap_or_else(|_| Err(io::Error::other("the wait for it broke off")))
+}
+
+fn status(words: &[String], file: &Path, line: Option<usize>) -> io::Result<End> {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
     let program = Path::new(&words[0]).file_name().unwrap_or_default();
     if let Some(line) = line.filter(|_| GO_TO_LINE.iter().any(|known| program == *known)) {
         command.arg(format!("+{line}"));
     }
-    command.arg(file).status()
+    command.arg(file);
+    wait(command)
 }
 
 /// Returns the line of a definition on which a service is named, counted from 1.

@@ -114,7 +114,10 @@ pub(super) fn show_plan(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan
         writeln!(ui.out, "… and {} more (-v shows all)", steps.len() - shown)?;
     }
     match plan.is_empty() {
-        true => ui.remark(nothing_changed(plan).replace("changed", "to change")),
+        true => {
+            ui.remark(nothing_changed(plan).replace("changed", "to change"));
+            remark_switched_off(ui, plan);
+        }
         false => {
             let words = [
                 ("create", "to create"),
@@ -123,6 +126,7 @@ pub(super) fn show_plan(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan
                 ("unchanged", "unchanged"),
             ];
             ui.remark(format!("Plan: {}.", summary(plan, words)));
+            remark_switched_off(ui, plan);
         }
     }
     Ok(())
@@ -170,6 +174,31 @@ fn show_file(ui: &mut Ui<'_>, file: &FileChange) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+/// Tells which services are as defined and still do not start by themselves, since they were switched off here:
+/// after maintenance that is easily forgotten.
+pub(super) fn remark_switched_off(ui: &mut Ui<'_>, plan: &Plan) {
+    let names_with = |wanted: &Consequence| -> Vec<&str> {
+        let unchanged = plan.steps.iter().filter(|step| step.change == Change::Unchanged);
+        let with = unchanged.filter(|step| step.consequences.contains(wanted));
+        with.map(|step| step.name.as_str()).collect()
+    };
+    for (consequence, state) in [
+        (Consequence::StaysDisabled, "disabled here"),
+        (Consequence::TimersStayStopped, "without running timers here until the next boot"),
+    ] {
+        let names = names_with(&consequence);
+        let verb = if names.len() == 1 { "is" } else { "are" };
+        let more = match names.len().saturating_sub(MANY) {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        let shown = names.iter().take(MANY).copied().collect::<Vec<_>>().join(", ");
+        if !names.is_empty() {
+            ui.remark(format!("note: {} {verb} {state}: {shown}{more} (`tf enable`)", names.len()));
+        }
+    }
 }
 
 pub(super) fn nothing_changed(plan: &Plan) -> String {

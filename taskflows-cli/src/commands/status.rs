@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
-use taskflows_core::ServiceName;
 use taskflows_core::effects::{Depth, Details, LogQuery, Next, State};
+use taskflows_core::{NamePattern, ServiceName};
 
 use super::list::{ListRow, check_each_selects};
 use super::logs::plain_line;
@@ -88,7 +88,9 @@ pub(super) async fn status(
         emit(ui, global.output, &rows)?;
     }
     let idle = |details: &Details| matches!(details.listing.state, State::Stopped | State::Failed);
-    Ok(if single && details.iter().any(idle) { Exit::NotActive } else { Exit::Ok })
+    // Who names services asks whether they are active; a pattern or nothing asks for a table.
+    let named = !patterns.is_empty() && patterns.iter().all(NamePattern::is_exact);
+    Ok(if named && details.iter().any(idle) { Exit::NotActive } else { Exit::Ok })
 }
 
 /// Shows one service with everything the manager says of it, and its last lines.

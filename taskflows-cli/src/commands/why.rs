@@ -20,7 +20,7 @@ struct AnswerRow<'a> {
     name: &'a str,
     /// The time that was asked about; null is now.
     at: Option<Timestamp>,
-    /// The start that was scheduled at or last before it.
+    /// The start that was scheduled at or last before it; null also where another run is told of.
     scheduled: Option<Timestamp>,
     verdict: &'static str,
     attempt: Option<AttemptRow>,
@@ -78,7 +78,11 @@ pub(super) async fn why(
         Err(error) if error.is_not_found() => return Err(no_such_service(app, why.service.as_str()).await),
         other => other?,
     };
-    let questions = Questions { is_user_scope: evidence.is_user_scope, ..Questions::default() };
+    let questions = Questions {
+        is_user_scope: evidence.is_user_scope,
+        references: evidence.references.clone(),
+        ..Questions::default()
+    };
     let host = app.host.look(&questions).await;
     let answer = explain(&evidence, &host, at, (app.now)(), &app.zones, &app.display);
     let lines = last_lines(ui, app, &evidence, &answer).await;
@@ -104,8 +108,8 @@ async fn last_lines(ui: &mut Ui<'_>, app: &App, evidence: &Evidence, answer: &An
     let query = LogQuery {
         services: vec![evidence.name.clone()],
         lines: Some(LAST_LINES),
+        since: evidence.removed,
         until,
-        ..LogQuery::default()
     };
     match app.logs.read(&query).await {
         Ok(entries) => entries.iter().map(|entry| plain_line(entry, &app.display, false)).collect(),

@@ -88,6 +88,7 @@ impl Host {
             linger_hint: None,
             unreachable_hint: "start the manager".to_owned(),
             permission_hint: "ask the owner".to_owned(),
+            systemctl: "systemctl --user",
         };
         let files = tempfile::tempdir().unwrap();
         std::fs::write(files.path().join("jobs.toml"), DEFINITION).unwrap();

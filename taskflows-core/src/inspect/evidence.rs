@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use super::Directive;
+use super::{Directive, Reference};
 use crate::effects::{Next, State};
 use crate::schedule::CalendarSpec;
 use crate::{ExitKind, RunEnd, ServiceName, TimeSpan};
@@ -24,6 +24,8 @@ pub struct Evidence {
     pub timer: Option<TimerEvidence>,
     /// Lines of `[Unit]` of which a start depends: `ConditionMemory=>=1024`.
     pub constraints: Vec<Directive>,
+    /// What its unit needs on this host.
+    pub references: Vec<Reference>,
     /// How it stands as failed now, as the manager says it.
     pub failure: Option<RunEnd>,
     /// What started the run that is under way or was the last, where the manager still knows.
@@ -38,6 +40,8 @@ pub struct Evidence {
     pub unreadable: Option<String>,
     /// Whether the journal holds older events of the service than those here.
     pub is_cut: bool,
+    /// When another service of its name was removed, of which the events are left out.
+    pub removed: Option<Timestamp>,
 }
 
 /// The timer that starts a service.
@@ -55,6 +59,10 @@ pub struct TimerEvidence {
     pub calendars: Vec<CalendarSpec>,
     /// Whether it also counts from a boot, a start or an end.
     pub has_periods: bool,
+    /// So long after the last start it elapses.
+    pub after_start: Vec<TimeSpan>,
+    /// So long after the last end it elapses.
+    pub after_finish: Vec<TimeSpan>,
     /// Whether it makes up for an elapse that was missed.
     pub is_persistent: bool,
     /// So much later than its time it may fire at most: accuracy and random delay.
@@ -99,6 +107,8 @@ pub enum Deed {
     LimitHit,
     /// Its process ended.
     Exited(ExitKind),
+    /// A command that prepares a run ended badly.
+    PreparationExited(ExitKind),
     /// The run ended well.
     Succeeded,
     /// The run ended badly, with systemd's result.

@@ -47,6 +47,14 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Says that the environments which this host keeps under names cannot be read.
+    pub fn unreadable_environments(path: impl Into<String>, reason: impl fmt::Display) -> Self {
+        let path = path.into();
+        let remedy = format!("mend {path}, or move it away and define them again with tf env create");
+        Self::error("environments", path, format!("cannot be read, so that every tf env fails: {reason}"))
+            .remedy(remedy)
+    }
+
     fn new(
         severity: Severity,
         check: &'static str,

@@ -62,10 +62,15 @@ pub fn attempts(events: &[Event]) -> Vec<Attempt> {
     history.attempts
 }
 
+/// systemd's result where it could not prepare a unit: a file of variables is not there.
+const RESOURCES: &str = "resources";
+
 #[derive(Default)]
 struct History {
     attempts: Vec<Attempt>,
     exit: Option<ExitKind>,
+    /// Whether that was a command that prepares a run.
+    is_preparation: bool,
     restarts: bool,
     /// The beginning of a start was told, and that it was made is still to come.
     announced: bool,
@@ -90,11 +95,17 @@ impl History {
                 self.instead(event, Ended::Limit);
                 self.limited = true;
             }
-            Deed::Exited(exit) => self.exit = Some(*exit),
+            Deed::Exited(exit) => (self.exit, self.is_preparation) = (Some(*exit), false),
+            Deed::PreparationExited(exit) => (self.exit, self.is_preparation) = (Some(*exit), true),
             Deed::Succeeded => self.end(event.time, Ended::Well),
             Deed::Failed(_) if std::mem::take(&mut self.limited) => {}
             Deed::Failed(result) => {
-                let end = RunEnd { result: result.clone(), exit: self.exit.take() };
+                // What cannot be prepared fails before its start is told; a run that was is another one.
+                if result == RESOURCES && !(self.announced && self.open().is_some()) {
+                    self.begin(event, Ended::Open);
+                }
+                let is_preparation = std::mem::take(&mut self.is_preparation);
+                let end = RunEnd { result: result.clone(), exit: self.exit.take(), is_preparation };
                 self.end(event.time, Ended::Badly(end));
             }
             Deed::Restarting => self.restarts = true,
@@ -116,7 +127,7 @@ impl History {
     }
 
     fn begin(&mut self, event: &Event, ended: Ended) {
-        (self.exit, self.announced) = (None, false);
+        (self.exit, self.is_preparation, self.announced) = (None, false, false);
         self.attempts.push(Attempt {
             at: event.time,
             manager: event.manager.clone(),
@@ -166,7 +177,11 @@ mod tests {
     }
 
     fn failed(code: i32) -> Ended {
-        Ended::Badly(RunEnd { result: "exit-code".into(), exit: Some(ExitKind::Exited(code)) })
+        Ended::Badly(RunEnd {
+            result: "exit-code".into(),
+            exit: Some(ExitKind::Exited(code)),
+            is_preparation: false,
+        })
     }
 
     #[test]
@@ -190,6 +205,24 @@ mod tests {
             &[(1, Some(1), Ended::Skipped("ConditionCPUs=>99".into())), (2, Some(2), Ended::Assert)],
         );
         check(&[(3, Deed::DependencyFailed)], &[(3, Some(3), Ended::Dependency)]);
+    }
+
+    #[test]
+    fn what_could_not_be_prepared_is_an_attempt_of_its_own() {
+        let end = |result: &str, exit, is_preparation| {
+            Ended::Badly(RunEnd { result: result.into(), exit, is_preparation })
+        };
+        let failed = || Deed::Failed(RESOURCES.into());
+        let unprepared = end(RESOURCES, None, false);
+        check(&[(3, failed())], &[(3, Some(3), unprepared.clone())]);
+        // systemd before 254 does not tell that the run before it ended.
+        let after = [(1, Deed::Starting), (1, Deed::Started), (3, failed())];
+        check(&after, &[(1, None, Ended::Open), (3, Some(3), unprepared.clone())]);
+        check(&[(1, Deed::Starting), (3, failed())], &[(1, Some(3), unprepared)]);
+        let exit = ExitKind::Exited(1);
+        let deeds =
+            [(1, Deed::Starting), (2, Deed::PreparationExited(exit)), (2, Deed::Failed("exit-code".into()))];
+        check(&deeds, &[(1, Some(2), end("exit-code", Some(exit), true))]);
     }
 
     #[test]

@@ -21,4 +21,4 @@ pub use facts::{
 pub use finding::{Finding, Severity};
 pub use history::{Attempt, Ended, attempts};
 pub use measure::{Measured, measure};
-pub use why::{Answer, Reason, Verdict, explain, last_elapse};
+pub use why::{Answer, Outlook, Reason, Verdict, explain, last_elapse, outlook};

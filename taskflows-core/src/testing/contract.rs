@@ -182,6 +182,12 @@ pub async fn a_plan_tells_when_runs_move(manager: &dyn ServiceManager) {
 
     perform_one(manager, &before.name, Action::Disable).await.unwrap();
     assert_eq!(consequences(manager, &after).await, [Consequence::StaysDisabled]);
+    assert_eq!(consequences(manager, &after).await, [Consequence::StaysDisabled], "nothing changes");
+    perform_one(manager, &before.name, Action::Enable).await.unwrap();
+    assert_eq!(consequences(manager, &after).await, []);
+    let stopped = manager.perform(std::slice::from_ref(&before.name), Action::Stop, Target::Timers).await;
+    assert!(stopped.unwrap().iter().all(|done| done.result.is_ok()));
+    assert_eq!(consequences(manager, &after).await, [Consequence::TimersStayStopped]);
     manager.remove(&[before.name]).await.unwrap();
 }
 

@@ -138,6 +138,8 @@ fn evidence(details: &Details) -> Evidence {
         last: details.last_trigger,
         calendars: Vec::new(),
         has_periods: false,
+        after_start: Vec::new(),
+        after_finish: Vec::new(),
         is_persistent: true,
         slack: TimeSpan::from_micros(1_000),
     };
@@ -151,6 +153,7 @@ fn evidence(details: &Details) -> Evidence {
         needs_reload: details.needs_reload,
         timer: is_scheduled.then_some(timer),
         constraints: Vec::new(),
+        references: Vec::new(),
         failure: details.failure.clone(),
         trigger: None,
         events: events.unwrap_or_default(),
@@ -163,6 +166,7 @@ fn evidence(details: &Details) -> Evidence {
         sleeps: Vec::new(),
         unreadable: None,
         is_cut: false,
+        removed: None,
     }
 }
 

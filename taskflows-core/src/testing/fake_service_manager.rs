@@ -152,10 +152,10 @@ impl Host {
     }
 
     fn consequences(&self, step: &Step, service: Option<&Service>) -> Vec<Consequence> {
-        if step.change == Change::Unchanged {
-            return Vec::new();
-        }
         let before = self.services.get(&step.name);
+        if step.change == Change::Unchanged {
+            return before.and_then(Installed::switched_off).into_iter().collect();
+        }
         let after = service.map(|service| Installed::new(service.clone(), before));
         let mut told = Vec::new();
         if let (Some(before), Some(after)) = (before, &after)
@@ -230,7 +230,11 @@ impl Host {
         let last = match program.as_str() {
             "sleep" => run(Outcome::Running, None),
             "false" => {
-                let end = RunEnd { result: "exit-code".into(), exit: Some(ExitKind::Exited(1)) };
+                let end = RunEnd {
+                    result: "exit-code".into(),
+                    exit: Some(ExitKind::Exited(1)),
+                    is_preparation: false,
+                };
                 installed.last = Some(run(Outcome::Failed(end.clone()), Some(ended)));
                 return Err(ServiceError::RunFailed { name: name.clone(), end });
             }
@@ -283,6 +287,17 @@ impl Installed {
             None => {
                 let enabled = scheduled || service.enabled;
                 Self { service, timers_run: scheduled, enabled, runs: false, last: None, edited: false }
+            }
+        }
+    }
+
+    /// Tells whether it does not start by itself although it is defined to.
+    fn switched_off(&self) -> Option<Consequence> {
+        let by_itself = self.service.is_scheduled() || self.service.enabled;
+        match self.enabled {
+            false => by_itself.then_some(Consequence::StaysDisabled),
+            true => {
+                (self.service.is_scheduled() && !self.timers_run).then_some(Consequence::TimersStayStopped)
             }
         }
     }

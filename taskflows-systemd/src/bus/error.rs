@@ -35,12 +35,34 @@ impl Bus {
                 ServiceError::Unreachable { what: self.what(), source: reason.into() }
             }
             "NoReply" | "Disconnected" | "Timeout" | "TimedOut" => self.lost(&operation, reason.into()),
-            "NoSuchUnit" => ServiceError::NotFound { name: operation },
+            "NoSuchUnit" => match absent_unit(&reason).filter(|absent| !operation.ends_with(absent)) {
+                None => ServiceError::NotFound { name: operation },
+                Some(absent) => {
+                    let reason = format!("it requires {absent}, and there is no such unit");
+                    ServiceError::Refused { operation, reason }
+                }
+            },
             _ => ServiceError::Refused { operation, reason },
         }
     }
 
     fn lost(&self, operation: &str, source: Box<dyn std::error::Error + Send + Sync>) -> ServiceError {
         ServiceError::ConnectionLost { what: self.what(), operation: operation.to_owned(), source }
+    }
+}
+
+/// Takes the unit out of `Unit taskflows-a.service not found.`; it may be another than the one that was to start.
+fn absent_unit(reason: &str) -> Option<&str> {
+    reason.strip_prefix("Unit ")?.split(' ').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_that_is_not_there_is_read() {
+        assert_eq!(absent_unit("Unit taskflows-a.service not found."), Some("taskflows-a.service"));
+        assert_eq!(absent_unit("no such thing"), None);
     }
 }

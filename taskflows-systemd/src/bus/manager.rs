@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use taskflows_core::effects::ServiceError;
+use taskflows_core::{ExitKind, RunEnd};
 use zbus::{Message, ObjectPath, OwnedObjectPath, OwnedVariant, Type};
 
 use super::connect::Bus;
@@ -41,6 +42,10 @@ pub(crate) type Units = HashMap<String, Unit>;
 /// name, description, load, active, sub, following, path, job id, job type, job path
 type UnitTuple<'a> =
     (&'a str, &'a str, &'a str, &'a str, &'a str, &'a str, ObjectPath<'a>, u32, &'a str, ObjectPath<'a>);
+
+/// path, arguments, whether a failure is ignored, started and stopped by two clocks each, process, and how it
+/// ended by waitid(2): code and status
+type CommandTuple = (String, Vec<String>, bool, u64, u64, u64, u64, u32, i32, i32);
 
 fn unit(tuple: UnitTuple<'_>) -> Option<(String, Unit)> {
     let (name, description, load_state, active_state, sub_state, _, _, job, _, _) = tuple;
@@ -186,6 +191,25 @@ impl Bus {
             Ok(value.downcast_ref::<&str>().map(str::to_owned).unwrap_or_default())
         };
         self.within(self.limits.read, "read the manager's version", call).await
+    }
+
+    /// Adds to the end of a run that never began how the command ended that was to prepare it.
+    pub(crate) async fn told_by_preparation(&self, unit: &str, end: RunEnd) -> RunEnd {
+        let by_a_command = matches!(end.result.as_str(), "exit-code" | "signal" | "core-dump" | "timeout");
+        if end.exit.is_some() || !by_a_command {
+            return end;
+        }
+        let Ok(value) = self.property(unit, "Service", "ExecStartPre").await else { return end };
+        let commands: Vec<CommandTuple> = value.try_into().unwrap_or_default();
+        let exit = |command: &CommandTuple| match (command.8, command.9) {
+            (1, 0) | (0, _) => None,
+            (1, status) => Some(ExitKind::Exited(status)),
+            (_, signal) => Some(ExitKind::Killed(signal)),
+        };
+        match commands.iter().rev().find_map(exit) {
+            None => end,
+            exit => RunEnd { exit, is_preparation: true, ..end },
+        }
     }
 
     /// Names the manager in words.

@@ -30,6 +30,11 @@ impl Entry {
         self.micros("_SOURCE_REALTIME_TIMESTAMP").or_else(|| self.time())
     }
 
+    /// Tells whether it is about a command that prepares a run.
+    pub(super) fn is_of_preparation(&self) -> bool {
+        self.text("COMMAND").as_deref() == Some("ExecStartPre")
+    }
+
     fn micros(&self, field: &str) -> Option<Timestamp> {
         Timestamp::from_microsecond(self.text(field)?.parse().ok()?).ok()
     }

@@ -14,7 +14,7 @@ use super::message;
 use super::source::JournalSource;
 use crate::{Scope, UnitName};
 
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "MESSAGE_ID",
     "MESSAGE",
     "USER_UNIT",
@@ -23,6 +23,7 @@ const FIELDS: [&str; 14] = [
     "JOB_RESULT",
     "EXIT_CODE",
     "EXIT_STATUS",
+    "COMMAND",
     "USERSPACE_USEC",
     "KERNEL_USEC",
     "INITRD_USEC",
@@ -298,6 +299,7 @@ fn deed(entry: &Entry) -> Option<Deed> {
         message::RESTARTING => Deed::Restarting,
         message::SUCCESS => Deed::Succeeded,
         message::FAILURE => Deed::Failed(entry.text("UNIT_RESULT").unwrap_or_else(|| "failed".into())),
+        message::PROCESS_EXIT if entry.is_of_preparation() => Deed::PreparationExited(exit(entry)?),
         message::PROCESS_EXIT => Deed::Exited(exit(entry)?),
         message::NOT_STARTED => match entry.text("JOB_RESULT")?.as_str() {
             "assert" => Deed::AssertFailed,

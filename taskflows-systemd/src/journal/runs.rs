@@ -2,7 +2,7 @@
 //!
 //! The journal alone knows of runs without a question to the manager for each service. So that a list
 //! does not read all of it each time, the last runs are kept in a file with the cursor up to which they
-//! are known; the file can be deleted, it is filled again.
+//! are known; the file can be deleted, it is filled again. Of removed services it knows alone when they went.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +22,7 @@ use super::stamp::Stamp;
 use crate::Scope;
 use crate::unit::{Role, UnitName};
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "MESSAGE_ID",
     "MESSAGE",
     "USER_UNIT",
@@ -30,6 +30,7 @@ const FIELDS: [&str; 10] = [
     "UNIT_RESULT",
     "EXIT_CODE",
     "EXIT_STATUS",
+    "COMMAND",
     "_SOURCE_REALTIME_TIMESTAMP",
     "_BOOT_ID",
     "_PID",
@@ -42,6 +43,9 @@ const MOST: usize = 20_000;
 /// The manager writes of a start after it has begun, so that a run of a millisecond may be over before: an
 /// end so little earlier than its start is the end of the same run.
 const JITTER: SignedDuration = SignedDuration::from_secs(1);
+
+/// So long is known when a service was removed.
+const KEPT: SignedDuration = SignedDuration::from_hours(2 * 365 * 24);
 
 /// The wait for the journal; a list goes on without it.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -73,6 +77,9 @@ pub(crate) struct Known {
     #[serde(default)]
     manager: Option<String>,
     runs: BTreeMap<String, Seen>,
+    /// When services were removed: what ran before under such a name was another service.
+    #[serde(default)]
+    removed: BTreeMap<String, Timestamp>,
 }
 
 /// What is known of the last run of a service.
@@ -83,6 +90,12 @@ struct Seen {
     /// `ok`, `skipped`, or systemd's result.
     result: Option<String>,
     exit: Option<(String, i32)>,
+    /// Whether that was a command that prepares a run.
+    #[serde(default)]
+    is_preparation: bool,
+    /// Whether its start was told to be made, so that its preparation is over.
+    #[serde(default)]
+    is_started: bool,
     /// The manager under which it began, as in [`Known`].
     #[serde(default)]
     manager: Option<String>,
@@ -98,8 +111,7 @@ impl LastRuns {
     pub(crate) async fn read(&self) -> Latest {
         // Looked at before the journal is read, so that what is written meanwhile is read the next time.
         let stamp = Stamp::of(&self.source);
-        let text = fs::read_to_string(&self.cache).unwrap_or_default();
-        let mut runs: Known = serde_json::from_str(&text).unwrap_or_default();
+        let mut runs = self.kept();
         let kept = fs::read_to_string(&self.stamp).ok().and_then(|text| Stamp::from_text(&text));
         if stamp.is_some() && stamp == kept {
             return Latest { runs, stamp, is_new: false };
@@ -123,10 +135,32 @@ impl LastRuns {
         let _ = fs::remove_file(&self.stamp);
     }
 
-    fn store(&self, latest: &Latest) -> std::io::Result<()> {
+    /// Forgets the runs of services that were removed by `time`, so that another service which takes such a name
+    /// does not inherit them. Where that cannot be kept, it does.
+    pub(crate) fn forget<'a>(&self, names: impl Iterator<Item = &'a ServiceName>, time: Timestamp) {
+        let mut known = self.kept();
+        names.for_each(|name| known.forget(name, time));
+        let _ = self.store_runs(&known);
+    }
+
+    /// Returns when a service of this name was last removed.
+    pub(crate) fn removed(&self, name: &ServiceName) -> Option<Timestamp> {
+        self.kept().removed.get(name.as_str()).copied()
+    }
+
+    fn kept(&self) -> Known {
+        let text = fs::read_to_string(&self.cache).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    fn store_runs(&self, known: &Known) -> std::io::Result<()> {
         let Some(directory) = self.cache.parent() else { return Ok(()) };
         fs::create_dir_all(directory)?;
-        replace(&self.cache, &serde_json::to_string(&latest.runs)?)?;
+        replace(&self.cache, &serde_json::to_string(known)?)
+    }
+
+    fn store(&self, latest: &Latest) -> std::io::Result<()> {
+        self.store_runs(&latest.runs)?;
         match latest.stamp {
             Some(stamp) => replace(&self.stamp, &stamp.to_text()),
             None => Ok(()),
@@ -191,6 +225,14 @@ impl Known {
         seen.end(time, "success".into());
     }
 
+    fn forget(&mut self, name: &ServiceName, time: Timestamp) {
+        self.runs.remove(name.as_str());
+        self.removed.insert(name.to_string(), time);
+        // No journal reaches back so far.
+        let oldest = time.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
+        self.removed.retain(|_, removed| *removed >= oldest);
+    }
+
     fn note(&mut self, scope: Scope, entry: &Entry) {
         if let Some(cursor) = entry.text("__CURSOR") {
             self.cursor = Some(cursor);
@@ -204,6 +246,9 @@ impl Known {
         let unit = UnitName::parse(&unit);
         let Some(unit) = unit.filter(|unit| unit.role == Role::Main && !unit.timer) else { return };
         let (Some(time), Some(id)) = (entry.sent(), entry.text("MESSAGE_ID")) else { return };
+        if self.removed.get(unit.service.as_str()).is_some_and(|removed| time <= *removed) {
+            return;
+        }
         let seen = self.runs.entry(unit.service.to_string()).or_default();
         // systemd 252 gives a start that a condition prevents the id of a start.
         let skipped = entry.text("MESSAGE").is_some_and(|text| text.contains(" was skipped because of "));
@@ -211,18 +256,30 @@ impl Known {
         match id {
             message::STARTING => *seen = Seen { started: Some(time), manager, ..Seen::default() },
             message::STARTED if seen.started.is_none() || seen.ended.is_some() => {
-                *seen = Seen { started: Some(time), manager, ..Seen::default() };
+                *seen = Seen { started: Some(time), manager, is_started: true, ..Seen::default() };
             }
-            message::PROCESS_EXIT => seen.exit = entry.text("EXIT_CODE").zip(number(entry, "EXIT_STATUS")),
+            message::STARTED => seen.is_started = true,
+            message::PROCESS_EXIT => {
+                seen.exit = entry.text("EXIT_CODE").zip(number(entry, "EXIT_STATUS"));
+                seen.is_preparation = entry.is_of_preparation();
+            }
             message::SUCCESS => seen.end(time, "success".into()),
+            // What cannot be prepared fails before its start is told; a run that was is another one.
+            message::FAILURE
+                if entry.text("UNIT_RESULT").as_deref() == Some("resources")
+                    && (seen.is_started || seen.started.is_none() || seen.ended.is_some()) =>
+            {
+                *seen = Seen { started: Some(time), manager, ..Seen::default() };
+                seen.end(time, "resources".into());
+            }
             message::FAILURE => seen.end(time, entry.text("UNIT_RESULT").unwrap_or_else(|| "failed".into())),
             message::SKIPPED => {
                 *seen = Seen {
                     started: Some(time),
                     ended: Some(time),
                     result: Some("skipped".into()),
-                    exit: None,
                     manager,
+                    ..Seen::default()
                 };
             }
             _ => {}
@@ -249,7 +306,10 @@ impl Seen {
             None => Outcome::Running,
             Some("success") => Outcome::Succeeded,
             Some("skipped") => Outcome::Skipped,
-            Some(result) => Outcome::Failed(RunEnd { result: result.to_owned(), exit }),
+            Some(result) => {
+                let is_preparation = self.is_preparation;
+                Outcome::Failed(RunEnd { result: result.to_owned(), exit, is_preparation })
+            }
         };
         Run { started: self.started, ended: self.ended, outcome }
     }
@@ -283,7 +343,8 @@ mod tests {
         ]);
         assert_eq!(run.started.unwrap().as_second(), 10);
         assert_eq!(run.ended.unwrap().as_second(), 15);
-        let end = RunEnd { result: "exit-code".into(), exit: Some(ExitKind::Exited(3)) };
+        let end =
+            RunEnd { result: "exit-code".into(), exit: Some(ExitKind::Exited(3)), is_preparation: false };
         assert_eq!(run.outcome, Outcome::Failed(end));
     }
 
@@ -314,6 +375,39 @@ mod tests {
         assert_eq!(short.run(&name).unwrap().took(early), Some(Duration::ZERO));
         known.end_well(&name, Timestamp::from_second(15).unwrap());
         assert_eq!(known.run(&name).unwrap().outcome, Outcome::Succeeded);
+    }
+
+    #[test]
+    fn a_new_service_does_not_inherit_the_runs_of_one_that_was_removed() {
+        let (name, mut known) = ("a".parse().unwrap(), Known::default());
+        known.note(Scope::User, &entry(10, message::STARTED, ""));
+        known.forget(&name, Timestamp::from_second(12).unwrap());
+        known.note(Scope::User, &entry(11, message::FAILURE, ""));
+        assert_eq!(known.run(&name), None);
+        known.note(Scope::User, &entry(13, message::STARTED, ""));
+        assert_eq!(known.run(&name).unwrap().started.unwrap().as_second(), 13);
+    }
+
+    #[test]
+    fn what_could_not_be_prepared_is_no_end_of_the_run_before() {
+        let run = last(&[
+            entry(10, message::STARTING, ""),
+            entry(10, message::STARTED, ""),
+            entry(20, message::FAILURE, r#","UNIT_RESULT":"resources""#),
+        ]);
+        assert_eq!((run.started, run.ended), (run.ended, run.started));
+        assert_eq!(run.started.unwrap().as_second(), 20);
+        let run = last(&[
+            entry(10, message::STARTING, ""),
+            entry(
+                11,
+                message::PROCESS_EXIT,
+                r#","EXIT_CODE":"exited","EXIT_STATUS":"1","COMMAND":"ExecStartPre""#,
+            ),
+            entry(11, message::FAILURE, r#","UNIT_RESULT":"exit-code""#),
+        ]);
+        let Outcome::Failed(end) = run.outcome else { panic!("it failed") };
+        assert_eq!(end.to_string(), "could not be prepared: exit code 1");
     }
 
     #[test]

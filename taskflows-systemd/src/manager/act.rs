@@ -120,7 +120,7 @@ impl Act<'_> {
             JobResult::Failed | JobResult::Timeout => {
                 let told = self.watch.unit(unit, self.bus.settle(), |seen| failure(seen).is_some()).await;
                 match told.as_ref().and_then(failure) {
-                    Some(end) => Err(self.failed(end)),
+                    Some(end) => Err(self.failed(unit, end).await),
                     None => Err(ServiceError::Job { operation, result }),
                 }
             }
@@ -142,13 +142,14 @@ impl Act<'_> {
             None => Ok(Effect::Started),
             Some(seen) if is_skipped(&seen) => Ok(Effect::Skipped),
             Some(seen) => match failure(&seen) {
-                Some(end) => Err(self.failed(end)),
+                Some(end) => Err(self.failed(unit, end).await),
                 None => Ok(Effect::Finished(run(&seen))),
             },
         }
     }
 
-    fn failed(&self, end: RunEnd) -> ServiceError {
+    async fn failed(&self, unit: &str, end: RunEnd) -> ServiceError {
+        let end = self.bus.told_by_preparation(unit, end).await;
         ServiceError::RunFailed { name: self.service.name.clone(), end }
     }
 }
@@ -172,7 +173,7 @@ fn is_skipped(seen: &Properties) -> bool {
 /// Returns how the run ended badly, if it did.
 fn failure(seen: &Properties) -> Option<RunEnd> {
     let result = text(seen, "Result").filter(|result| *result != "success")?;
-    is_over(seen).then(|| RunEnd { result: result.to_owned(), exit: exit(seen) })
+    is_over(seen).then(|| RunEnd { result: result.to_owned(), exit: exit(seen), is_preparation: false })
 }
 
 fn exit(seen: &Properties) -> Option<ExitKind> {

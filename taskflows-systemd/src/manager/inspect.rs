@@ -18,7 +18,7 @@ use crate::Scope;
 use crate::bus::{Bus, Units};
 use crate::directory::{Installed, is_interrupted};
 use crate::journal::{Events, Witness, in_full};
-use crate::unit::{UnitName, directives};
+use crate::unit::{UnitName, directives, references};
 
 /// Of so many failed services at most is looked up in the journal whether they hit their start limit.
 const MOST_FAILED: usize = 16;
@@ -79,6 +79,9 @@ impl Inspector for SystemdServiceManager {
         match (events, managers) {
             (Ok(Events { events, is_cut }), Ok(managers)) => {
                 (evidence.events, evidence.is_cut, evidence.managers) = (events, is_cut, managers);
+                evidence.removed = self.last_runs.removed(name);
+                let removed = evidence.removed;
+                evidence.events.retain(|event| removed.is_none_or(|removed| event.time > removed));
             }
             (Err(error), _) | (_, Err(error)) => evidence.unreadable = Some(in_full(&error)),
         }
@@ -99,7 +102,11 @@ fn said(error: &ServiceError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        let cause_text = cause.to_string();
+        // Some causes say their own cause as well.
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
         source = cause.source();
     }
     text
@@ -153,7 +160,8 @@ impl SystemdServiceManager {
             let Ok(events) = witness.newest(name, LAST_ENTRIES).await else { return };
             let hit = attempts(&events).last().is_some_and(|last| last.ended == Ended::Limit);
             if let Some(loaded) = unit.loaded.as_mut().filter(|_| hit) {
-                loaded.failure = Some(RunEnd { result: "start-limit-hit".into(), exit: None });
+                loaded.failure =
+                    Some(RunEnd { result: "start-limit-hit".into(), exit: None, is_preparation: false });
             }
         }
     }
@@ -229,7 +237,11 @@ async fn loaded(bus: &Bus, known: &Units, unit: &UnitFacts) -> Option<LoadedUnit
 async fn failure(bus: &Bus, unit: &str) -> Option<RunEnd> {
     if unit.ends_with(".timer") {
         let value = bus.property(unit, "Timer", "Result").await.ok()?;
-        return Some(RunEnd { result: value.downcast_ref::<&str>().ok()?.to_owned(), exit: None });
+        return Some(RunEnd {
+            result: value.downcast_ref::<&str>().ok()?.to_owned(),
+            exit: None,
+            is_preparation: false,
+        });
     }
     let value = bus.property(unit, "Service", "Result").await.ok()?;
     let result = value.downcast_ref::<&str>().ok()?.to_owned();
@@ -243,7 +255,7 @@ async fn failure(bus: &Bus, unit: &str) -> Option<RunEnd> {
         (Some(2 | 3), Some(signal)) => Some(ExitKind::Killed(signal)),
         _ => None,
     };
-    Some(RunEnd { result, exit })
+    Some(bus.told_by_preparation(unit, RunEnd { result, exit, is_preparation: false }).await)
 }
 
 /// Returns what started the run that is under way or was the last; systemd before 252 does not say.
@@ -272,6 +284,7 @@ fn on_disk(installed: &Installed, scope: Scope) -> Evidence {
         is_enabled: service.is_some_and(|unit| unit.enabled),
         needs_reload: false,
         timer: unit(UnitName::timer(name)).map(|unit| timer_on_disk(&unit.text.text, unit.enabled)),
+        references: references(&lines),
         constraints: lines.into_iter().filter(is_constraint).collect(),
         failure: None,
         trigger: None,
@@ -280,6 +293,7 @@ fn on_disk(installed: &Installed, scope: Scope) -> Evidence {
         sleeps: Vec::new(),
         unreadable: None,
         is_cut: false,
+        removed: None,
     }
 }
 
@@ -289,6 +303,7 @@ fn timer_on_disk(text: &str, is_enabled: bool) -> TimerEvidence {
     let span = |key| values(key).next_back().and_then(|value| value.parse::<TimeSpan>().ok());
     let slack = span("AccuracySec").unwrap_or(ACCURACY).duration()
         + span("RandomizedDelaySec").map(|delay| delay.duration()).unwrap_or_default();
+    let spans = |key| values(key).filter_map(|value| value.parse().ok()).collect();
     let counts = |line: &Directive| line.key.starts_with("On") && line.key.ends_with("Sec");
     TimerEvidence {
         is_enabled,
@@ -297,6 +312,8 @@ fn timer_on_disk(text: &str, is_enabled: bool) -> TimerEvidence {
         last: None,
         calendars: values("OnCalendar").filter_map(|value| value.parse().ok()).collect(),
         has_periods: lines.iter().any(counts),
+        after_start: spans("OnUnitActiveSec"),
+        after_finish: spans("OnUnitInactiveSec"),
         is_persistent: values("Persistent")
             .next_back()
             .is_some_and(|value| matches!(value.as_str(), "true" | "yes" | "1" | "on")),

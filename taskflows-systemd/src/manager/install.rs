@@ -1,16 +1,20 @@
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use taskflows_core::effects::{Edits, Removal, ServiceError, Wanted};
 use taskflows_core::schedule::{Calendar, Schedule, Zones};
-use taskflows_core::{Change, Plan, Service, ServiceName, UnitFiles};
+use taskflows_core::{Change, Consequence, Plan, Service, ServiceName, UnitFiles};
 
-use super::changes::{Installation, is_up, removal};
+use super::changes::{Installation, is_active, is_up, removal, wants_boot};
 use super::cleanup::clean_up;
 use super::consequences::Weighing;
 use super::{SystemdServiceManager, not_found};
 use crate::bus::{Bus, Units};
 use crate::directory::{Changes, Installed, Transaction, has_leftovers};
 use crate::unit::{Mark, TimerLines, UnitName, render, same_meaning};
+
+/// The wait for a manager whose answer is only noted.
+const SOON: Duration = Duration::from_secs(1);
 
 /// What is wanted beside what there is.
 pub(super) struct Comparison<'a> {
@@ -32,6 +36,16 @@ impl Comparison<'_> {
         changes
     }
 
+    /// Notes of each service that is as defined whether it was switched off here since it was installed, so
+    /// that it does not start by itself although it is defined to.
+    fn note_switched_off(&mut self, units: Option<&Units>) {
+        for (step, installed) in self.plan.steps.iter_mut().zip(&self.installed) {
+            if let (Change::Unchanged, Some(installed)) = (&step.change, installed) {
+                step.consequences.extend(switched_off(installed, units));
+            }
+        }
+    }
+
     /// Returns the units that run as far as links tell: the timers that are enabled.
     fn linked_timers(&self) -> BTreeSet<String> {
         let units = self.installed.iter().flatten().chain(&self.leaving).flat_map(|found| &found.units);
@@ -45,6 +59,21 @@ impl Comparison<'_> {
         let mut texts = texts.flat_map(|file| [&file.before, &file.after]).flatten();
         texts.any(|text| TimerLines::read(text).has_periods())
     }
+}
+
+fn switched_off(installed: &Installed, units: Option<&Units>) -> Option<Consequence> {
+    let service = UnitName::service(&installed.name);
+    let by_itself = installed.units.iter().filter(|(unit, found)| match unit.timer {
+        true => true,
+        false => **unit == service && wants_boot(&found.text.text),
+    });
+    if by_itself.clone().any(|(_, found)| !found.enabled) {
+        return Some(Consequence::StaysDisabled);
+    }
+    let units = units?;
+    let stopped =
+        by_itself.filter(|(unit, _)| unit.timer).any(|(unit, _)| !is_active(units, &unit.to_string()));
+    stopped.then_some(Consequence::TimersStayStopped)
 }
 
 /// Returns the names of the units that run or are about to.
@@ -86,10 +115,12 @@ impl SystemdServiceManager {
     pub(super) async fn plan_all(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
         let mut comparison = self.compare(wanted)?;
         if comparison.plan.is_empty() {
+            comparison.note_switched_off(self.units_soon().await.as_ref());
             return Ok(comparison.plan);
         }
-        let asked = async { self.bus().await?.units().await };
-        match asked.await {
+        let asked = async { self.bus().await?.units().await }.await;
+        comparison.note_switched_off(asked.as_ref().ok());
+        match asked {
             Ok(units) => {
                 let changes = comparison.changes(&active(&units));
                 self.weigh(&mut comparison, &changes, Some(&units)).await;
@@ -102,6 +133,13 @@ impl SystemdServiceManager {
             }
         }
         Ok(comparison.plan)
+    }
+
+    /// Returns the units that are loaded where the manager answers at once: for a note on what stays as it is,
+    /// nobody waits.
+    async fn units_soon(&self) -> Option<Units> {
+        let asked = async { self.bus().await?.units().await };
+        tokio::time::timeout(SOON, asked).await.ok()?.ok()
     }
 
     /// Adds to each step what it means for people.
@@ -121,16 +159,19 @@ impl SystemdServiceManager {
         let leaving = comparison.leaving.iter().map(Some);
         let before = comparison.installed.iter().map(Option::as_ref).chain(leaving);
         for ((step, service), installed) in comparison.plan.steps.iter_mut().zip(after).zip(before) {
-            step.consequences = weighing.of(step, service, installed);
+            if step.change != Change::Unchanged {
+                step.consequences = weighing.of(step, service, installed);
+            }
         }
     }
 
     pub(super) async fn install_all(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
         // Most often nothing is to be done, which needs neither the lock nor the manager.
-        let plan = self.compare(wanted)?.plan;
-        check_edits(&plan, wanted.edits)?;
-        if plan.is_empty() && !has_leftovers(&self.directory) {
-            return Ok(plan);
+        let mut comparison = self.compare(wanted)?;
+        check_edits(&comparison.plan, wanted.edits)?;
+        if comparison.plan.is_empty() && !has_leftovers(&self.directory) {
+            comparison.note_switched_off(self.units_soon().await.as_ref());
+            return Ok(comparison.plan);
         }
         // A manager that cannot be reached is told before anything is written.
         let bus = self.bus().await?;
@@ -138,11 +179,12 @@ impl SystemdServiceManager {
         let transaction = Transaction::begin(&self.directory, self.settings.limits.lock).await?;
         self.recover(&transaction, &bus).await?;
         let mut comparison = self.compare(wanted)?;
+        let units = bus.units().await?;
+        comparison.note_switched_off(Some(&units));
         if comparison.plan.is_empty() {
             return Ok(comparison.plan);
         }
         check_edits(&comparison.plan, wanted.edits)?;
-        let units = bus.units().await?;
         let changes = comparison.changes(&active(&units));
         self.weigh(&mut comparison, &changes, Some(&units)).await;
         self.carry_out(&transaction, &bus, &changes).await?;

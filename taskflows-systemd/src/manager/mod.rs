@@ -23,7 +23,7 @@ use taskflows_core::effects::{
     ServiceManager, Start, Target, Toolbox, Wanted,
 };
 use taskflows_core::schedule::Zones;
-use taskflows_core::{NamePattern, Plan, Service, ServiceName, UnitFiles};
+use taskflows_core::{Change, NamePattern, Plan, Service, ServiceName, UnitFiles};
 use tokio::sync::Mutex;
 
 use crate::bus::{Bus, Limits};
@@ -108,6 +108,14 @@ impl SystemdServiceManager {
         Ok(Cow::Owned(resolved))
     }
 
+    fn forget_removed(&self, result: &Result<Plan, ServiceError>) {
+        let steps = result.iter().flat_map(|plan| &plan.steps);
+        let mut gone = steps.filter(|step| matches!(step.change, Change::Remove(_))).map(|step| &step.name);
+        if let Some(first) = gone.next() {
+            self.last_runs.forget(std::iter::once(first).chain(gone), Self::now());
+        }
+    }
+
     fn context(&self) -> RenderContext {
         RenderContext {
             version: self.settings.version.clone(),
@@ -137,12 +145,14 @@ impl ServiceManager for SystemdServiceManager {
     async fn install(&self, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
         let services = self.resolved(wanted.services).await?;
         let result = self.install_all(Wanted { services: &services, ..wanted }).await;
+        self.forget_removed(&result);
         self.last_runs.expect_news();
         result
     }
 
     async fn remove(&self, names: &[ServiceName]) -> Result<Plan, ServiceError> {
         let result = self.remove_all(names).await;
+        self.forget_removed(&result);
         self.last_runs.expect_news();
         result
     }

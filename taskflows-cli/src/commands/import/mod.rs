@@ -146,6 +146,7 @@ mod tests {
             linger_hint: None,
             unreachable_hint: String::new(),
             permission_hint: String::new(),
+            systemctl: "systemctl --user",
         }
     }
 

@@ -5,6 +5,8 @@ mod manager;
 mod references;
 mod units;
 
+pub(super) use references::words_for;
+
 use std::path::Path;
 
 use jiff::Timestamp;

@@ -1,8 +1,30 @@
 //! What units need on this host: programs, files, directories, container engines.
 
-use super::super::facts::{Engine, FileState, HostFacts, Reference, ReferenceUse, Survey};
+use super::super::facts::{Engine, FileState, HostFacts, Reference, ReferenceUse, Survey, UnitFacts};
 use super::super::finding::Finding;
 use super::ours;
+
+/// Without these a unit is not started. Source: systemd.unit(5).
+const REQUIREMENTS: [&str; 3] = ["Requires", "Requisite", "BindsTo"];
+
+/// Finds the services of ours that a unit requires and that are not installed; of others nothing is known here.
+fn missing_units(survey: &Survey, unit: &UnitFacts) -> Vec<Finding> {
+    let required = REQUIREMENTS.iter().flat_map(|key| unit.values(key)).flat_map(str::split_whitespace);
+    let is_ours = |name: &&str| name.starts_with("taskflows-") && name.ends_with(".service");
+    let is_there = |name: &str| {
+        ours(survey).any(|other| other.unit == name && !matches!(other.file, FileState::Missing))
+    };
+    let finding = |name: &str| {
+        let service = name.trim_start_matches("taskflows-").trim_end_matches(".service");
+        Finding::error(
+            "needs",
+            &unit.unit,
+            format!("requires {name}, which does not exist, so it never starts"),
+        )
+        .remedy(format!("define {service} and tf create FILE, or take it out of the definition"))
+    };
+    required.filter(is_ours).filter(|name| !is_there(name)).map(finding).collect()
+}
 
 pub(super) fn judge(survey: &Survey, host: &HostFacts, findings: &mut Vec<Finding>) {
     let mut complete = 0;
@@ -11,6 +33,7 @@ pub(super) fn judge(survey: &Survey, host: &HostFacts, findings: &mut Vec<Findin
         let missing = references.iter().filter_map(|needed| Some((needed, host.missing.get(needed)?)));
         let before = findings.len();
         findings.extend(missing.map(|(needed, how)| absent(&unit.unit, needed, how)));
+        findings.extend(missing_units(survey, unit));
         complete += usize::from(findings.len() == before && !references.is_empty());
     }
     if complete > 0 {
@@ -25,8 +48,14 @@ fn needs(units: usize) -> String {
 }
 
 fn absent(unit: &str, needed: &Reference, how: &str) -> Finding {
+    let (message, remedy) = words_for(needed, how);
+    Finding::error("needs", unit, message).remedy(remedy)
+}
+
+/// Says what of a unit's needs is not there, `reads variables from a.env, which does not exist`, and what helps.
+pub(in crate::inspect) fn words_for(needed: &Reference, how: &str) -> (String, String) {
     let path = &needed.path;
-    let (message, remedy) = match needed.purpose {
+    match needed.purpose {
         ReferenceUse::Program if path.contains('/') => {
             (format!("runs {path}, {how}"), "install it, or give its right path in the definition".to_owned())
         }
@@ -42,8 +71,7 @@ fn absent(unit: &str, needed: &Reference, how: &str) -> Finding {
         ReferenceUse::Credential => {
             (format!("reads a secret from {path}, {how}"), format!("install -m 600 /dev/stdin {path}"))
         }
-    };
-    Finding::error("needs", unit, message).remedy(remedy)
+    }
 }
 
 fn judge_engines(survey: &Survey, host: &HostFacts, findings: &mut Vec<Finding>) {

@@ -283,7 +283,7 @@ fn a_failed_unit_is_told_with_its_end() {
     let failed = |result: &str| {
         loaded(service(), |unit| {
             unit.active_state = "failed".into();
-            unit.failure = Some(RunEnd { result: result.into(), exit: None });
+            unit.failure = Some(RunEnd { result: result.into(), exit: None, is_preparation: false });
         })
     };
     check_units(vec![failed("timeout")], &["error failed: taskflows-a.service has failed: timed out"]);
@@ -307,6 +307,22 @@ fn a_timer_that_is_enabled_must_elapse_one_day() {
     let mut blind = survey(vec![changed(timer("daily"), |unit| unit.loaded = None)]);
     blind.manager = Err(silence("away"));
     check(&blind, &host(), &["error manager"]);
+}
+
+#[test]
+fn what_was_disabled_is_told_where_it_is_defined_to_start_by_itself() {
+    let off = |unit| changed(unit, |unit| unit.is_enabled = false);
+    let stopped = |unit| loaded(off(unit), |timer| timer.active_state = "inactive".into());
+    let scheduled = unit("taskflows-a.timer", &["Timer OnCalendar=daily"]);
+    check_units(vec![scheduled.clone()], &[]);
+    check_units(vec![off(scheduled.clone())], &[]);
+    check_units(
+        vec![stopped(scheduled)],
+        &["info disabled: taskflows-a.timer was disabled, so that nothing"],
+    );
+    let boots = unit("taskflows-a.service", &["Service ExecStart=true", "Unit X-Taskflows-Enabled=yes"]);
+    check_units(vec![off(boots)], &["info disabled: taskflows-a.service was disabled, so that it does not"]);
+    check_units(vec![off(service())], &[]);
 }
 
 #[test]
@@ -338,6 +354,16 @@ fn what_a_unit_needs_must_be_there() {
         check(&survey, &facts, &[expected]);
         check(&survey, &host(), &[]);
     }
+}
+
+#[test]
+fn a_service_that_is_required_must_be_installed() {
+    let needy = unit("taskflows-a.service", &["Unit Requires=taskflows-gone.service postgresql.service"]);
+    check_units(
+        vec![needy.clone()],
+        &["error needs: taskflows-a.service requires taskflows-gone.service, which"],
+    );
+    check_units(vec![needy, unit("taskflows-gone.service", &[])], &[]);
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub(super) fn judge(survey: &Survey, now: Timestamp, zones: &Zones, findings: &m
             findings.extend(judge_timer(survey, unit, now, zones));
         }
         good += usize::from(findings.len() == before);
+        findings.extend(switched_off(unit));
     }
     let message = match good {
         0 => "none is installed".to_owned(),
@@ -127,6 +128,18 @@ fn failed(survey: &Survey, unit: &UnitFacts, loaded: &LoadedUnit) -> Finding {
     };
     let check = if limit { "start-limit" } else { "failed" };
     Finding::error(check, &unit.unit, message).remedy(remedy)
+}
+
+/// Tells of a unit that by its definition starts by itself, and was disabled.
+fn switched_off(unit: &UnitFacts) -> Option<Finding> {
+    let is_defined_so = unit.is_timer() || unit.values("X-Taskflows-Enabled").any(|value| value == "yes");
+    let runs = unit.is_timer() && unit.loaded.as_ref().is_some_and(LoadedUnit::is_active);
+    let name = unit.service.as_ref().filter(|_| is_defined_so && !unit.is_enabled && !runs)?;
+    let message = match unit.is_timer() {
+        true => "was disabled, so that nothing starts on its schedule",
+        false => "was disabled, so that it does not start with the machine",
+    };
+    Some(Finding::info("disabled", &unit.unit, message).remedy(format!("tf enable {name}")))
 }
 
 /// Judges a timer that should elapse one day.

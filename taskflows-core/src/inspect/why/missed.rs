@@ -120,7 +120,7 @@ impl Case<'_> {
     }
 
     /// The timer had been stopped, or was not yet there.
-    fn timer_off(&self, time: Timestamp) -> Option<Reason> {
+    pub(super) fn timer_off(&self, time: Timestamp) -> Option<Reason> {
         let timer = self.evidence.timer.as_ref()?;
         let name = &self.evidence.name;
         let of_timer = |event: &&Event| matches!(event.deed, Deed::TimerStarted | Deed::TimerStopped);
@@ -197,7 +197,7 @@ impl Case<'_> {
     fn too_old(&self, time: Timestamp) -> Option<Reason> {
         let first = self.evidence.events.first().map(|event| event.time);
         let began = self.evidence.managers.first().map(|life| life.began);
-        let known = first.into_iter().chain(began).min();
+        let known = self.evidence.removed.or(first.into_iter().chain(began).min());
         if known.is_some_and(|known| known <= time) {
             return None;
         }

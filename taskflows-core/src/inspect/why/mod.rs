@@ -11,10 +11,11 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use self::words::Words;
-use super::evidence::Evidence;
+use super::evidence::{Deed, Evidence};
 use super::facts::HostFacts;
 use super::history::{Attempt, Ended, attempts};
 use super::measure::{Measured, measure};
+use crate::TimeSpan;
 use crate::effects::State;
 use crate::schedule::{CalendarSpec, Zones};
 
@@ -23,7 +24,7 @@ use crate::schedule::{CalendarSpec, Zones};
 pub struct Answer {
     /// The time that was asked about; `None` is now.
     pub at: Option<Timestamp>,
-    /// The start that was scheduled at or last before it.
+    /// The start that was scheduled at or last before it; `None` also where another run is told of.
     pub scheduled: Option<Timestamp>,
     /// The answer in a word.
     pub verdict: Verdict,
@@ -46,8 +47,10 @@ pub enum Verdict {
     Failed,
     /// A start was tried and nothing was started.
     NotStarted,
-    /// It did not run.
+    /// It did not run, though it was due or would have been.
     Missed,
+    /// It did not run, and nothing was due.
+    Idle,
     /// It waits for its timer.
     Waiting,
     /// Nothing starts it.
@@ -59,8 +62,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Returns the word: `running`, `ran`, `failed`, `not-started`, `missed`, `waiting`, `off`, `coming`,
-    /// `unknown`.
+    /// Returns the word: `running`, `ran`, `failed`, `not-started`, `missed`, `idle`, `waiting`, `off`,
+    /// `coming`, `unknown`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -68,6 +71,7 @@ impl Verdict {
             Self::Failed => "failed",
             Self::NotStarted => "not-started",
             Self::Missed => "missed",
+            Self::Idle => "idle",
             Self::Waiting => "waiting",
             Self::Off => "off",
             Self::Coming => "coming",
@@ -143,6 +147,39 @@ pub fn explain(
     }
     answer.constraints = case.constraints;
     answer
+}
+
+/// What comes of it when a timer that is off is enabled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// The start that it would make up for at once.
+    pub missed: Option<Timestamp>,
+    /// The next start by its calendar.
+    pub next: Option<Timestamp>,
+}
+
+/// Foretells what the timer of a service does when it is enabled at `now`: a persistent one that has elapsed
+/// before starts the service at once where a start fell due since. Source: systemd.timer(5), `Persistent=`.
+pub fn outlook(evidence: &Evidence, now: Timestamp, zones: &Zones) -> Outlook {
+    let Some(timer) = &evidence.timer else { return Outlook::default() };
+    let case = Case {
+        evidence,
+        host: &HostFacts::default(),
+        now,
+        zones,
+        words: Words { display: &TimeZone::UTC, now },
+        attempts: attempts(&evidence.events),
+        constraints: Vec::new(),
+    };
+    let started = evidence.events.iter().filter(|event| event.deed == Deed::TimerStarted);
+    let by_timer =
+        |one: &&Attempt| case.scheduled(one.at).and_then(|time| case.attempt_for(time)) == Some(*one);
+    let elapsed = case.attempts.iter().filter(by_timer).map(|one| one.at);
+    // The first start of a timer counts as an elapse.
+    let last = elapsed.chain(started.map(|event| event.time)).chain(timer.last).max();
+    let due = case.scheduled(now).filter(|_| timer.is_persistent && !timer.is_active);
+    let missed = due.zip(last).filter(|(due, last)| due > last).map(|(due, _)| due);
+    Outlook { missed, next: case.scheduled_after(now) }
 }
 
 /// Returns the last elapse of `spec` that is not after `at`; `None` where there is none in thirty years.
@@ -259,6 +296,10 @@ impl Case<'_> {
                 "mend the cause (tf logs {name}), then: {} reset-failed taskflows-{name}.service",
                 self.systemctl()
             )),
+            Ended::Badly(end) if end.is_preparation || end.result == "resources" => {
+                Reason::new("failed", format!("The start at {began}, {by}, failed: {end}."))
+                    .remedy(format!("tf logs {name}"))
+            }
             Ended::Badly(end) => Reason::new(
                 "failed",
                 format!("It ran from {began}, {by}, and failed {}: {end}.", self.lasted(attempt)),
@@ -323,6 +364,7 @@ impl Case<'_> {
         };
         if self.evidence.timer.as_ref().and_then(|timer| timer.last).is_some_and(follows)
             || self.scheduled(attempt.at).and_then(|time| self.attempt_for(time)) == Some(attempt)
+            || self.is_after_period(attempt)
         {
             return "by its timer".to_owned();
         }
@@ -330,8 +372,32 @@ impl Case<'_> {
         let comes_with_it = self.evidence.is_enabled || self.evidence.timer.is_some();
         match comes_with_it && self.evidence.managers.iter().any(booted) {
             true => "at the start of the manager".to_owned(),
+            // The journal does not tell what a start was asked for by.
+            false if self.has_periods() => "by its timer or by hand (which of them is not known)".to_owned(),
             false => "by hand or by another unit".to_owned(),
         }
+    }
+
+    /// Tells whether its timer counts from a boot, a start or an end.
+    fn has_periods(&self) -> bool {
+        self.evidence.timer.as_ref().is_some_and(|timer| timer.has_periods)
+    }
+
+    /// Tells whether an attempt was made when a period since the run before it was over.
+    fn is_after_period(&self, attempt: &Attempt) -> bool {
+        let Some(timer) = &self.evidence.timer else { return false };
+        let Some(before) = self.attempts.iter().rfind(|one| one.at < attempt.at && one.ran()) else {
+            return false;
+        };
+        let slack = SignedDuration::try_from(timer.slack.duration()).unwrap_or_default() + LATE;
+        let fits = |base: Timestamp, span: &TimeSpan| {
+            let after = attempt.at.duration_since(base);
+            let span = SignedDuration::try_from(span.duration()).unwrap_or(SignedDuration::MAX);
+            span.saturating_sub(EARLY) <= after && after <= span.saturating_add(slack)
+        };
+        before.manager == attempt.manager
+            && (timer.after_start.iter().any(|span| fits(before.at, span))
+                || before.ended_at.is_some_and(|end| timer.after_finish.iter().any(|span| fits(end, span))))
     }
 }
 

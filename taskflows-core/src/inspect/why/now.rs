@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::super::facts::Linger;
+use super::super::doctor::words_for;
+use super::super::facts::{Linger, Reference};
 use super::super::history::Ended;
 use super::past::{answer, is_known};
 use super::{Answer, Case, Reason, Verdict, words};
@@ -26,6 +27,9 @@ impl Case<'_> {
                 verdict = self.verdict(last);
             }
         }
+        if verdict == Verdict::Failed {
+            reasons.extend(self.needs());
+        }
         // What runs is told first; else what did not run decides.
         let place = usize::from(verdict == Verdict::Running).min(reasons.len());
         reasons.splice(place..place, missed.map(|time| self.told_missed(time)).unwrap_or_default());
@@ -38,10 +42,13 @@ impl Case<'_> {
         }
         let is_read = self.evidence.unreadable.is_none();
         if self.attempts.is_empty() && !self.runs() && is_read {
-            reasons.push(Reason::new("never-ran", "The journal tells of no start of it."));
+            reasons.push(self.never_ran());
         }
         if self.attempts.is_empty() && self.runs() {
             reasons.insert(0, Reason::new("running", "It runs; the journal does not tell since when."));
+        }
+        if verdict != Verdict::Failed {
+            reasons.extend(self.needs());
         }
         reasons.extend(self.unmet_now());
         reasons.extend(self.drift());
@@ -49,8 +56,19 @@ impl Case<'_> {
         answer(None, scheduled, verdict, last, reasons)
     }
 
+    pub(super) fn never_ran(&self) -> Reason {
+        let message = match self.evidence.removed {
+            Some(removed) => format!(
+                "It has not run since it was installed; another service of its name was removed at {}.",
+                self.words.time(removed)
+            ),
+            None => "The journal tells of no start of it.".to_owned(),
+        };
+        Reason::new("never-ran", message)
+    }
+
     /// Says why it did not start at `time`, as far as that is known.
-    fn told_missed(&self, time: Timestamp) -> Vec<Reason> {
+    pub(super) fn told_missed(&self, time: Timestamp) -> Vec<Reason> {
         let mut told = self.missed(time);
         // That a new service did not run before it was there is no news.
         if !told.first().is_some_and(|first| is_known(first) && first.code != "timer-new") {
@@ -162,6 +180,17 @@ impl Case<'_> {
         let what = if unmet.directive.starts_with("Assert") { "refused" } else { "skipped" };
         let message = format!("A start would be {what} now: {}.", words::measured(unmet));
         Some(Reason::new("constraint", message))
+    }
+
+    /// Says what its unit needs on this host that is not there.
+    fn needs(&self) -> Vec<Reason> {
+        let missing = self.evidence.references.iter();
+        let missing = missing.filter_map(|needed| Some((needed, self.host.missing.get(needed)?)));
+        let reason = |(needed, how): (&Reference, &String)| {
+            let (message, remedy) = words_for(needed, how);
+            Reason::new("needs", format!("It {message}.")).remedy(remedy)
+        };
+        missing.map(reason).collect()
     }
 
     fn drift(&self) -> Option<Reason> {

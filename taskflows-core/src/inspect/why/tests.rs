@@ -30,10 +30,13 @@ fn evidence() -> Evidence {
             last: None,
             calendars: vec!["*:0/1".parse().unwrap()],
             has_periods: false,
+            after_start: Vec::new(),
+            after_finish: Vec::new(),
             is_persistent: true,
             slack: TimeSpan::from_micros(1_000),
         }),
         constraints: Vec::new(),
+        references: Vec::new(),
         failure: None,
         trigger: None,
         events: vec![event(-3600, Deed::TimerStarted)],
@@ -41,6 +44,7 @@ fn evidence() -> Evidence {
         sleeps: Vec::new(),
         unreadable: None,
         is_cut: false,
+        removed: None,
     }
 }
 
@@ -198,6 +202,54 @@ fn what_nothing_starts_is_told() {
 }
 
 #[test]
+fn what_is_missing_is_told_beside_the_start_that_failed_for_it() {
+    let needed = Reference::new(ReferenceUse::EnvironmentFile, "/v.env");
+    let missing = [(needed.clone(), "which does not exist".to_owned())].into();
+    let host = HostFacts { missing, ..HostFacts::default() };
+    let mut evidence = with(|evidence| {
+        (evidence.state, evidence.references) = (State::Failed, vec![needed]);
+        evidence.events.extend([event(60, Deed::Starting), event(60, Deed::Started)]);
+        evidence.events.push(event(300, Deed::Failed("resources".into())));
+    });
+    let failed = "failed: The start at 12:05:00 UTC, by its timer, failed: systemd could not prepare it.";
+    let needs = "needs: It reads variables from /v.env, which does not exist.";
+    let answer = check_on(&host, &evidence, None, Verdict::Failed, &[failed, needs, "next"]);
+    assert_eq!(answer.reasons[1].remedy.as_deref(), Some("write /v.env, or take it out of the definition"));
+    evidence.events.truncate(1);
+    evidence.state = State::Waiting;
+    check_on(&host, &evidence, None, Verdict::Waiting, &["next", "never-ran", needs]);
+}
+
+#[test]
+fn a_persistent_timer_makes_up_for_what_fell_due_while_it_was_off() {
+    let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
+    let off = |change: fn(&mut Evidence)| {
+        let mut off = with(|evidence| {
+            evidence.timer.as_mut().unwrap().is_active = false;
+            evidence.events.extend(run(240, 241));
+        });
+        change(&mut off);
+        outlook(&off, at(330), &zones)
+    };
+    assert_eq!(off(|_| ()), Outlook { missed: Some(at(300)), next: Some(at(360)) });
+    assert_eq!(off(|evidence| evidence.events.extend(run(300, 301))).missed, None);
+    assert_eq!(off(|evidence| evidence.timer.as_mut().unwrap().is_persistent = false).missed, None);
+    assert_eq!(off(|evidence| evidence.timer.as_mut().unwrap().is_active = true).missed, None);
+    assert_eq!(off(|evidence| evidence.events.clear()).missed, None, "it has never elapsed");
+}
+
+#[test]
+fn a_service_that_took_the_name_of_another_has_no_history() {
+    let evidence = with(|evidence| {
+        (evidence.state, evidence.timer, evidence.removed) = (State::Stopped, None, Some(at(60)));
+        evidence.events.clear();
+    });
+    let told =
+        "never-ran: It has not run since it was installed; another service of its name was removed at 12:01";
+    check(&evidence, None, Verdict::Off, &["unscheduled", told]);
+}
+
+#[test]
 fn a_timer_that_will_never_elapse_is_told() {
     let evidence = with(|evidence| {
         let timer = evidence.timer.as_mut().unwrap();
@@ -238,10 +290,35 @@ fn a_scheduled_start_that_was_made_is_told() {
 }
 
 #[test]
-fn another_run_at_the_time_is_told_as_well() {
-    let evidence = with(|evidence| evidence.events.extend(run(60, 62).into_iter().chain(run(80, 85))));
+fn another_run_that_was_under_way_at_the_time_is_told_first() {
+    let mut evidence = with(|evidence| evidence.events.extend(run(60, 62).into_iter().chain(run(80, 85))));
     let by_hand = "ran: It ran from 12:01:20 UTC, by hand or by another unit";
-    check(&evidence, Some(82), Verdict::Ran, &["ran: It ran from 12:01:00 UTC", by_hand]);
+    let answer = check(&evidence, Some(82), Verdict::Ran, &[by_hand, "ran: It ran from 12:01:00 UTC"]);
+    assert_eq!((answer.scheduled, answer.attempt.unwrap().at), (None, at(80)));
+    check(&evidence, Some(86), Verdict::Ran, &["ran: It ran from 12:01:00 UTC"]);
+    evidence.events.drain(1..3);
+    evidence.events[1].time = at(50);
+    let merged = "merged: It was due at 12:01:00 UTC and did not start";
+    check(&evidence, Some(70), Verdict::Ran, &["ran: It ran from 12:00:50 UTC", merged]);
+    check(&evidence, Some(60), Verdict::Missed, &[merged, "ran: It ran from 12:00:50 UTC"]);
+    let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
+    let half = at(60) + SignedDuration::from_millis(500);
+    let answer = explain(&evidence, &HostFacts::default(), Some(half), at(330), &zones, &TimeZone::UTC);
+    assert_eq!(answer.verdict, Verdict::Missed, "in the second in which it was due");
+}
+
+#[test]
+fn a_time_is_asked_about_to_the_second() {
+    let half = SignedDuration::from_millis(460);
+    let mut evidence = with(|evidence| {
+        evidence.events.extend(run(80, 80));
+        evidence.events[1].time += half;
+        evidence.events[2].time += half + SignedDuration::from_millis(3);
+    });
+    check(&evidence, Some(80), Verdict::Ran, &["ran: It ran from 12:01:20 UTC"]);
+    let timer = evidence.timer.as_mut().unwrap();
+    (timer.calendars, timer.has_periods) = (Vec::new(), true);
+    check(&evidence, Some(80), Verdict::Ran, &["ran: It ran from 12:01:20 UTC"]);
 }
 
 #[test]
@@ -290,6 +367,8 @@ fn a_start_while_no_manager_ran_is_told_with_whether_it_was_made_up_for() {
         Verdict::Missed,
         &["machine-off", "caught-up: Its schedule is persistent, so the start was made up for at 12:02:01"],
     );
+    off.events[1].time = at(120) + SignedDuration::from_millis(700);
+    check(&off, Some(120), Verdict::Missed, &["machine-off", "caught-up"]);
     (off.managers[1].began, off.events[1].time) = (at(200), at(201));
     off.timer.as_mut().unwrap().is_persistent = false;
     check(&off, Some(125), Verdict::Missed, &["machine-off", "not-persistent"]);
@@ -357,7 +436,7 @@ fn without_the_journal_the_manager_tells_how_it_failed() {
         evidence.events.clear();
         (evidence.state, evidence.unreadable) = (State::Failed, Some("no permission".into()));
         let exit = Some(ExitKind::Exited(4));
-        evidence.failure = Some(RunEnd { result: "exit-code".into(), exit });
+        evidence.failure = Some(RunEnd { result: "exit-code".into(), exit, is_preparation: false });
     });
     check(
         &mute,
@@ -404,7 +483,7 @@ fn without_a_time_of_day_the_runs_around_are_told() {
     check(
         &periodic,
         Some(120),
-        Verdict::Missed,
+        Verdict::Idle,
         &[
             "unscheduled: It did not run at 12:02:00 UTC. Its timer counts from its last run",
             "ran: It ran from 12:01:00 UTC",
@@ -412,6 +491,46 @@ fn without_a_time_of_day_the_runs_around_are_told() {
         ],
     );
     check(&periodic, Some(185), Verdict::Ran, &["ran: It ran from 12:03:00 UTC"]);
+}
+
+#[test]
+fn a_periodic_timer_is_credited_with_its_runs_as_far_as_that_is_known() {
+    let mut periodic = with(|evidence| {
+        let timer = evidence.timer.as_mut().unwrap();
+        (timer.calendars, timer.has_periods) = (Vec::new(), true);
+        timer.after_finish = vec!["2min".parse().unwrap()];
+        evidence.events.extend(run(60, 62).into_iter().chain(run(182, 190)).chain(run(200, 201)));
+    });
+    check(&periodic, Some(185), Verdict::Ran, &["ran: It ran from 12:03:02 UTC, by its timer, and", "later"]);
+    let unknown = "ran: It ran from 12:03:20 UTC, by its timer or by hand (which of them is not known), and";
+    check(&periodic, Some(200), Verdict::Ran, &[unknown]);
+    let timer = periodic.timer.as_mut().unwrap();
+    (timer.after_finish, timer.after_start) = (Vec::new(), vec!["18s".parse().unwrap()]);
+    check(&periodic, Some(200), Verdict::Ran, &["ran: It ran from 12:03:20 UTC, by its timer, and"]);
+}
+
+#[test]
+fn the_next_start_of_a_periodic_timer_is_the_one_that_the_manager_tells() {
+    let mut periodic = with(|evidence| {
+        let timer = evidence.timer.as_mut().unwrap();
+        (timer.calendars, timer.has_periods) = (Vec::new(), true);
+    });
+    let next = "coming: 12:06:40 UTC is still to come; its next scheduled start is 12:06:00 UTC";
+    check(&periodic, Some(400), Verdict::Coming, &[next]);
+    periodic.timer.as_mut().unwrap().next = Next::AfterThisRun;
+    check(&periodic, Some(400), Verdict::Coming, &["and when it elapses next is not known"]);
+}
+
+#[test]
+fn a_period_does_not_end_while_its_timer_is_off() {
+    let off = with(|evidence| {
+        let timer = evidence.timer.as_mut().unwrap();
+        (timer.calendars, timer.has_periods) = (Vec::new(), true);
+        evidence.events.extend(run(10, 11));
+        evidence.events.extend([event(100, Deed::TimerStopped), event(200, Deed::TimerStarted)]);
+    });
+    let told = ["timer-off: Its timer was off", "unscheduled: It did not run", "ran: It ran from 12:00:10"];
+    check(&off, Some(120), Verdict::Missed, &told);
 }
 
 #[test]
@@ -439,12 +558,12 @@ fn a_run_by_the_restart_policy_is_not_the_scheduled_one() {
     });
     let answer =
         check(&evidence, Some(61), Verdict::Failed, &["failed: It ran from 12:01:00 UTC, by its timer"]);
-    let end = Ended::Badly(RunEnd { result: "signal".into(), exit: None });
+    let end = Ended::Badly(RunEnd { result: "signal".into(), exit: None, is_preparation: false });
     assert_eq!(answer.attempt.unwrap().ended, end);
     check(
         &evidence,
         Some(62),
-        Verdict::Failed,
-        &["failed: It ran", "ran: It ran from 12:01:02 UTC, by its restart policy"],
+        Verdict::Ran,
+        &["ran: It ran from 12:01:02 UTC, by its restart policy", "failed: It ran"],
     );
 }
