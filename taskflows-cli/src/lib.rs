@@ -15,6 +15,7 @@ mod select;
 mod show;
 mod tools;
 mod ui;
+mod wrap;
 
 pub use app::{App, Variable};
 pub use arguments::{Arguments, Global, Verb};
