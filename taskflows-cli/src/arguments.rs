@@ -17,7 +17,7 @@ Examples:
 
 /// Scheduled jobs on systemd, from concise definitions.
 #[derive(Debug, Parser)]
-#[command(name = "tf", version, before_help = EXAMPLES, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "tf", version, before_help = EXAMPLES, max_term_width = 80, arg_required_else_help = true)]
 pub struct Arguments {
     /// What every command understands.
     #[command(flatten)]
@@ -69,7 +69,7 @@ pub enum Format {
     /// Columns that fit the terminal.
     #[default]
     Table,
-    /// More columns.
+    /// More columns, which may be wider than the terminal.
     Wide,
     /// One JSON array.
     Json,

@@ -1,0 +1,26 @@
+//! What `--help` writes.
+
+use clap::{Command, CommandFactory};
+use taskflows_cli::Arguments;
+
+/// Adds the lines of a command's help, and of its own commands, that are wider than a terminal often is.
+fn add_wide(wide: &mut Vec<String>, name: &str, command: &mut Command) {
+    for help in [command.render_help(), command.render_long_help()] {
+        let text = help.to_string();
+        let is_wide = |line: &&str| line.chars().count() > 80;
+        wide.extend(text.lines().filter(is_wide).map(|line| format!("{name}: {line}")));
+    }
+    for verb in command.get_subcommands_mut() {
+        let name = format!("{name} {}", verb.get_name());
+        add_wide(wide, &name, verb);
+    }
+}
+
+#[test]
+fn every_help_fits_eighty_columns() {
+    let mut command = Arguments::command();
+    command.build();
+    let mut wide = Vec::new();
+    add_wide(&mut wide, "tf", &mut command);
+    assert!(wide.is_empty(), "{}", wide.join("\n"));
+}
