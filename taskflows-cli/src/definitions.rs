@@ -309,7 +309,7 @@ fn file(path: &Path, shown: &str, colour: bool) -> Result<Source, CliError> {
             path.display()
         );
         return Err(CliError::new(Exit::Usage, message)
-            .hint("pass it on stdin (`tf create -`) to have its format guessed"));
+            .hint("pass it on stdin, named `-`, to have its format guessed"));
     };
     source_of(shown, definition_bytes(path)?, format, &absolute(path)?, colour)
 }

@@ -1,7 +1,11 @@
 //! What `--help` writes.
 
-use clap::{Command, CommandFactory};
+mod host;
+
+use clap::{Command, CommandFactory, Parser};
 use taskflows_cli::Arguments;
+
+use host::Host;
 
 /// Adds the lines of a command's help, and of its own commands, that are wider than a terminal often is.
 fn add_wide(wide: &mut Vec<String>, name: &str, command: &mut Command) {
@@ -23,4 +27,19 @@ fn every_help_fits_eighty_columns() {
     let mut wide = Vec::new();
     add_wide(&mut wide, "tf", &mut command);
     assert!(wide.is_empty(), "{}", wide.join("\n"));
+}
+
+/// Runs a command line on a host with services and returns what it wrote.
+fn told(line: &str) -> String {
+    let mut host = Host::with_services();
+    host.tf(line);
+    host.transcript
+}
+
+#[test]
+fn a_file_of_an_unknown_format_can_be_passed_on_stdin() {
+    let env = told("env create x --file /dev/null");
+    assert!(env.contains("`--file -`") && !env.contains("tf create"), "{env}");
+    let plan = told("plan /dev/null");
+    assert!(plan.contains("stdin, named `-`,"), "{plan}");
 }

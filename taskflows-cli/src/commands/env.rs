@@ -10,7 +10,7 @@ use taskflows_core::{EnvironmentName, Format as Notation, Source, read_environme
 use super::confirm::ask;
 use super::editor::Editor;
 use crate::arguments::{EnvArguments, EnvEditArguments, EnvVerb, EnvWhat, Format, Global};
-use crate::definitions::{open, wrong};
+use crate::definitions::{format_of, open, wrong};
 use crate::output::{Column, Row, Styled, Tone, column, data, emit, wide};
 use crate::run::report;
 use crate::{App, CliError, Exit, Ui};
@@ -157,7 +157,14 @@ fn told(ui: &mut Ui<'_>, what: &EnvWhat) -> Result<Option<Source>, CliError> {
         })
     };
     let value = match what {
-        EnvWhat { file: Some(file), .. } => return open(ui, file).map(Some),
+        EnvWhat { file: Some(file), .. } if file.as_os_str() == "-" || format_of(file).is_some() => {
+            return open(ui, file).map(Some);
+        }
+        EnvWhat { file: Some(file), .. } => {
+            let message = format!("the name of {} ends in none of .toml, .yaml, .yml, .json", file.display());
+            return Err(CliError::new(Exit::Usage, message)
+                .hint("pass it on stdin (`--file -`) to have its format guessed"));
+        }
         EnvWhat { venv: Some(path), .. } => serde_json::json!({ "path": absolute(path)? }),
         EnvWhat { uv: Some(path), .. } => serde_json::json!({ "project": absolute(path)? }),
         EnvWhat { conda: Some(name), .. } => serde_json::json!({ "env_name": name }),
