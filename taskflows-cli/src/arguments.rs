@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use taskflows_core::{EnvironmentName, NamePattern, ServiceName};
@@ -394,7 +395,7 @@ pub struct CalendarArguments {
     #[arg(long, value_name = "ZONE")]
     pub tz: Option<String>,
     /// How many elapses, 5 unless told.
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub iterations: Option<usize>,
     /// Read one question a line, an expression or JSON `{"expr", "tz", "base_time", "n"}`, and answer each
     /// with one line of JSON.
@@ -467,7 +468,7 @@ pub struct NextArguments {
     #[command(flatten)]
     pub selector: OptionalSelector,
     /// How many starts, 10 unless told.
-    #[arg(short = 'n', long = "number", value_name = "N")]
+    #[arg(short = 'n', long = "number", value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub starts: Option<usize>,
 }
 

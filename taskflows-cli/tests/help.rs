@@ -37,6 +37,14 @@ fn told(line: &str) -> String {
 }
 
 #[test]
+fn none_of_something_is_no_number_to_ask_for() {
+    for line in ["tf calendar daily -n 0", "tf next -n 0"] {
+        let error = Arguments::try_parse_from(line.split(' ')).unwrap_err().to_string();
+        assert!(error.contains("0 is not in 1.."), "{error}");
+    }
+}
+
+#[test]
 fn a_file_of_an_unknown_format_can_be_passed_on_stdin() {
     let env = told("env create x --file /dev/null");
     assert!(env.contains("`--file -`") && !env.contains("tf create"), "{env}");
