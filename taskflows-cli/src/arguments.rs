@@ -187,8 +187,13 @@ pub enum Verb {
         shell: Shell,
     },
     /// Print a manual page, or write all of them to a directory.
-    #[command(before_help = "Examples:\n  tf man | man -l -\n  tf man --dir ~/.local/share/man/man1\n")]
+    #[command(
+        before_help = "Examples:\n  tf man why | man -l -\n  tf man env create | man -l -\n  tf man --dir ~/.local/share/man/man1\n"
+    )]
     Man {
+        /// The page of this command: `why`, `env create`; that of `tf` where none is given.
+        #[arg(value_name = "COMMAND", conflicts_with = "dir")]
+        command: Vec<String>,
         /// Write `tf.1`, `tf-create.1`, … here.
         #[arg(long)]
         dir: Option<PathBuf>,

@@ -1,5 +1,7 @@
 //! What `--help` writes.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
+
 mod host;
 
 use clap::{Command, CommandFactory, Parser};
@@ -34,6 +36,30 @@ fn told(line: &str) -> String {
     let mut host = Host::with_services();
     host.tf(line);
     host.transcript
+}
+
+#[test]
+fn each_command_has_a_manual_page() {
+    assert!(told("man").contains(".TH tf 1"), "{}", told("man"));
+    assert!(told("man why").contains(".TH tf-why 1"), "{}", told("man why"));
+    assert!(told("man ls").contains(".TH tf-list 1"));
+    assert!(told("man env create").contains(".TH tf-env-create 1"));
+    let unknown = told("man env bogus");
+    assert!(unknown.contains("`tf env` has no command `bogus`") && unknown.contains("= Usage"), "{unknown}");
+}
+
+#[test]
+fn a_format_that_a_command_does_not_have_is_refused() {
+    for line in ["calendar daily", "timespan 5min", "logs web", "start web", "stop web", "disable web"] {
+        let name = told(&format!("{line} -o name"));
+        assert!(name.contains("no output as `name`") && name.contains("= Usage"), "{name}");
+        assert!(name.contains("it has table, json, jsonl, yaml\n"), "{name}");
+        assert!(!told(&format!("{line} -o json")).contains("= Usage"));
+    }
+    for line in ["remove web", "start web --dry-run", "env remove a", "completion bash"] {
+        let json = told(&format!("{line} -o json"));
+        assert!(json.contains("no output as `json`") && json.contains("= Usage"), "{json}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod doctor;
 mod edit;
 mod editor;
 mod env;
+mod format;
 mod import;
 mod list;
 mod logs;
@@ -29,6 +30,7 @@ mod validate;
 mod why;
 
 pub(crate) use completion::completion;
+pub(crate) use format::check_format;
 pub(crate) use man::man;
 pub(crate) use schema::schema;
 
@@ -42,6 +44,7 @@ use crate::{App, Arguments, CliError, Exit, Ui, Verb};
 /// What went wrong, with the exit code for it.
 pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -> Result<Exit, CliError> {
     let global = &arguments.global;
+    check_format(&arguments.verb, global.output)?;
     match &arguments.verb {
         Verb::Create(create) => create::create(ui, app, global, create).await,
         Verb::Plan(arguments) => plan::plan(ui, app, global, arguments).await,
@@ -68,7 +71,7 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Doctor => doctor::doctor(ui, app, global).await,
         Verb::Why(why) => why::why(ui, app, global, why).await,
         Verb::Completion { shell } => completion(ui, *shell),
-        Verb::Man { dir } => man(ui, dir.as_deref()),
+        Verb::Man { command, dir } => man(ui, command, dir.as_deref()),
     }
 }
 
