@@ -9,6 +9,7 @@ mod environments;
 mod error;
 mod exit;
 mod host;
+mod needs;
 mod output;
 mod run;
 mod select;

@@ -11,6 +11,7 @@ use super::confirm::ask;
 use super::editor::Editor;
 use crate::arguments::{EnvArguments, EnvEditArguments, EnvVerb, EnvWhat, Format, Global};
 use crate::definitions::{format_of, open, wrong};
+use crate::needs::remark_missing_of;
 use crate::output::{Column, Row, Styled, Tone, column, data, emit, wide};
 use crate::run::report;
 use crate::{App, CliError, Exit, Ui};
@@ -195,6 +196,7 @@ async fn create(ui: &mut Ui<'_>, app: &App, arguments: &EnvArguments) -> Result<
     let now = (app.now)();
     let description = described(arguments.description.as_ref())?;
     let kind = environment.kind();
+    remark_missing_of(ui, app, &environment);
     let new = NamedEnvironment {
         name: name.clone(),
         description,
@@ -226,6 +228,9 @@ async fn edit(ui: &mut Ui<'_>, app: &App, arguments: &EnvEditArguments) -> Resul
         after.description = described(arguments.description.as_ref())?;
     }
     after.name = arguments.rename.clone().unwrap_or(after.name);
+    if after.environment != before.environment {
+        remark_missing_of(ui, app, &after.environment);
+    }
     if after == before {
         ui.remark(format!("Nothing changed: {name} is as it was."));
         return Ok(Exit::Ok);
