@@ -53,6 +53,11 @@ fn check(line: &str, verdict: Verdict, piece: &str) {
 fn a_directive_becomes_a_field_where_one_says_the_same() {
     use Verdict::Exact;
     check("ExecStart=/bin/a 'b c' $$d 5%%", Exact, "start_command = [\"/bin/a\", \"b c\", \"$d\", \"5%\"]");
+    check(
+        "ExecStart=/bin/sh -c 'echo \"$HOME\" $(date)'",
+        Exact,
+        "start_command = [\"/bin/sh\", \"-c\", 'echo \"$HOME\" $(date)']",
+    );
     check("ExecReload=/bin/kill -HUP 1", Exact, "restart_command = [");
     check("Environment=A=1\nEnvironment=A=2 B=", Exact, "env = { A = \"2\", B = \"\" }");
     check("EnvironmentFile=/a\nEnvironmentFile=%h/b", Exact, "env_file = [\"/a\", \"~/b\"]");

@@ -96,23 +96,34 @@ fn escape(characters: &mut std::str::Chars<'_>) -> Option<char> {
 
 /// Returns a text without its specifiers, `None` where it has others than `%%`: systemd.unit(5).
 pub(super) fn unspecified(text: &str) -> Option<String> {
-    plain(text, '%')
-}
-
-/// Returns an argument in which no variable is replaced, `None` where one is.
-pub(super) fn unexpanded(text: &str) -> Option<String> {
-    plain(text, '$')
-}
-
-/// Undoes the doubling of a sign that has a meaning where it stands alone.
-fn plain(text: &str, sign: char) -> Option<String> {
     let mut plain = String::new();
     let mut characters = text.chars();
     while let Some(c) = characters.next() {
-        if c == sign && characters.next() != Some(sign) {
+        if c == '%' && characters.next() != Some('%') {
             return None;
         }
         plain.push(c);
+    }
+    Some(plain)
+}
+
+/// Returns an argument in which no variable is replaced, `None` where one is.
+///
+/// That is `${NAME}` everywhere and `$NAME` where it is the whole argument, so that a shell's own variables within a
+/// longer one stay as they are.
+pub(super) fn unexpanded(text: &str) -> Option<String> {
+    if text.starts_with('$') && !text.starts_with("$$") {
+        return None;
+    }
+    let mut plain = String::new();
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        plain.push(c);
+        match characters.peek() {
+            Some('{') if c == '$' => return None,
+            Some('$') if c == '$' => characters.next(),
+            _ => None,
+        };
     }
     Some(plain)
 }
@@ -177,7 +188,11 @@ mod tests {
         assert_eq!(unspecified("100%% of a").as_deref(), Some("100% of a"));
         assert_eq!((unspecified("%h"), unspecified("a%")), (None, None));
         assert_eq!(unexpanded("a$$b").as_deref(), Some("a$b"));
-        assert_eq!(unexpanded("${A}"), None);
+        assert_eq!(unexpanded("a $A$$$B $").as_deref(), Some("a $A$$B $"));
+        assert_eq!(
+            (unexpanded("${A}"), unexpanded("a${A}"), unexpanded("$A"), unexpanded("$")),
+            (None, None, None, None)
+        );
         assert_eq!(name_specifier("%%n %h %i"), Some("%i"));
         assert_eq!(name_specifier("%%n %h"), None);
         assert_eq!(path("%h/a%%b").as_deref(), Some("~/a%b"));
