@@ -13,6 +13,7 @@ use taskflows_core::{
 };
 
 use crate::arguments::SourceArguments;
+use crate::needs::{on_host, remark_missing};
 use crate::{App, CliError, Exit, Ui};
 
 /// The greatest file that is read, in bytes.
@@ -125,10 +126,7 @@ fn check_env_files(ui: &mut Ui<'_>, app: &App, service: &Service) -> Result<(), 
     let container = service.container();
     let reader = if container.is_some() { EnvFileReader::Engine } else { EnvFileReader::Systemd };
     for file in container.iter().flat_map(|container| &container.env_file).chain(&service.env_file) {
-        let path = match (file.as_str().strip_prefix("~/"), &app.home) {
-            (Some(rest), Some(home)) => home.join(rest),
-            _ => PathBuf::from(file.as_str()),
-        };
+        let path = on_host(app, file).unwrap_or_else(|| PathBuf::from(file.as_str()));
         let text = match open_file(&path) {
             Ok(file) => String::from_utf8_lossy(&file.regular(&path)?).into_owned(),
             Err(error) => {
@@ -183,7 +181,10 @@ pub(crate) fn read_with(
     if let Some(warnings) = definition.render_warnings(ui.colour) {
         ui.remark(warnings.trim_end());
     }
-    definition.services.iter().try_for_each(|service| check_env_files(ui, app, service))?;
+    for service in &definition.services {
+        check_env_files(ui, app, service)?;
+        remark_missing(ui, app, service);
+    }
     Ok(definition)
 }
 
@@ -310,7 +311,7 @@ fn file(path: &Path, shown: &str, colour: bool) -> Result<Source, CliError> {
             path.display()
         );
         return Err(CliError::new(Exit::Usage, message)
-            .hint("pass it on stdin (`tf create -`) to have its format guessed"));
+            .hint("pass it on stdin, named `-`, to have its format guessed"));
     };
     source_of(shown, definition_bytes(path)?, format, &absolute(path)?, colour)
 }

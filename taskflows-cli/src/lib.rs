@@ -9,12 +9,14 @@ mod environments;
 mod error;
 mod exit;
 mod host;
+mod needs;
 mod output;
 mod run;
 mod select;
 mod show;
 mod tools;
 mod ui;
+mod wrap;
 
 pub use app::{App, Variable};
 pub use arguments::{Arguments, Global, Verb};

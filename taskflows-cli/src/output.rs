@@ -111,7 +111,8 @@ fn table<R: Row>(ui: &mut Ui<'_>, rows: &[R], wide: bool) -> Result<(), CliError
     let shown: Vec<bool> = R::COLUMNS.iter().map(|column| wide || !column.wide).collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    match ui.width {
+    // Who asks for more columns than fit scrolls or pages; words that are broken nobody can read.
+    match ui.width.filter(|_| !wide) {
         Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
         None => table.set_content_arrangement(ContentArrangement::Disabled),
     };

@@ -1,19 +1,21 @@
 use tokio::runtime::Builder;
 
-use crate::commands::{completion, execute, man, schema};
+use crate::commands::{check_format, completion, execute, man, schema};
 use crate::ui::{error_style, note_style};
 use crate::{App, Arguments, CliError, Config, Exit, Terminal, Ui, Verb};
 
 /// Runs one command line to its exit code.
 pub fn run(arguments: Arguments, config: Config, terminal: &mut Terminal) -> Exit {
     let mut ui = terminal.ui();
-    let result = match &arguments.verb {
+    // What is asked for in vain needs no host to be told.
+    let result = check_format(&arguments.verb, arguments.global.output);
+    let result = result.and_then(|()| match &arguments.verb {
         // These need no host at all.
         Verb::Completion { shell } => completion(&mut ui, *shell),
-        Verb::Man { dir } => man(&mut ui, dir.as_deref()),
+        Verb::Man { command, dir } => man(&mut ui, command, dir.as_deref()),
         Verb::Schema => schema(&mut ui),
         _ => on_host(&mut ui, &arguments, &config),
-    };
+    });
     end(&mut ui, result)
 }
 

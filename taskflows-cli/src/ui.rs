@@ -1,9 +1,11 @@
 use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
 
 use anstyle::{AnsiColor, Style};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::arguments::Global;
+use crate::wrap::Wrapped;
 
 /// Where a command writes: results to `out`, remarks to `status`.
 pub struct Ui<'a> {
@@ -37,7 +39,7 @@ impl Ui<'_> {
 /// The terminal, or the pipes in its place.
 pub struct Terminal {
     out: io::BufWriter<anstream::AutoStream<io::Stdout>>,
-    status: anstream::AutoStream<io::Stderr>,
+    status: Wrapped<anstream::AutoStream<io::Stderr>>,
     input: Input,
     width: Option<u16>,
     colour: bool,
@@ -57,11 +59,12 @@ impl Terminal {
         let (out, status) = (io::stdout(), io::stderr());
         let is_terminal = out.is_terminal();
         let colour = anstream::AutoStream::choice(&out) != anstream::ColorChoice::Never;
+        let status_width = status.is_terminal().then(|| columns(&status));
         let interactive = io::stdin().is_terminal() && status.is_terminal();
         Self {
             width: is_terminal.then(|| columns(&out)),
             out: io::BufWriter::with_capacity(1 << 16, anstream::AutoStream::auto(out)),
-            status: anstream::AutoStream::auto(status),
+            status: Wrapped::new(anstream::AutoStream::auto(status), status_width),
             input: Input,
             colour,
             interactive,
@@ -98,7 +101,7 @@ impl Read for Input {
     }
 }
 
-fn columns(out: &io::Stdout) -> u16 {
+fn columns(out: impl AsFd) -> u16 {
     let told = rustix::termios::tcgetwinsize(out).map(|size| size.ws_col).unwrap_or(0);
     if told == 0 { 80 } else { told }
 }

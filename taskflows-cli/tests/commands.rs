@@ -68,6 +68,15 @@ fn list_and_status_fit_eighty_columns() {
 }
 
 #[test]
+fn a_wide_list_breaks_no_word() {
+    let mut host = Host::with_services();
+    host.tf("list -o wide");
+    let lines: Vec<&str> = host.transcript.lines().filter(|line| line.starts_with('|')).collect();
+    assert_eq!(lines.len(), 4, "{}", host.transcript);
+    assert!(lines[0].contains("DESCRIPTION") && lines[0].chars().count() > 80, "{}", lines[0]);
+}
+
+#[test]
 fn an_unknown_name_is_told_with_the_nearest_one() {
     let mut host = Host::with_services();
     for verb in ["start", "stop", "status", "show", "logs", "remove -y", "list"] {

@@ -128,6 +128,39 @@ fn a_file_of_variables_that_never_ends_is_refused() {
 }
 
 #[test]
+fn what_a_service_cannot_start_without_is_told() {
+    let mut host = Host::new();
+    let service =
+        |name: &str, keys: &str| format!("[[services]]\nname = \"{name}\"\nstart_command = \"x\"\n{keys}\n");
+    let missing = [
+        ("venv", "environment = { path = \"venv\" }"),
+        ("uv", "environment = { project = \"project\" }"),
+        ("built", "environment = { image = { tag = \"built\", path = \"image\" } }"),
+        ("place", "working_directory = \"place\""),
+        ("file", "working_directory = \"jobs.toml\""),
+        ("secret", "credentials = { token = \"token\" }"),
+    ];
+    let there = [
+        ("inside", "environment = { image = \"a\" }\nworking_directory = \"/place/inside\""),
+        ("unknown", "environment = \"kept\"\nworking_directory = \"/place/perhaps/inside\""),
+        ("home", "working_directory = \"~/place\""),
+        ("good", "working_directory = \".\"\ncredentials = { token = \"jobs.toml\" }"),
+    ];
+    let file = |services: &[(&str, &str)]| {
+        services.iter().map(|(name, keys)| service(name, keys)).collect::<String>()
+    };
+    host.write("missing.toml", &file(&missing));
+    host.write("there.toml", &file(&there));
+    host.tf("env create kept --image a");
+    host.tf("validate missing.toml");
+    host.tf("validate there.toml");
+    host.tf("env create gone --venv none/");
+    host.tf("env edit gone --description 'still gone'");
+    host.tf("env edit gone --uv none/");
+    check!(host);
+}
+
+#[test]
 fn every_command_looks_for_the_environments_that_are_named() {
     let mut host = Host::new();
     host.tf("env create science --venv /srv/science");

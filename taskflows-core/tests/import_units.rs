@@ -53,6 +53,11 @@ fn check(line: &str, verdict: Verdict, piece: &str) {
 fn a_directive_becomes_a_field_where_one_says_the_same() {
     use Verdict::Exact;
     check("ExecStart=/bin/a 'b c' $$d 5%%", Exact, "start_command = [\"/bin/a\", \"b c\", \"$d\", \"5%\"]");
+    check(
+        "ExecStart=/bin/sh -c 'echo \"$HOME\" $(date)'",
+        Exact,
+        "start_command = [\"/bin/sh\", \"-c\", 'echo \"$HOME\" $(date)']",
+    );
     check("ExecReload=/bin/kill -HUP 1", Exact, "restart_command = [");
     check("Environment=A=1\nEnvironment=A=2 B=", Exact, "env = { A = \"2\", B = \"\" }");
     check("EnvironmentFile=/a\nEnvironmentFile=%h/b", Exact, "env_file = [\"/a\", \"~/b\"]");
@@ -82,11 +87,7 @@ fn a_directive_becomes_a_field_where_one_says_the_same() {
 #[test]
 fn what_no_field_says_is_passed_through() {
     use Verdict::{Approximate, Exact};
-    check("ExecStart=-/bin/a $B", Exact, "ExecStart = \"-/bin/a $B\"");
-    check("Type=oneshot\nExecStart=/bin/a\nExecStart=/bin/b", Exact, "ExecStart = [\"/bin/a\", \"/bin/b\"]");
-    check("ExecStart=/bin/a ; /bin/b", Exact, "ExecStart = \"/bin/a ; /bin/b\"");
-    check("ExecStart=%h/bin/a -x", Exact, "start_command = [\"a\", \"-x\"]");
-    check("ExecStart=/bin/a %i", Approximate, "its %i stands for the name");
+    check("ExecStartPre=/bin/a %i", Approximate, "its %i stands for the name");
     check("Environment=A=%h", Exact, "Environment = \"A=%h\"");
     check("WorkingDirectory=~", Exact, "WorkingDirectory = \"~\"");
     check("KillSignal=SIGRTMIN+3", Exact, "KillSignal = \"SIGRTMIN+3\"");
@@ -96,6 +97,29 @@ fn what_no_field_says_is_passed_through() {
     check("User=www\nMemoryMax=1G", Exact, "MemoryMax = \"1G\"");
     check("TimeoutStopSec=5", Exact, "TimeoutStopSec = \"5\"");
     check("[X-Other]\nA=1", Exact, "start_command");
+}
+
+#[test]
+fn commands_of_systemd_alone_are_what_runs_and_are_shown_by_their_words() {
+    use Verdict::Approximate;
+    check("ExecStart=-/bin/a $B", Approximate, "ExecStart = \"-/bin/a $B\"");
+    check("ExecStart=-/bin/a $B", Approximate, "it is what runs");
+    check("ExecStart=%h/bin/a -x", Approximate, "start_command = [\"a\", \"-x\"]");
+    check("ExecStart=@/bin/a b 'c d' $$e", Approximate, "start_command = [\"/bin/a\", \"c d\", \"$e\"]");
+    let quoted = "ExecStart=/bin/sh -c 'echo \"$HOME\" %h %n'";
+    check(quoted, Approximate, "start_command = [\"/bin/sh\", \"-c\", 'echo \"$HOME\" %h %n']");
+    let several = "Type=oneshot\nExecStart=/bin/a $B\nExecStart=/bin/b";
+    check(several, Approximate, "ExecStart = [\"/bin/a $B\", \"/bin/b\"]");
+}
+
+#[test]
+fn several_plain_commands_become_those_of_one_shell() {
+    use Verdict::{Approximate, Impossible};
+    let lines = "Type=oneshot\nExecStart=/bin/a 'b c' $$HOME\nExecStart=/bin/d 5%%";
+    check(lines, Approximate, "[\"/bin/sh\", \"-c\", \"/bin/a 'b c' '$HOME' && /bin/d '5%'\"]");
+    check("Type=oneshot\nExecStart=/bin/a ; /bin/b", Approximate, "\"/bin/a && /bin/b\"]");
+    check("ExecStart=/bin/a ; /bin/b", Impossible, "only with Type=oneshot");
+    check("ExecStart=/bin/a\nExecStart=/bin/b", Impossible, "only with Type=oneshot");
 }
 
 #[test]
@@ -151,9 +175,14 @@ fn a_timer_becomes_a_schedule() {
         Exact,
         "{ start_on = \"boot\", period = \"5min\", relative_to = \"finish\"",
     );
-    check_timer("OnBootSec=5min\nOnUnitActiveSec=1h", Exact, "OnBootSec = \"5min\"");
-    check_timer("OnCalendar=daily\nOnStartupSec=1s", Exact, "OnStartupSec = \"1s\"");
-    check_timer("OnUnitActiveSec=1h\nOnUnitInactiveSec=2h\nOnActiveSec=5", Exact, "OnActiveSec = \"5\"");
+    check_timer("OnBootSec=5min\nOnUnitActiveSec=1h", Approximate, "OnBootSec = \"5min\"");
+    check_timer("OnCalendar=daily\nOnBootSec=5min", Approximate, "at once where so much time has passed");
+    check_timer("OnCalendar=daily\nOnStartupSec=1s", Approximate, "OnStartupSec = \"1s\"");
+    check_timer(
+        "OnUnitActiveSec=1h\nOnUnitInactiveSec=2h\nOnActiveSec=5",
+        Approximate,
+        "OnActiveSec = \"5\"",
+    );
     check_timer("OnCalendar=daily\nWakeSystem=yes\nRandomizedDelaySec=0", Exact, "WakeSystem = \"yes\"");
     check_timer("OnCalendar=daily\n[Unit]\nRequires=a.service", Approximate, "of the timer, left out");
     check_timer("OnBootSec=5min", Impossible, "only after boot");

@@ -10,7 +10,8 @@ use taskflows_core::{EnvironmentName, Format as Notation, Source, read_environme
 use super::confirm::ask;
 use super::editor::Editor;
 use crate::arguments::{EnvArguments, EnvEditArguments, EnvVerb, EnvWhat, Format, Global};
-use crate::definitions::{open, wrong};
+use crate::definitions::{format_of, open, wrong};
+use crate::needs::remark_missing_of;
 use crate::output::{Column, Row, Styled, Tone, column, data, emit, wide};
 use crate::run::report;
 use crate::{App, CliError, Exit, Ui};
@@ -157,7 +158,14 @@ fn told(ui: &mut Ui<'_>, what: &EnvWhat) -> Result<Option<Source>, CliError> {
         })
     };
     let value = match what {
-        EnvWhat { file: Some(file), .. } => return open(ui, file).map(Some),
+        EnvWhat { file: Some(file), .. } if file.as_os_str() == "-" || format_of(file).is_some() => {
+            return open(ui, file).map(Some);
+        }
+        EnvWhat { file: Some(file), .. } => {
+            let message = format!("the name of {} ends in none of .toml, .yaml, .yml, .json", file.display());
+            return Err(CliError::new(Exit::Usage, message)
+                .hint("pass it on stdin (`--file -`) to have its format guessed"));
+        }
         EnvWhat { venv: Some(path), .. } => serde_json::json!({ "path": absolute(path)? }),
         EnvWhat { uv: Some(path), .. } => serde_json::json!({ "project": absolute(path)? }),
         EnvWhat { conda: Some(name), .. } => serde_json::json!({ "env_name": name }),
@@ -188,6 +196,7 @@ async fn create(ui: &mut Ui<'_>, app: &App, arguments: &EnvArguments) -> Result<
     let now = (app.now)();
     let description = described(arguments.description.as_ref())?;
     let kind = environment.kind();
+    remark_missing_of(ui, app, &environment);
     let new = NamedEnvironment {
         name: name.clone(),
         description,
@@ -219,6 +228,9 @@ async fn edit(ui: &mut Ui<'_>, app: &App, arguments: &EnvEditArguments) -> Resul
         after.description = described(arguments.description.as_ref())?;
     }
     after.name = arguments.rename.clone().unwrap_or(after.name);
+    if after.environment != before.environment {
+        remark_missing_of(ui, app, &after.environment);
+    }
     if after == before {
         ui.remark(format!("Nothing changed: {name} is as it was."));
         return Ok(Exit::Ok);

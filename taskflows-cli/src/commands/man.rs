@@ -6,12 +6,12 @@ use clap_mangen::Man;
 
 use crate::{Arguments, CliError, Exit, Ui};
 
-/// Prints `tf.1`, or writes it and one page for each command to `directory`.
-pub(crate) fn man(ui: &mut Ui<'_>, directory: Option<&Path>) -> Result<Exit, CliError> {
+/// Prints the page of a command, that of `tf` where `names` is empty, or writes all of them to `directory`.
+pub(crate) fn man(ui: &mut Ui<'_>, names: &[String], directory: Option<&Path>) -> Result<Exit, CliError> {
     let mut command = Arguments::command();
     command.build();
     let Some(directory) = directory else {
-        ui.out.write_all(&page(command)?)?;
+        ui.out.write_all(&page(find(command, names)?)?)?;
         return Ok(Exit::Ok);
     };
     let failed = |error: std::io::Error| {
@@ -25,6 +25,23 @@ pub(crate) fn man(ui: &mut Ui<'_>, directory: Option<&Path>) -> Result<Exit, Cli
     }
     ui.remark(format!("Wrote {} manual pages to {}.", pages.len(), directory.display()));
     Ok(Exit::Ok)
+}
+
+/// Returns the command that its names lead to from `tf` on, by its alias as well.
+fn find(mut command: clap::Command, names: &[String]) -> Result<clap::Command, CliError> {
+    for name in names {
+        command = match command.find_subcommand(name) {
+            Some(verb) => verb.clone(),
+            None => {
+                let whole = command.get_display_name().unwrap_or("tf").replace('-', " ");
+                let hint = format!("`{whole} --help` lists its commands");
+                return Err(
+                    CliError::new(Exit::Usage, format!("`{whole}` has no command `{name}`")).hint(hint)
+                );
+            }
+        };
+    }
+    Ok(command)
 }
 
 /// Adds the page of a command, and those of its own commands.

@@ -11,6 +11,7 @@ mod doctor;
 mod edit;
 mod editor;
 mod env;
+mod format;
 mod import;
 mod list;
 mod logs;
@@ -29,12 +30,12 @@ mod validate;
 mod why;
 
 pub(crate) use completion::completion;
+pub(crate) use format::check_format;
 pub(crate) use man::man;
 pub(crate) use schema::schema;
 
 use taskflows_core::Plan;
 
-use crate::arguments::Format;
 use crate::{App, Arguments, CliError, Exit, Ui, Verb};
 
 /// Carries out a command on this host.
@@ -43,7 +44,7 @@ use crate::{App, Arguments, CliError, Exit, Ui, Verb};
 /// What went wrong, with the exit code for it.
 pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -> Result<Exit, CliError> {
     let global = &arguments.global;
-    check_format(arguments)?;
+    check_format(&arguments.verb, global.output)?;
     match &arguments.verb {
         Verb::Create(create) => create::create(ui, app, global, create).await,
         Verb::Plan(arguments) => plan::plan(ui, app, global, arguments).await,
@@ -70,22 +71,7 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Doctor => doctor::doctor(ui, app, global).await,
         Verb::Why(why) => why::why(ui, app, global, why).await,
         Verb::Completion { shell } => completion(ui, *shell),
-        Verb::Man { dir } => man(ui, dir.as_deref()),
-    }
-}
-
-/// Refuses `-o name` where the result has no names.
-fn check_format(arguments: &Arguments) -> Result<(), CliError> {
-    let command = match &arguments.verb {
-        Verb::Calendar(_) => "calendar",
-        Verb::Timespan(_) => "timespan",
-        Verb::Logs(_) => "logs",
-        _ => return Ok(()),
-    };
-    match arguments.global.output {
-        Format::Name => Err(CliError::new(Exit::Usage, format!("what `tf {command}` writes has no names"))
-            .hint("-o table, wide, json, jsonl and yaml are there")),
-        _ => Ok(()),
+        Verb::Man { command, dir } => man(ui, command, dir.as_deref()),
     }
 }
 

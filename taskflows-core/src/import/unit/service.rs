@@ -1,6 +1,6 @@
 use super::convert::Conversion;
 use super::file::Directives;
-use super::words::{path, split, unexpanded, unspecified};
+use super::words::{self, path, split, unexpanded, unspecified};
 use crate::import::draft::Value;
 use crate::{
     CommandLine, Comparison, CredentialName, Line, NotifyAccess, Pressure, PressureSpan, Relation,
@@ -84,51 +84,76 @@ pub(super) fn is_length(text: &str) -> bool {
 
 fn start_command(conversion: &mut Conversion<'_>, directives: &Directives) {
     let values = directives.values("Service", "ExecStart");
-    match values {
-        [] => conversion
+    let commands: Option<Vec<Vec<String>>> =
+        values.iter().map(|value| words::commands(value)).collect::<Option<Vec<_>>>().map(|all| all.concat());
+    let is_several = commands.as_ref().map_or(values.len(), Vec::len) > 1;
+    let argvs =
+        commands.as_ref().and_then(|all| all.iter().map(|words| argv(words)).collect::<Option<Vec<_>>>());
+    match (values, argvs.as_deref()) {
+        ([], _) => conversion
             .impossible("Service.ExecStart", "a service of a definition runs something, this one nothing"),
-        [value] if argv(value).is_some() => {
-            conversion.draft.set("start_command", argv(value).unwrap_or_default());
+        _ if is_several && directives.last("Service", "Type") != Some("oneshot") => conversion.impossible(
+            "Service.ExecStart",
+            "systemd runs several commands one after the other only with Type=oneshot",
+        ),
+        (_, Some([argv])) => {
+            conversion.draft.set("start_command", argv.clone());
             conversion.keep(directives, "Service", "ExecStart", "start_command");
         }
-        [first, ..] => {
-            conversion.draft.set("start_command", shown(first));
+        (_, Some(argvs @ [_, ..])) => {
+            let lines: Vec<String> = argvs.iter().map(shell_words::join).collect();
+            let shell = ["/bin/sh".to_owned(), "-c".to_owned(), lines.join(" && ")];
+            conversion.draft.set("start_command", shell.to_vec());
+            conversion.finish("Service", "ExecStart");
+            conversion.approximate(
+                "Service.ExecStart",
+                "one shell runs its commands, each once the one before has succeeded",
+            );
+        }
+        (_, _) => {
+            let first = commands.as_ref().and_then(|all| all.first());
+            conversion.draft.set("start_command", shown(first.map_or(&[], Vec::as_slice)));
             conversion.pass(Section::Service, "ExecStart", values);
+            let text = "it is what runs; start_command only shows it, and a change of that changes nothing until this line is gone";
+            conversion.approximate("Service.ExecStart", text);
         }
     }
 }
 
 /// Returns the arguments of a command that means the same without systemd's own syntax.
-fn argv(text: &str) -> Option<Vec<String>> {
-    let words = split(text)?;
-    let plain = |word: String| unexpanded(&unspecified(&word)?);
-    let argv = words.into_iter().map(plain).collect::<Option<Vec<String>>>()?;
-    // A lone `;` begins a second command.
-    let is_one = !argv.iter().any(|word| word == ";") && !text.starts_with(PREFIXES);
-    (is_one && CommandLine::from_argv(argv.iter().map(String::as_str)).is_ok()).then_some(argv)
+fn argv(words: &[String]) -> Option<Vec<String>> {
+    let plain = |word: &String| unexpanded(&unspecified(word)?);
+    let argv = words.iter().map(plain).collect::<Option<Vec<String>>>()?;
+    let has_prefix = words.first().is_some_and(|program| program.starts_with(PREFIXES));
+    (!has_prefix && CommandLine::from_argv(argv.iter().map(String::as_str)).is_ok()).then_some(argv)
 }
 
-/// Returns what is shown for a command that is passed through.
-fn shown(text: &str) -> Vec<String> {
-    let mut words: Vec<String> =
-        text.trim_start_matches(PREFIXES).split_whitespace().map(str::to_owned).collect();
-    if CommandLine::from_argv(words.iter().map(String::as_str)).is_ok() {
-        return words;
-    }
-    let base = words.first().and_then(|program| program.rsplit('/').next()).unwrap_or_default().to_owned();
-    if let Some(program) = words.first_mut() {
-        *program = base;
-    }
-    match CommandLine::from_argv(words.iter().map(String::as_str)) {
-        Ok(_) => words,
-        Err(_) => vec!["true".to_owned()],
-    }
+/// Returns what is shown for a command that is passed through: its words, with what only systemd replaces as it
+/// stands.
+fn shown(words: &[String]) -> Vec<String> {
+    let Some((program, arguments)) = words.split_first() else { return vec!["true".to_owned()] };
+    let path = program.trim_start_matches(PREFIXES);
+    let prefixes = &program[..program.len() - path.len()];
+    // After `@` the next word is the name that the program is told.
+    let arguments = arguments.get(usize::from(prefixes.contains('@'))..).unwrap_or_default();
+    let base = path.rsplit('/').next().unwrap_or_default();
+    [path, base]
+        .into_iter()
+        .map(|program| std::iter::once(program).chain(arguments.iter().map(String::as_str)))
+        .find(|argv| CommandLine::from_argv(argv.clone()).is_ok())
+        .map_or_else(|| vec!["true".to_owned()], |argv| argv.map(plainly).collect())
+}
+
+/// Returns a word with the doubled signs undone where nothing in it is replaced.
+fn plainly(word: &str) -> String {
+    unspecified(word).and_then(|word| unexpanded(&word)).unwrap_or_else(|| word.to_owned())
 }
 
 /// Makes a field of a single plain command; others are passed through.
 fn command(conversion: &mut Conversion<'_>, directives: &Directives, key: &str, field: &'static str) {
     if let [value] = directives.values("Service", key)
-        && let Some(argv) = argv(value)
+        && let Some([words]) = words::commands(value).as_deref()
+        && let Some(argv) = argv(words)
     {
         conversion.draft.set(field, argv);
         conversion.keep(directives, "Service", key, field);

@@ -10,6 +10,19 @@ const ACCURACY: &str = "1min";
 /// What becomes the first run of a period where it is one second.
 const FIRST_RUNS: [(&str, &str); 2] = [("OnBootSec", "boot"), ("OnStartupSec", "login")];
 
+/// What is passed through and starts the service apart from its schedule.
+const FURTHER_RUNS: [(&str, &str); 3] = [
+    (
+        "OnBootSec",
+        "starts it once more, at once where so much time has passed since boot when the timer is installed",
+    ),
+    (
+        "OnStartupSec",
+        "starts it once more, at once where so much time has passed since login when the timer is installed",
+    ),
+    ("OnActiveSec", "starts it once more, so long after the timer is installed"),
+];
+
 /// What a period may be counted from.
 const PERIODS: [(&str, &str); 2] = [("OnUnitActiveSec", "start"), ("OnUnitInactiveSec", "finish")];
 
@@ -101,7 +114,12 @@ fn pass_the_rest(conversion: &mut Conversion<'_>, timer: &Directives) {
         match (section, key) {
             ("Timer", "Unit") => {}
             ("Timer", key) if conversion.is_done("Timer", key) => {}
-            ("Timer", key) => conversion.pass(Section::Timer, key, values),
+            ("Timer", key) => {
+                conversion.pass(Section::Timer, key, values);
+                if let Some((_, when)) = FURTHER_RUNS.iter().find(|(own, _)| *own == key) {
+                    conversion.approximate(&part, when);
+                }
+            }
             ("Install", "WantedBy") if values == ["timers.target"] => {
                 conversion.exact("Install.WantedBy", "the same")
             }

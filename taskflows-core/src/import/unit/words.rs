@@ -6,17 +6,49 @@
 pub(super) fn split(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();
-    while let Some(first) = rest.chars().next() {
-        let quote = Some(first).filter(|c| matches!(c, '"' | '\''));
-        let (word, end) = word(&rest[usize::from(quote.is_some())..], quote)?;
+    while !rest.is_empty() {
+        let (word, end) = next_word(rest)?;
         words.push(word);
-        rest = end.trim_start();
-        // A quote ends its word.
-        if quote.is_some() && !end.is_empty() && rest.len() == end.len() {
-            return None;
-        }
+        rest = end;
     }
     Some(words)
+}
+
+/// Splits a value into its commands, which a lone `;` outside quotes parts, and each of them into its words.
+pub(super) fn commands(text: &str) -> Option<Vec<Vec<String>>> {
+    let mut commands = vec![Vec::new()];
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        if let Some(end) = lone(rest, ";") {
+            commands.push(Vec::new());
+            rest = end;
+            continue;
+        }
+        // Where it stands alone, `\;` is the word `;`.
+        let (word, end) = match lone(rest, "\\;") {
+            Some(end) => (";".to_owned(), end),
+            None => next_word(rest)?,
+        };
+        commands.last_mut()?.push(word);
+        rest = end;
+    }
+    commands.retain(|words| !words.is_empty());
+    Some(commands)
+}
+
+/// Returns what follows a sign that spaces part from it.
+fn lone<'a>(text: &'a str, sign: &str) -> Option<&'a str> {
+    let rest = text.strip_prefix(sign)?;
+    (rest.is_empty() || rest.starts_with(char::is_whitespace)).then(|| rest.trim_start())
+}
+
+/// Reads the first word and returns it with the text of the next.
+fn next_word(text: &str) -> Option<(String, &str)> {
+    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''));
+    let (word, end) = word(&text[usize::from(quote.is_some())..], quote)?;
+    let rest = end.trim_start();
+    // A quote ends its word.
+    (quote.is_none() || end.is_empty() || rest.len() < end.len()).then_some((word, rest))
 }
 
 /// Reads one word and returns it with what follows.
@@ -64,23 +96,34 @@ fn escape(characters: &mut std::str::Chars<'_>) -> Option<char> {
 
 /// Returns a text without its specifiers, `None` where it has others than `%%`: systemd.unit(5).
 pub(super) fn unspecified(text: &str) -> Option<String> {
-    plain(text, '%')
-}
-
-/// Returns an argument in which no variable is replaced, `None` where one is.
-pub(super) fn unexpanded(text: &str) -> Option<String> {
-    plain(text, '$')
-}
-
-/// Undoes the doubling of a sign that has a meaning where it stands alone.
-fn plain(text: &str, sign: char) -> Option<String> {
     let mut plain = String::new();
     let mut characters = text.chars();
     while let Some(c) = characters.next() {
-        if c == sign && characters.next() != Some(sign) {
+        if c == '%' && characters.next() != Some('%') {
             return None;
         }
         plain.push(c);
+    }
+    Some(plain)
+}
+
+/// Returns an argument in which no variable is replaced, `None` where one is.
+///
+/// That is `${NAME}` everywhere and `$NAME` where it is the whole argument, so that a shell's own variables within a
+/// longer one stay as they are.
+pub(super) fn unexpanded(text: &str) -> Option<String> {
+    if text.starts_with('$') && !text.starts_with("$$") {
+        return None;
+    }
+    let mut plain = String::new();
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        plain.push(c);
+        match characters.peek() {
+            Some('{') if c == '$' => return None,
+            Some('$') if c == '$' => characters.next(),
+            _ => None,
+        };
     }
     Some(plain)
 }
@@ -133,11 +176,23 @@ mod tests {
     }
 
     #[test]
+    fn a_lone_semicolon_parts_commands() {
+        let told = |text| commands(text).unwrap().iter().map(|words| words.join(" ")).collect::<Vec<_>>();
+        assert_eq!(told("/bin/a 'b c' ; /bin/d;"), ["/bin/a b c", "/bin/d;"]);
+        assert_eq!(told(r#"/bin/a \; ";" ;"#), ["/bin/a ; ;"]);
+        assert_eq!(commands("/bin/a 'b"), None);
+    }
+
+    #[test]
     fn a_sign_with_a_meaning_is_seen() {
         assert_eq!(unspecified("100%% of a").as_deref(), Some("100% of a"));
         assert_eq!((unspecified("%h"), unspecified("a%")), (None, None));
         assert_eq!(unexpanded("a$$b").as_deref(), Some("a$b"));
-        assert_eq!(unexpanded("${A}"), None);
+        assert_eq!(unexpanded("a $A$$$B $").as_deref(), Some("a $A$$B $"));
+        assert_eq!(
+            (unexpanded("${A}"), unexpanded("a${A}"), unexpanded("$A"), unexpanded("$")),
+            (None, None, None, None)
+        );
         assert_eq!(name_specifier("%%n %h %i"), Some("%i"));
         assert_eq!(name_specifier("%%n %h"), None);
         assert_eq!(path("%h/a%%b").as_deref(), Some("~/a%b"));
@@ -146,8 +201,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(text in "[ -~é\\\\%$\"']{0,20}") {
-            let _ = (split(&text), unspecified(&text), name_specifier(&text), path(&text));
+        fn no_text_panics(text in "[ -~é\\\\%$\"';]{0,20}") {
+            let _ = (split(&text), commands(&text), unspecified(&text), name_specifier(&text), path(&text));
         }
     }
 }

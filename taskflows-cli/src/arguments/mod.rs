@@ -1,0 +1,21 @@
+//! The command line: what each command takes.
+
+mod command;
+mod env;
+mod global;
+mod import;
+mod inspect;
+mod service;
+mod source;
+mod time;
+
+pub use command::{Arguments, Verb};
+pub use global::Global;
+
+pub(crate) use env::{EnvArguments, EnvEditArguments, EnvVerb, EnvWhat};
+pub(crate) use global::{Format, ScopeArgument};
+pub(crate) use import::{CrontabArguments, ImportArguments, ImportFrom, ImportTarget, UnitArguments};
+pub(crate) use inspect::{LogsArguments, NextArguments, WhyArguments};
+pub(crate) use service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
+pub(crate) use source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
+pub(crate) use time::{CalendarArguments, TimeSpanArguments};
