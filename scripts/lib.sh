@@ -41,7 +41,8 @@ need_test_tools() {
     local tools=${XDG_CACHE_HOME:-$HOME/.cache}/taskflows-ci/uv
     if [ ! -x "$tools/bin/uv" ]; then
         say "installing uv"
-        python3 -m venv "$tools" && "$tools/bin/pip" install --quiet --disable-pip-version-check uv \
+        python3 -m venv "$tools" || fail "could not make a Python environment for uv"
+        "$tools/bin/pip" install --quiet --disable-pip-version-check uv \
             || fail "could not install uv; install it by hand and put it on PATH"
     fi
     PATH=$tools/bin:$PATH
