@@ -2,6 +2,7 @@
 
 use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use taskflows_core::{Environment, Image, Service, UnitPath};
@@ -69,6 +70,37 @@ pub(crate) fn remark_missing(ui: &mut Ui<'_>, app: &App, service: &Service) {
     needs.extend(service.working_directory.iter().filter(|_| runs_here).map(Need::directory));
     needs.extend(service.credentials.values().map(|path| Need::file(path, "")));
     remark(ui, app, &needs, service.name.as_str());
+    remark_missing_program(ui, app, service);
+}
+
+/// Remarks that a program is not there, or that nobody answers where the engine is said to listen: units are written
+/// for it, and those that worked are written over.
+fn remark_missing_program(ui: &mut Ui<'_>, app: &App, service: &Service) {
+    let engine = match service.environment.as_ref().and_then(|choice| choice.environment()) {
+        Some(Environment::Container(container)) => {
+            let host = container.engine_host.as_ref().map(|host| host.as_str());
+            app.tools.engine(container.engine.as_ref(), host)
+        }
+        Some(Environment::Uv(_)) => match app.tools.uv() {
+            Ok(_) => return,
+            Err(error) => Err(error),
+        },
+        _ => return,
+    };
+    let name = &service.name;
+    match engine {
+        Err(error) => ui.remark(format!("note: {error}; {name} cannot be created without it")),
+        Ok(engine) => {
+            let socket = engine.options.iter().find_map(|option| option.split_once("=unix://"));
+            let Some((_, socket)) = socket else { return };
+            if let Err(error) = UnixStream::connect(socket) {
+                let program = &engine.program;
+                ui.remark(format!(
+                    "note: {program} is asked at {socket}: {error}; {name} cannot start without it"
+                ));
+            }
+        }
+    }
 }
 
 /// Remarks what is not there now of an environment that is kept for services.

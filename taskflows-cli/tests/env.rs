@@ -138,6 +138,7 @@ fn what_a_service_cannot_start_without_is_told() {
         ("built", "environment = { image = { tag = \"built\", path = \"image\" } }"),
         ("place", "working_directory = \"place\""),
         ("file", "working_directory = \"jobs.toml\""),
+        ("engine", "environment = { image = \"a\", engine_host = \"unix:///nowhere/docker.sock\" }"),
         ("secret", "credentials = { token = \"token\" }"),
     ];
     let there = [
