@@ -128,6 +128,11 @@ fn check_env_files(ui: &mut Ui<'_>, app: &App, service: &Service) -> Result<(), 
     for file in container.iter().flat_map(|container| &container.env_file).chain(&service.env_file) {
         let path = on_host(app, file).unwrap_or_else(|| PathBuf::from(file.as_str()));
         let text = match open_file(&path) {
+            // systemd reads whatever it is; here it may never end.
+            Ok(file) if !file.is_regular() => {
+                ui.remark(format!("note: {} is no regular file, and is not checked", path.display()));
+                continue;
+            }
             Ok(file) => String::from_utf8_lossy(&file.regular(&path)?).into_owned(),
             Err(error) => {
                 let note =
@@ -268,6 +273,10 @@ fn open_file(path: &Path) -> std::io::Result<OpenFile> {
 }
 
 impl OpenFile {
+    fn is_regular(&self) -> bool {
+        self.0.metadata().is_ok_and(|about| about.is_file())
+    }
+
     /// Reads a regular file: a pipe may never end, and a device has no end.
     fn regular(self, path: &Path) -> Result<Vec<u8>, CliError> {
         let about = self.0.metadata().map_err(|error| unreadable(path, &error))?;

@@ -108,7 +108,7 @@ fn the_schema_is_printed_for_editors() {
 }
 
 #[test]
-fn a_file_of_variables_that_never_ends_is_refused() {
+fn a_file_of_variables_that_never_ends_is_not_read() {
     let mut host = Host::new();
     let pipe = host.files.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());

@@ -199,27 +199,32 @@ env_file = "db.env"
 #[test]
 fn a_container_of_somebody_else_is_left_alone() {
     let host = Host::start();
-    host.engine.docker(&["create", "--name=postgres", IMAGE, "sleep", "60"]).expect(0);
-    let theirs = host.inspect("postgres", ".Id");
+    let theirs = ["new", "kept"].map(|name| {
+        let container = format!("their-{name}");
+        host.engine.docker(&["create", "--name", &container, IMAGE, "sleep", "60"]).expect(0);
+        (name, host.inspect(&container, ".Id"), container)
+    });
     host.create(
         r#"
 [[services]]
 name = "new"
 start_command = "echo hello"
-environment = { CONTAINER, name = "postgres" }
+environment = { CONTAINER, name = "their-new" }
 
 [[services]]
 name = "kept"
 start_command = "echo hello"
-environment = { CONTAINER, name = "postgres", persisted = true }
+environment = { CONTAINER, name = "their-kept", persisted = true }
 "#,
     );
-    for name in ["new", "kept"] {
+    for (name, _, container) in &theirs {
         host.manager.tf(&["start", name, "--wait"]).expect(1);
-        host.logs_hold(name, &format!("the container postgres is not of the service {name}: remove it"));
+        host.logs_hold(name, &format!("the container {container} is not of the service {name}: remove it"));
     }
     host.manager.tf(&["remove", "*", "--yes"]).expect(0);
-    assert_eq!(host.inspect("postgres", ".Id"), theirs);
+    for (_, id, container) in theirs {
+        assert_eq!(host.inspect(&container, ".Id"), id);
+    }
 }
 
 #[test]

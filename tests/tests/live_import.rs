@@ -225,7 +225,8 @@ fn a_unit_that_was_written_by_hand_keeps_its_properties() {
     manager.systemctl(&["start", "web.socket"]).expect(0);
     let file = manager.home().join("units.toml").display().to_string();
     let told = manager.tf(&["import", "systemd", "backup", "daemon.service", "--write", &file]).expect(0);
-    assert!(told.stdout.contains("exact        backup.service: backup\n"), "{}", told.stdout);
+    let verdict = "approximate  backup.service: backup\n             Timer.OnBootSec: starts it once more";
+    assert!(told.stdout.contains(verdict), "{}", told.stdout);
     assert!(told.stdout.contains("next 5 runs equal"), "{}", told.stdout);
     manager.tf(&["create", &file]).expect(0);
     // Loaded, so that their properties are shown and not the defaults.
@@ -334,7 +335,9 @@ fn generated_lines_mean_the_same_before_and_after() {
         }
         // The words of these, each by itself.
         for key in ["ExecStart", "ExecStop", "Environment"] {
-            let (old, new) = (words(&manager, &before, key), words(&manager, &after, key));
+            // The manager shows two dollars where it hands over one, as it does one within a word.
+            let words = |unit: &str| words(&manager, unit, key).replace("$$", "$");
+            let (old, new) = (words(&before), words(&after));
             assert!(key != "ExecStart" || old.contains("/bin/true"), "{old}");
             if old != new {
                 let text = std::fs::read_to_string(path).unwrap();
