@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::expansion::Expansions;
 use crate::definition::node::{Key, Node, Value};
 use crate::definition::problem::Problem;
-use crate::definition::shape::Object;
+use crate::definition::shape::{Object, Shape};
 use crate::definition::source::Source;
 use crate::nearest;
 
@@ -108,17 +108,26 @@ impl<'a> Reader<'a> {
         }
         let fields = Fields { entries, unknown, what: object.what, span: node.span.clone() };
         for field in object.fields.iter().filter(|field| field.required && fields.get(field.key).is_none()) {
-            self.missing(&fields, field.key);
+            self.missing_one_of(&fields, field.key, field.shape);
         }
         Some(fields)
     }
 
     /// Tells that a key is missing, unless it is there, misspelt, which was told.
     pub(super) fn missing(&mut self, fields: &Fields<'_>, key: &str) {
-        if !fields.unknown.iter().any(|own| nearest(&own.text, [key]).is_some()) {
-            let message = format!("{} needs `{key}`", fields.what);
-            self.error(Problem::error(message, fields.span.clone(), ""));
+        self.missing_one_of(fields, key, Shape::Text);
+    }
+
+    fn missing_one_of(&mut self, fields: &Fields<'_>, key: &str, shape: Shape) {
+        if fields.unknown.iter().any(|own| nearest(&own.text, [key]).is_some()) {
+            return;
         }
+        let message = format!("{} needs `{key}`", fields.what);
+        let problem = Problem::error(message, fields.span.clone(), "");
+        self.error(match shape {
+            Shape::Words(words) => problem.help(format!("one of {}", words.join(", "))),
+            _ => problem,
+        });
     }
 
     fn unknown_key(&mut self, key: &Key, object: &Object) {
