@@ -265,5 +265,5 @@ fn a_service_whose_environment_is_gone_does_not_run_in_another() {
     manager.tf(&["create", &file]).expect(0);
     manager.tf(&["start", "job", "--wait"]).expect(1);
     let why = manager.tf(&["why", "job"]).stdout;
-    assert!(why.contains("nowhere/bin/python"), "{why}");
+    assert!(why.contains("nowhere/bin/python") && why.contains("make its Python environment there"), "{why}");
 }

@@ -350,6 +350,11 @@ const MAIN: &str = r#"trap asked=yes USR1; trap : TERM; "$@"; code=$?; [ "$asked
 /// Asks the container to end, and tells [`MAIN`].
 const STOP: &str = r#"[ "$MAINPID" ] || exit 0; kill -USR1 "$MAINPID"; "$@" >/dev/null 2>&1 || :"#;
 
+/// Returns the engine's command of a container's `ExecStart=`.
+pub(super) fn engine_command(line: &str) -> Option<&str> {
+    line.strip_prefix(&scripted(MAIN, Vec::new()))?.strip_prefix(' ')
+}
+
 /// Writes a command that a small script of the shell runs as its arguments.
 fn scripted(script: &str, command: Vec<Argument>) -> String {
     arguments(&[words(["/bin/sh", "-c", script, "sh"]), command].concat())

@@ -2,6 +2,8 @@
 
 use taskflows_core::inspect::{Directive, Reference, ReferenceUse};
 
+use super::commands::engine_command;
+
 /// Returns the `key=value` lines of a unit file, in order; continued lines are joined by a space.
 pub(crate) fn directives(text: &str) -> Vec<Directive> {
     let (mut section, mut found) = (String::new(), Vec::new());
@@ -48,6 +50,7 @@ pub(crate) fn references(directives: &[Directive]) -> Vec<Reference> {
 }
 
 fn reference(key: &str, value: &str) -> Option<Reference> {
+    let value = engine_command(value).unwrap_or(value);
     let (purpose, path) = match key {
         "ExecStart" | "ExecStartPre" | "ExecStartPost" | "ExecStop" | "ExecStopPost" | "ExecReload"
         | "ExecCondition" => (ReferenceUse::Program, program(value)?),

@@ -92,7 +92,13 @@ fn judge_engines(survey: &Survey, host: &HostFacts, findings: &mut Vec<Finding>)
                 };
                 findings.push(Finding::error("container", &engine.name, message).remedy(remedy));
             }
-            (Some(_), None) => findings.push(Finding::ok("container", &engine.name, "answers")),
+            (Some(_), None) => {
+                let message = match engine.options.as_slice() {
+                    [] => "answers".to_owned(),
+                    options => format!("answers ({})", options.join(" ")),
+                };
+                findings.push(Finding::ok("container", &engine.name, message));
+            }
         }
     }
 }

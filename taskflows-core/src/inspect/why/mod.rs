@@ -61,6 +61,9 @@ pub enum Verdict {
     Unknown,
 }
 
+/// The assert of a service that runs in a Python environment.
+const VENV: &str = "AssertFileIsExecutable=";
+
 impl Verdict {
     /// Returns the word: `running`, `ran`, `failed`, `not-started`, `missed`, `idle`, `waiting`, `off`,
     /// `coming`, `unknown`.
@@ -341,8 +344,11 @@ impl Case<'_> {
             (true, Some(condition)) if !condition.is_empty() => condition.to_owned(),
             _ => "which one is not known".to_owned(),
         };
-        Reason::new(code, format!("{sentence}: {told}."))
-            .remedy("wait until it is met, or change its system_load_constraints")
+        let remedy = match told.contains(VENV) {
+            true => "make its Python environment there, or change the `environment` of its definition",
+            false => "wait until it is met, or change its system_load_constraints",
+        };
+        Reason::new(code, format!("{sentence}: {told}.")).remedy(remedy)
     }
 
     /// Says what made an attempt, as far as it is known: `by its timer`.
