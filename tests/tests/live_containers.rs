@@ -184,6 +184,12 @@ env_file = "db.env"
     // A file of variables is read when the container is made, so with another one it is made anew.
     secret("two");
     restart("run 1 with two");
+    // One that is gone for a while fails the start, and takes nothing away.
+    host.manager.tf(&["stop", "db"]).expect(0);
+    fs::remove_file(host.manager.home().join("db.env")).unwrap();
+    host.manager.tf(&["start", "db"]).expect(1);
+    assert_eq!(host.engine.containers(), ["taskflows-db"]);
+    secret("two");
     restart("run 2 with two");
     host.manager.write("jobs.toml", &again.replace("CONTAINER", &host.common()));
     let told = host.manager.tf(&["plan", &file]).stdout;

@@ -56,9 +56,7 @@ impl Service {
         }
         Ok(())
     }
-}
 
-impl Service {
     /// Looks for services that would take each other's container away.
     ///
     /// # Errors
@@ -69,11 +67,10 @@ impl Service {
             let (Some(name), Some(container)) = (service.container_name(), service.container()) else {
                 continue;
             };
-            let reason = format!("its container `{name}` is that of");
-            if let Some(other) =
-                owners.insert((name, &container.engine, &container.engine_host), &service.name)
-            {
-                let reason = format!("{reason} `{other}` too: give it a `name` of its own");
+            let place = (name.clone(), &container.engine, &container.engine_host);
+            if let Some(other) = owners.insert(place, &service.name) {
+                let reason =
+                    format!("its container `{name}` is that of `{other}` too: give it a `name` of its own");
                 return Err(ServiceError::Render { name: service.name.clone(), reason });
             }
         }

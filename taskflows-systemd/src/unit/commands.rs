@@ -292,11 +292,12 @@ impl InContainer<'_> {
             .chain(&self.service.env_file)
             .map(|file| Argument::path("", file.as_str(), ""))
             .collect();
-        // The engine reads the files when it makes the container: with others in them it is made anew.
+        // The engine reads the files when it makes the container: with others in them it is made anew. One that cannot
+        // be read says nothing of that, and takes no container away.
         let made_of = match files.len() {
             0 => format!("made={hash}"),
             many => format!(
-                "made={hash}.$(cat {} | sha256sum | cut -c1-16); shift {many}",
+                "text=$(cat {}) || exit; made={hash}.$(echo \"$text\" | sha256sum | cut -c1-16); shift {many}",
                 (1..=many).map(|n| format!("\"${{{n}}}\"")).collect::<Vec<_>>().join(" ")
             ),
         };
