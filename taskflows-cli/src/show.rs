@@ -96,7 +96,7 @@ pub(crate) fn next(next: Next, now: Timestamp, zone: &TimeZone) -> Styled {
 pub(crate) fn last(run: Option<&Run>, now: Timestamp) -> Styled {
     let Some(run) = run else { return Styled { text: "-".into(), tone: Tone::Faint } };
     let tone = match run.outcome {
-        Outcome::Failed(_) | Outcome::Unknown => Tone::Bad,
+        Outcome::Failed(_) | Outcome::Unknown | Outcome::Interrupted => Tone::Bad,
         Outcome::Skipped => Tone::Faint,
         _ => Tone::Plain,
     };

@@ -12,6 +12,7 @@ mod run;
 pub mod schedule;
 mod service;
 mod signal;
+pub mod task;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 mod text;

@@ -46,10 +46,12 @@ pub enum Outcome {
     Skipped,
     /// The manager it ran under is gone and left no word of its end: it may have been cut off.
     Unknown,
+    /// It was cut off: its process is gone, and nobody was left to tell how it ended.
+    Interrupted,
 }
 
 impl Outcome {
-    /// Returns one word for it: `running`, `ok`, `failed`, `skipped`, `unknown`.
+    /// Returns one word for it: `running`, `ok`, `failed`, `skipped`, `unknown`, `interrupted`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -57,6 +59,7 @@ impl Outcome {
             Self::Failed(_) => "failed",
             Self::Skipped => "skipped",
             Self::Unknown => "unknown",
+            Self::Interrupted => "interrupted",
         }
     }
 }

@@ -6,10 +6,28 @@ use std::process::Command;
 use taskflows_tests::repository;
 
 /// What each crate may depend on in this workspace, tests and build scripts apart.
-const ARROWS: [(&str, &[&str]); 4] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("taskflows-core", &[]),
+    ("taskflows-alerts", &["taskflows-core"]),
+    ("taskflows-macros", &[]),
     ("taskflows-systemd", &["taskflows-core"]),
-    ("taskflows-cli", &["taskflows-core", "taskflows-systemd"]),
+    ("taskflows-runtime", &["taskflows-core"]),
+    ("taskflows-store", &["taskflows-alerts", "taskflows-core"]),
+    (
+        "taskflows",
+        &[
+            "taskflows-alerts",
+            "taskflows-core",
+            "taskflows-macros",
+            "taskflows-runtime",
+            "taskflows-store",
+            "taskflows-systemd",
+        ],
+    ),
+    (
+        "taskflows-cli",
+        &["taskflows-alerts", "taskflows-core", "taskflows-runtime", "taskflows-store", "taskflows-systemd"],
+    ),
     ("taskflows-tests", &[]),
 ];
 

@@ -6,6 +6,8 @@
 mod environment_store;
 mod inspector;
 mod log_reader;
+mod run_observer;
+mod run_store;
 mod service_error;
 mod service_manager;
 mod toolbox;
@@ -13,6 +15,8 @@ mod toolbox;
 pub use environment_store::{EnvironmentError, EnvironmentStore, NamedEnvironment};
 pub use inspector::{HostProbe, Inspector};
 pub use log_reader::{LogEntry, LogError, LogOrigin, LogQuery, LogReader};
+pub use run_observer::RunObserver;
+pub use run_store::{RunStore, RunStoreError};
 pub use service_error::{JobResult, ServiceError};
 pub use service_manager::{
     Action, Depth, Details, Edits, Effect, Listing, Next, Origin, Performed, Removal, ServiceManager, Start,

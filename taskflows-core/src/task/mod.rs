@@ -1,0 +1,13 @@
+//! Tasks: one execution is a run, one try an attempt, its end an outcome.
+
+mod backoff;
+mod event;
+mod id;
+mod policy;
+mod record;
+
+pub use backoff::Backoff;
+pub use event::{RunEvent, RunEventKind};
+pub use id::{ParseRunIdError, RunId};
+pub use policy::TaskPolicy;
+pub use record::{Attempt, ProcessMark, RunFinish, RunQuery, RunRecord, Trigger};

@@ -1,0 +1,108 @@
+use jiff::Timestamp;
+
+use super::RunId;
+use crate::{Outcome, ServiceName};
+
+/// What is kept of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRecord {
+    /// Which run.
+    pub id: RunId,
+    /// The name of its task; that of the service where it runs for one.
+    pub task: String,
+    /// The service it ran for.
+    pub service: Option<ServiceName>,
+    /// When it was to start.
+    pub scheduled: Option<Timestamp>,
+    /// When its first attempt began.
+    pub started: Timestamp,
+    /// When it was over.
+    pub ended: Option<Timestamp>,
+    /// How it ended; [`Outcome::Running`] while it runs.
+    pub outcome: Outcome,
+    /// How many attempts it took so far.
+    pub attempts: u32,
+    /// How many it may take.
+    pub max_attempts: u32,
+    /// What went wrong, where the outcome alone does not say it.
+    pub error: Option<String>,
+    /// What started it.
+    pub trigger: Trigger,
+    /// The command, where it was one that nothing else knows how to run again.
+    pub command: Option<Vec<String>>,
+    /// The directory the command ran in.
+    pub directory: Option<String>,
+    /// The process that drives it, by which a run that was cut off is known.
+    pub process: Option<ProcessMark>,
+}
+
+/// What started a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trigger {
+    /// Nobody knows.
+    #[default]
+    Unknown,
+    /// Its timer.
+    Timer,
+    /// A person or a program.
+    Manual,
+    /// Somebody who wanted this run once more.
+    Retry(RunId),
+}
+
+/// A process that no later one is mistaken for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessMark {
+    /// The boot it lives in (`/proc/sys/kernel/random/boot_id`).
+    pub boot: String,
+    /// Its number.
+    pub pid: u32,
+    /// When it started, in clock ticks since the boot. Source: proc_pid_stat(5), field 22.
+    pub started: u64,
+}
+
+/// One try of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Which, from 1.
+    pub number: u32,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was over.
+    pub ended: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong, where the outcome alone does not say it.
+    pub error: Option<String>,
+}
+
+/// The end of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFinish {
+    /// When it was over.
+    pub ended: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How many attempts it took.
+    pub attempts: u32,
+    /// What went wrong, where the outcome alone does not say it.
+    pub error: Option<String>,
+}
+
+/// Which runs are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunQuery {
+    /// Of these tasks or services; of all where none is named.
+    pub tasks: Vec<String>,
+    /// The run whose id begins with this.
+    pub id_prefix: Option<String>,
+    /// Only those that ended badly or were cut off.
+    pub failed: bool,
+    /// That started not before this.
+    pub since: Option<Timestamp>,
+    /// That started not after this.
+    pub until: Option<Timestamp>,
+    /// At most this many, the newest.
+    pub limit: Option<usize>,
+}
