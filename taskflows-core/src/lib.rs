@@ -3,6 +3,7 @@
 mod consequence;
 mod definition;
 pub mod effects;
+pub mod grafana;
 pub mod import;
 pub mod inspect;
 mod name;

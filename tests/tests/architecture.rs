@@ -32,13 +32,14 @@ const ARROWS: [(&str, &[&str]); 9] = [
 ];
 
 /// What the pure crate may use of others: nothing that reads a clock, a file, a variable or a socket for it.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "annotate-snippets",
     "async-trait",
     "futures-util",
     "glob",
     "granit-parser",
     "jiff",
+    "percent-encoding",
     "serde",
     "serde_json",
     "shell-words",
