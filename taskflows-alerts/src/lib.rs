@@ -3,6 +3,8 @@
 mod message;
 mod notifier;
 mod send_on;
+#[cfg(feature = "task-events")]
+pub mod task_events;
 
 pub use message::{
     Attachment, Cell, Component, Field, Link, Message, MessageState, Severity, TimelineEntry, Tone,
