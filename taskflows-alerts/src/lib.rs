@@ -1,9 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod alerts;
+mod destination;
 mod message;
 mod notifier;
+mod render;
 mod send_on;
 
+pub use alerts::Alerts;
+pub use destination::{
+    Alertmanager, Channel, ChannelError, Command, Destination, Discord, Email, Limits, MailTls, PagerDuty,
+    Secret, Slack, Webhook,
+};
 pub use message::{
     Attachment, Cell, Component, Field, Link, Message, MessageState, Severity, TimelineEntry, Tone,
 };
