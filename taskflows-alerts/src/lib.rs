@@ -2,6 +2,7 @@
 
 mod message;
 mod notifier;
+pub mod render;
 mod send_on;
 
 pub use message::{
