@@ -4,7 +4,7 @@ mod alerts;
 mod destination;
 mod message;
 mod notifier;
-mod render;
+pub mod render;
 mod send_on;
 
 pub use alerts::Alerts;
