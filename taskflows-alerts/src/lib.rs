@@ -1,11 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+mod alerts;
+mod destination;
 mod message;
 mod notifier;
+pub mod render;
 mod send_on;
 #[cfg(feature = "task-events")]
 pub mod task_events;
 
+pub use alerts::Alerts;
+pub use destination::{
+    Alertmanager, Channel, ChannelError, Command, Destination, Discord, Email, Limits, MailTls, PagerDuty,
+    Secret, Slack, Webhook,
+};
 pub use message::{
     Attachment, Cell, Component, Field, Link, Message, MessageState, Severity, TimelineEntry, Tone,
 };

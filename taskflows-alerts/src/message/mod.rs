@@ -1,5 +1,8 @@
 //! What is told: one message, whatever shows it.
 
+mod build;
+mod content;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -78,6 +81,7 @@ pub enum Component {
     /// Pairs of a name and a value.
     KeyValues {
         /// The pairs in order.
+        #[serde(default)]
         pairs: Vec<Field>,
     },
     /// Rows under headings.
@@ -86,13 +90,16 @@ pub enum Component {
         #[serde(default)]
         title: Option<String>,
         /// The headings.
+        #[serde(default)]
         columns: Vec<String>,
-        /// The rows, each with as many cells as there are headings.
+        /// The rows, each with as many cells as there are headings; one with fewer is filled up when it is shown.
+        #[serde(default)]
         rows: Vec<Vec<Cell>>,
     },
     /// Items one below the other.
     List {
         /// The items.
+        #[serde(default)]
         items: Vec<String>,
         /// Whether they are numbered.
         #[serde(default)]
@@ -111,6 +118,7 @@ pub enum Component {
         /// Its address.
         url: String,
         /// What it shows, for who does not see it.
+        #[serde(default)]
         alt: String,
     },
     /// A line between two parts.
@@ -128,6 +136,7 @@ pub enum Component {
     /// What happened, in the order of time.
     Timeline {
         /// The moments.
+        #[serde(default)]
         entries: Vec<TimelineEntry>,
     },
     /// A number that matters.
@@ -135,6 +144,7 @@ pub enum Component {
         /// What it counts.
         name: String,
         /// How much, with its unit.
+        #[serde(default)]
         value: String,
         /// How it changed, in words.
         #[serde(default)]
@@ -164,7 +174,8 @@ pub enum Tone {
 pub type Cell = String;
 
 /// A name and its value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Field {
     /// The name.
     pub name: String,
@@ -173,9 +184,10 @@ pub struct Field {
 }
 
 /// An address to go to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Link {
-    /// What is shown.
+    /// What is shown; the address where it is empty.
     pub text: String,
     /// The address; only `http`, `https` and `mailto` become links, any other stays text.
     pub url: String,
@@ -195,24 +207,10 @@ pub struct TimelineEntry {
 pub struct Attachment {
     /// Its name, without a directory.
     pub name: String,
-    /// Its media type: `text/plain; charset=utf-8`.
+    /// Its media type: `text/plain; charset=utf-8`; bytes of no known kind where JSON does not say it.
+    #[serde(default = "content::unknown_media_type")]
     pub media_type: String,
     /// Its content; in JSON as base64.
     #[serde(with = "content")]
     pub content: Vec<u8>,
-}
-
-mod content {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(content: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(content))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        STANDARD.decode(text).map_err(serde::de::Error::custom)
-    }
 }

@@ -1,0 +1,11 @@
+//! What the ways over HTTP share.
+
+mod address;
+mod client;
+mod headers;
+mod retry_after;
+
+pub(super) use address::{address, allowed, key_header, place_of};
+pub(super) use client::{Http, Reply};
+pub(super) use headers::headers;
+pub(super) use retry_after::{MOST, retry_after};

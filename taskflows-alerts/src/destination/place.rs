@@ -1,0 +1,141 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sha2::{Digest as _, Sha256};
+
+use crate::{Delivery, Notifier, NotifyError, Receipt};
+
+/// How much of what a server says is told.
+const LINE: usize = 200;
+
+/// How a place is called in errors, and what must not be seen there.
+#[derive(Clone)]
+pub(super) struct Place {
+    name: String,
+    secrets: Vec<String>,
+}
+
+impl Place {
+    pub(super) fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), secrets: Vec::new() }
+    }
+
+    /// Hides `secret` in whatever is said of this place.
+    pub(super) fn hiding(mut self, secret: &str) -> Self {
+        // What is this short is found in any text.
+        if secret.len() >= 4 {
+            self.secrets.push(secret.to_owned());
+        }
+        self
+    }
+
+    pub(super) fn transient(&self, reason: impl AsRef<str>, retry_after: Option<Duration>) -> NotifyError {
+        let place = self.name.clone();
+        NotifyError::Transient { place, reason: self.told(reason.as_ref()), retry_after }
+    }
+
+    pub(super) fn permanent(&self, reason: impl AsRef<str>) -> NotifyError {
+        NotifyError::Permanent { place: self.name.clone(), reason: self.told(reason.as_ref()) }
+    }
+
+    fn told(&self, reason: &str) -> String {
+        self.secrets.iter().fold(reason.to_owned(), |reason, secret| reason.replace(secret, "***"))
+    }
+}
+
+/// Returns the first line of `text` that says something, without control characters and not long.
+pub(super) fn first_line(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    line.chars().filter(|char| !char.is_control()).take(LINE).collect()
+}
+
+/// Returns the first `bytes` bytes of the SHA-256 of `text` as hex digits: what stands for a text that is secret, too long
+/// or of letters that may not be.
+pub(super) fn fingerprint(text: &str, bytes: usize) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A notifier whose every attempt ends within a limit, whatever the other side does.
+pub(super) struct Limited<N> {
+    pub(super) inner: N,
+    pub(super) place: Place,
+    pub(super) limit: Duration,
+}
+
+impl<N> Limited<N> {
+    async fn within<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, NotifyError>>,
+    ) -> Result<T, NotifyError> {
+        match tokio::time::timeout(self.limit, attempt).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(self.place.transient(format!("no answer within {:?}", self.limit), None)),
+        }
+    }
+}
+
+#[async_trait]
+impl<N: Notifier> Notifier for Limited<N> {
+    async fn notify(&self, delivery: &Delivery<'_>) -> Result<Receipt, NotifyError> {
+        self.within(self.inner.notify(delivery)).await
+    }
+
+    async fn amend(&self, receipt: &Receipt, delivery: &Delivery<'_>) -> Result<Receipt, NotifyError> {
+        self.within(self.inner.amend(receipt, delivery)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_in_a_reason_is_hidden() {
+        let place = Place::new("x").hiding("hush-hush").hiding("");
+        let error = place.permanent("https://x/hush-hush said no to hush-hush").to_string();
+        assert_eq!(error, "could not deliver to x: https://x/*** said no to ***");
+    }
+
+    #[test]
+    fn the_first_line_is_short_and_plain() {
+        assert_eq!(first_line(b"\r\n \n no \x1b[31mway\nmore"), "no [31mway");
+        assert_eq!(first_line("é".repeat(500).as_bytes()).chars().count(), LINE);
+        assert_eq!(first_line(b""), "");
+    }
+
+    #[test]
+    fn a_fingerprint_is_that_of_sha256() {
+        assert_eq!(fingerprint("abc", 4), "ba7816bf");
+    }
+
+    struct Mute;
+
+    #[async_trait]
+    impl Notifier for Mute {
+        async fn notify(&self, _: &Delivery<'_>) -> Result<Receipt, NotifyError> {
+            std::future::pending().await
+        }
+
+        async fn amend(&self, _: &Receipt, delivery: &Delivery<'_>) -> Result<Receipt, NotifyError> {
+            self.notify(delivery).await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_hangs_ends_at_the_limit_and_may_be_repeated() {
+        let limit = Duration::from_secs(30);
+        let notifier = Limited { inner: Mute, place: Place::new("nobody"), limit };
+        let (message, began) = (crate::Message::default(), tokio::time::Instant::now());
+        let delivery = Delivery { message: &message, key: "k", thread: None };
+        for outcome in
+            [notifier.notify(&delivery).await, notifier.amend(&Receipt::default(), &delivery).await]
+        {
+            let error = outcome.unwrap_err();
+            assert!(error.is_transient(), "{error}");
+            assert_eq!(error.to_string(), "could not deliver to nobody now: no answer within 30s");
+        }
+        assert_eq!(began.elapsed(), limit * 2);
+    }
+}
