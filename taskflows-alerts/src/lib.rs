@@ -2,8 +2,11 @@
 
 mod alerts;
 mod destination;
+pub mod incident;
+mod memory_notifier;
 mod message;
 mod notifier;
+pub mod outbox;
 pub mod render;
 mod send_on;
 #[cfg(feature = "task-events")]
@@ -14,6 +17,7 @@ pub use destination::{
     Alertmanager, Channel, ChannelError, Command, Destination, Discord, Email, Limits, MailTls, PagerDuty,
     Secret, Slack, Webhook,
 };
+pub use memory_notifier::{MemoryNotifier, Told};
 pub use message::{
     Attachment, Cell, Component, Field, Link, Message, MessageState, Severity, TimelineEntry, Tone,
 };

@@ -25,6 +25,12 @@ pub trait Notifier: Send + Sync {
     /// # Errors
     /// As [`Notifier::notify`].
     async fn amend(&self, receipt: &Receipt, delivery: &Delivery<'_>) -> Result<Receipt, NotifyError>;
+
+    /// Tells whether an amendment changes what stands there, and so disturbs nobody. Where it would be one more message,
+    /// as in mail, amendments are left out: a reply tells what people must know.
+    fn amends_in_place(&self) -> bool {
+        false
+    }
 }
 
 /// One message on its way.

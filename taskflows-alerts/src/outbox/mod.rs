@@ -1,0 +1,17 @@
+//! What is to be told, until it is: a queue that survives whoever fills and empties it.
+
+#[cfg(feature = "deliver")]
+mod dispatcher;
+mod entry;
+mod memory;
+#[cfg(feature = "deliver")]
+mod pacing;
+mod store;
+
+#[cfg(feature = "deliver")]
+pub use dispatcher::{Clock, DispatchError, Dispatcher, Drained, Waiting};
+pub use entry::{ChannelStatus, Claim, Entry, EntryKind, Limits, NewEntry, Next, Pushed, Settlement};
+pub use memory::MemoryAlertStore;
+#[cfg(feature = "deliver")]
+pub use pacing::Pacing;
+pub use store::{AlertStore, AlertStoreError, Ledger, Outbox, Work};
