@@ -1,5 +1,7 @@
 //! What a log says of tasks.
 
+#![expect(clippy::unwrap_used, reason = "what fails fails the test")]
+
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

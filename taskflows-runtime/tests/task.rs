@@ -1,5 +1,7 @@
 //! Tasks by the driver, without the macro. Time is paused where anything waits on the runtime.
 
+#![expect(clippy::unwrap_used, reason = "what fails fails the test")]
+
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::error::Error;

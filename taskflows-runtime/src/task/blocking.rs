@@ -11,7 +11,7 @@ use super::context::{CURRENT, CurrentTask};
 use super::error::{ErrorView, TaskError, TaskFailure};
 use super::notices::{flush_observers, wait_for};
 use super::run::{Attempted, PATIENCE, Run};
-use super::task::Task;
+use super::spec::Task;
 
 /// How long the end of a program waits for observers.
 const FLUSH: Duration = Duration::from_secs(5);

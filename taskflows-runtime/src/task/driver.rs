@@ -8,7 +8,7 @@ use tracing::Instrument;
 use super::context::CURRENT;
 use super::error::{ErrorView, TaskError, TaskFailure};
 use super::run::{Attempted, PATIENCE, Run};
-use super::task::Task;
+use super::spec::Task;
 
 /// Runs what `body` returns as a task: again where it fails and retries are left, within the limits of `policy`.
 ///
@@ -89,32 +89,6 @@ impl Task {
             settle(told).await;
         }
         result
-    }
-
-    /// Runs what `body` returns, once: for a task without retries, whose body need not be repeatable.
-    ///
-    /// # Errors
-    /// When the attempt failed.
-    pub async fn run_once<T, E, Fut>(
-        &self,
-        view: ErrorView<E>,
-        body: impl FnOnce() -> Fut,
-    ) -> Result<T, TaskError<E>>
-    where
-        Fut: Future<Output = Result<T, E>>,
-    {
-        let mut body = Some(body);
-        self.run(view, || {
-            let body = body.take();
-            async move {
-                match body {
-                    Some(body) => body().await,
-                    // No second attempt is made without retries; one that were would wait for its limit.
-                    None => std::future::pending().await,
-                }
-            }
-        })
-        .await
     }
 
     /// Runs the jobs that `body` returns on tokio's threads for blocking work, so that the runtime goes on meanwhile.

@@ -7,7 +7,7 @@ mod error;
 mod id;
 mod notices;
 mod run;
-mod task;
+mod spec;
 
 pub use blocking::block_on;
 pub use context::{CurrentTask, current_task, current_task_id};
@@ -15,4 +15,4 @@ pub use driver::run_task;
 pub use error::{ErrorView, TaskError, TaskFailure};
 pub use id::new_run_id;
 pub use notices::flush_observers;
-pub use task::Task;
+pub use spec::Task;

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -24,18 +24,8 @@ enum Notice {
     Mark(oneshot::Sender<()>),
 }
 
-/// `None` where no thread could be had: observers are told nothing then, and runs go on.
-static THREAD: LazyLock<Option<SyncSender<Notice>>> = LazyLock::new(|| {
-    let (sender, receiver) = mpsc::sync_channel(WAITING);
-    let thread = std::thread::Builder::new().name("taskflows-observers".into());
-    match thread.spawn(move || tell_all(&receiver)) {
-        Ok(_) => Some(sender),
-        Err(error) => {
-            tracing::error!(%error, "could not start the thread that observers of tasks are told on");
-            None
-        }
-    }
-});
+/// Started by the first event. `None` where no thread could be had: observers are told nothing then, and runs go on.
+static THREAD: OnceLock<Option<SyncSender<Notice>>> = OnceLock::new();
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) fn tell(observers: &Observers, event: RunEvent) {
@@ -54,7 +44,7 @@ pub(crate) fn told() -> oneshot::Receiver<()> {
 /// For the end of a program; [`block_on`](crate::block_on) does it by itself. It blocks the thread.
 pub fn flush_observers(limit: Duration) -> bool {
     // Without a first event there is no thread, and nothing to wait for.
-    match LazyLock::get(&THREAD) {
+    match THREAD.get() {
         None | Some(None) => true,
         Some(Some(_)) => wait_for(told(), limit),
     }
@@ -73,8 +63,20 @@ pub(crate) fn wait_for(mut told: oneshot::Receiver<()>, limit: Duration) -> bool
     }
 }
 
+fn start() -> Option<SyncSender<Notice>> {
+    let (sender, receiver) = mpsc::sync_channel(WAITING);
+    let thread = std::thread::Builder::new().name("taskflows-observers".into());
+    match thread.spawn(move || tell_all(&receiver)) {
+        Ok(_) => Some(sender),
+        Err(error) => {
+            tracing::error!(%error, "could not start the thread that observers of tasks are told on");
+            None
+        }
+    }
+}
+
 fn send(notice: Notice) {
-    let Some(thread) = THREAD.as_ref() else { return };
+    let Some(thread) = THREAD.get_or_init(start) else { return };
     match thread.try_send(notice) {
         Ok(()) => {}
         Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {

@@ -14,7 +14,7 @@ use super::context::CurrentTask;
 use super::error::{ErrorView, TaskError, TaskFailure};
 use super::id::new_run_id;
 use super::notices;
-use super::task::Task;
+use super::spec::Task;
 
 /// How long the end of a run may wait for observers.
 pub(super) const PATIENCE: Duration = Duration::from_millis(5);
