@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use taskflows_core::effects::{EnvironmentStore, HostProbe, Inspector, LogReader, ServiceManager, Toolbox};
+use taskflows_core::effects::{
+    EnvironmentStore, HostProbe, Inspector, LogReader, RunStore, ServiceManager, Toolbox,
+};
 use taskflows_core::schedule::Zones;
+use taskflows_store::SqliteRunStore;
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
 
 use crate::environments::EnvironmentFile;
@@ -26,6 +29,8 @@ pub struct App {
     pub services: Arc<dyn ServiceManager>,
     /// What they wrote.
     pub logs: Arc<dyn LogReader>,
+    /// The runs of tasks.
+    pub runs: Arc<dyn RunStore>,
     /// The environments that this host keeps under names.
     pub environments: Arc<dyn EnvironmentStore>,
     /// The programs that environments need.
@@ -75,6 +80,7 @@ impl App {
         let display = display_zone(config, &zones)?;
         let data = state_directory(config, scope)?;
         let environments: Arc<dyn EnvironmentStore> = Arc::new(EnvironmentFile::new(data.clone()));
+        let runs = Arc::new(SqliteRunStore::new(data.clone()));
         let tools: Arc<dyn Toolbox> = Arc::new(HostTools::new(config));
         let manager = SystemdServiceManager::new(SystemdSettings {
             scope,
@@ -94,6 +100,7 @@ impl App {
         let logs = Arc::new(manager.journal());
         let manager = Arc::new(manager);
         Ok(Self {
+            runs,
             environments,
             tools,
             variable: Box::new(|name| std::env::var(name).ok()),
@@ -150,7 +157,7 @@ fn no_home() -> CliError {
         .hint("set HOME to your home directory")
 }
 
-fn state_directory(config: &Config, scope: Scope) -> Result<PathBuf, CliError> {
+pub(crate) fn state_directory(config: &Config, scope: Scope) -> Result<PathBuf, CliError> {
     let shared = Path::new(SHARED_DATA);
     let writable = || rustix::fs::access(shared, rustix::fs::Access::WRITE_OK).is_ok();
     if let Some(path) = &config.data_directory {

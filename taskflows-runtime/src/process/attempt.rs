@@ -65,7 +65,7 @@ impl Attempts<'_> {
     async fn watch(&self, tree: Tree, limit: Option<Duration>, signals: &mut Signals) -> Watched {
         let mut limit_at = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut kill_at = None;
-        let (mut is_timed_out, mut cancelled) = (false, None);
+        let (mut is_timed_out, mut cancelled, mut passed) = (false, None, None);
         let status = loop {
             let sleep = |at: Option<Instant>| OptionFuture::from(at.map(sleep_until));
             tokio::select! {
@@ -74,10 +74,12 @@ impl Attempts<'_> {
                         break status;
                     },
                     Heard::Signal(signal) => {
-                        // The terminal told the whole group already.
-                        if tree.leads || !matches!(signal, Signal::INT | Signal::QUIT) {
-                            tree.signal(signal);
+                        passed = Some(signal);
+                        // The terminal told the whole group already, and many a program goes on after Ctrl-C.
+                        if !tree.leads && matches!(signal, Signal::INT | Signal::QUIT) {
+                            continue;
                         }
+                        tree.signal(signal);
                         if ends(signal) && cancelled.is_none() {
                             cancelled = Some(signal);
                             kill_at = kill_at.or_else(|| (!self.is_managed).then(|| self.kill_at())?);
@@ -100,7 +102,8 @@ impl Attempts<'_> {
             }
         };
         let exit = exit(status);
-        // One that hung up or was told to end by a signal of ours was wanted no longer.
+        // What ended by a signal that was passed on was wanted no longer.
+        cancelled = cancelled.or_else(|| passed.filter(|signal| exit == ExitKind::Killed(signal.as_raw())));
         if is_timed_out || kill_at.is_some() {
             self.end_rest(tree, kill_at).await;
         } else if tree.has_group() {

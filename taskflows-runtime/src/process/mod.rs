@@ -17,5 +17,5 @@ pub use command::{DEFAULT_KILL_AFTER, ProcessCommand, StartError};
 pub use journal::{Journal, JournalEntry};
 pub use outputs::Outputs;
 pub use records::JournalRecords;
-pub use run::{CommandEnd, CommandRun, end_by};
+pub use run::{CommandEnd, CommandRun, end_by, new_run_id};
 pub use tail::{TAIL_BYTES, TAIL_LINES, Tail};

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rustix::process::Signal;
 use taskflows_core::effects::{RunObserver, RunStore};
 use taskflows_core::task::{
-    Attempt, Failure, Finish, Last, Machine, RunEvent, RunEventKind, RunFinish, RunRecord, Step, TaskPolicy,
+    Attempt, Failure, Finish, Last, Machine, RunEvent, RunEventKind, RunFinish, RunId, RunRecord, Step, TaskPolicy,
 };
 use taskflows_core::{ExitKind, Outcome, RunEnd};
 
@@ -31,8 +31,8 @@ pub struct CommandRun<'a> {
     pub command: &'a ProcessCommand,
     /// Where its output goes.
     pub outputs: &'a Outputs,
-    /// Where the run is kept. One that fails is told of once, and prevents nothing.
-    pub store: &'a dyn RunStore,
+    /// Where the run is kept, if anywhere. A store that fails is told of once, and prevents nothing.
+    pub store: Option<&'a dyn RunStore>,
     /// Who is told what happens.
     pub observers: &'a [Arc<dyn RunObserver>],
     /// Whether a manager that wants an end kills what does not end by itself; where not, it is done after `kill_after`.
@@ -68,7 +68,7 @@ impl CommandRun<'_> {
     /// When signals cannot be listened to.
     pub async fn run(self) -> io::Result<CommandEnd> {
         let signals = Signals::listen()?;
-        let mut driver = Driver { signals, keeps: true, code: 0, signal: None, error: None, run: self };
+        let mut driver = Driver { signals, code: 0, signal: None, error: None, run: self };
         Ok(driver.drive().await)
     }
 }
@@ -77,8 +77,6 @@ impl CommandRun<'_> {
 struct Driver<'a> {
     run: CommandRun<'a>,
     signals: Signals,
-    /// Whether the store has the run.
-    keeps: bool,
     code: u8,
     signal: Option<i32>,
     /// What went wrong last, where the end of the process does not say it.
@@ -88,8 +86,10 @@ struct Driver<'a> {
 impl Driver<'_> {
     async fn drive(&mut self) -> CommandEnd {
         let began = Instant::now();
-        let kept = self.run.store.begin(&self.run.record).await;
-        self.kept(kept.err());
+        if let Some(store) = self.run.store {
+            let kept = store.begin(&self.run.record).await;
+            self.kept(kept.err());
+        }
         let mut machine = Machine::new(self.run.policy.clone());
         let mut last = Last::Nothing;
         loop {
@@ -109,7 +109,7 @@ impl Driver<'_> {
     /// Takes note of what the store said, and asks it no more where it failed.
     fn kept(&mut self, error: Option<impl Error>) {
         if let Some(error) = error {
-            self.keeps = false;
+            self.run.store = None;
             (self.run.warn)(&error);
         }
     }
@@ -136,10 +136,10 @@ impl Driver<'_> {
             Ok(ended) => self.ended(ended),
             Err(error) => self.not_started(&error),
         };
-        if self.keeps {
+        if let Some(store) = self.run.store {
             let error = self.error.clone();
             let attempt = Attempt { number, started, ended: Timestamp::now(), outcome, error, tail };
-            let kept = self.run.store.attempt(self.run.record.id, &attempt).await;
+            let kept = store.attempt(self.run.record.id, &attempt).await;
             self.kept(kept.err());
         }
         last
@@ -214,10 +214,10 @@ impl Driver<'_> {
     }
 
     async fn finish(&mut self, finish: Finish) -> CommandEnd {
-        if self.keeps {
+        if let Some(store) = self.run.store {
             let (outcome, attempts) = (finish.outcome.clone(), finish.attempts);
             let end = RunFinish { ended: Timestamp::now(), outcome, attempts, error: self.error.clone() };
-            let kept = self.run.store.finish(self.run.record.id, &end).await;
+            let kept = store.finish(self.run.record.id, &end).await;
             self.kept(kept.err());
         }
         CommandEnd { finish, code: self.code, signal: self.signal }
@@ -257,6 +257,11 @@ impl fmt::Display for LostOutput<'_> {
 }
 
 impl Error for LostOutput<'_> {}
+
+/// Returns the id of a run that nothing else gives one.
+pub fn new_run_id() -> RunId {
+    RunId::from_bits(fastrand::u128(..))
+}
 
 /// Ends this process as `signal` would have if nobody had listened to it, so that whoever sent it sees that it was
 /// obeyed: systemd takes an end by `SIGTERM` for a good one, and an exit code of 143 for a failure. Returns where that
