@@ -71,7 +71,8 @@ pub(super) fn push_link(link: &Link, out: &mut Bounded) {
     }
 }
 
-/// Writes what calls somebody: a user, a group, everybody who is here. A name that Slack has no id for stays text.
+/// Writes what calls somebody: a user, a group, everybody who is here. A name that Slack has no id for stays text, and an
+/// id of Discord's, which is a number, means nothing here.
 pub(super) fn mention(who: &str, out: &mut Bounded) {
     let bare = who.trim().trim_start_matches('@');
     let is_id = bare.len() > 4 && bare.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
@@ -79,6 +80,7 @@ pub(super) fn mention(who: &str, out: &mut Bounded) {
         ("here" | "channel" | "everyone", _) => out.push(&format!("<!{bare}>")),
         (_, Some(b'U' | b'W')) if is_id => out.push(&format!("<@{bare}>")),
         (_, Some(b'S')) if is_id => out.push(&format!("<!subteam^{bare}>")),
+        _ if bare.trim_start_matches('&').bytes().all(|byte| byte.is_ascii_digit()) => {}
         _ => out.text(&one_line(who), MRKDWN),
     }
 }
