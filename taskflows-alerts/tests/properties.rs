@@ -1,5 +1,7 @@
 //! No message breaks a limit of the place it goes to, and no text in one becomes markup.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
+
 mod messages;
 
 use proptest::prelude::*;

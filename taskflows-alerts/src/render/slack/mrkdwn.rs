@@ -3,20 +3,20 @@
 use crate::Link;
 use crate::render::address::address;
 use crate::render::bounded::{Bounded, Markup};
-use crate::render::text::{ANGLE, STYLE, one_line};
+use crate::render::text::{ANGLE, TICK, one_line};
 
 /// For text objects of both kinds: Slack decodes these three entities and no other.
 pub(super) const MRKDWN: Markup = Markup { special: ANGLE, escape: |_, ch| entity(ch) };
 
 /// For text between marks of code, which must not close it: a space of no width stands between two of its marks.
 pub(super) const FENCED: Markup = Markup {
-    special: ANGLE | STYLE,
+    special: ANGLE | TICK,
     escape: |previous, ch| if (previous, ch) == ('`', '`') { Some("\u{200b}`") } else { entity(ch) },
 };
 
 /// For text in one line of code, which has no way to hold its own mark.
 const SPAN: Markup =
-    Markup { special: ANGLE | STYLE, escape: |_, ch| if ch == '`' { Some("'") } else { entity(ch) } };
+    Markup { special: ANGLE | TICK, escape: |_, ch| if ch == '`' { Some("'") } else { entity(ch) } };
 
 fn entity(ch: char) -> Option<&'static str> {
     match ch {
