@@ -21,7 +21,7 @@ impl Webhook {
         let url = address(text, self.allow_http).map_err(|error| format!("`url`: {error}"))?;
         let id = format!("webhook:{}-{}", url.host_str().unwrap_or_default(), fingerprint(text, 4));
         let place = hiding(Place::new(format!("the webhook at {}", authority(&url))), &url);
-        let place = self.headers.values().fold(place, |place, value| place.hiding(value.expose()));
+        let place = place.hiding_values(self.headers.values());
         let inner = WebhookNotifier {
             http: Http::new(&place, &url, self.ca_file.as_deref(), limits)?,
             url,
