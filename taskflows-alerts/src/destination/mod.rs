@@ -7,11 +7,19 @@ mod command;
 mod discord;
 mod email;
 #[cfg(feature = "http")]
+#[cfg_attr(
+    not(all(feature = "slack", feature = "discord", feature = "webhook", feature = "alertmanager")),
+    allow(dead_code, unused_imports, reason = "each way over HTTP uses a part of it")
+)]
 mod http;
 mod pagerduty;
 #[cfg(any(feature = "command", feature = "webhook"))]
 mod payload;
 #[cfg(feature = "deliver")]
+#[cfg_attr(
+    not(all(feature = "email", feature = "command", feature = "http")),
+    allow(dead_code, reason = "each way to send uses a part of it")
+)]
 mod place;
 mod secret;
 mod slack;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
-use crate::{Delivery, Notifier, NotifyError, Receipt};
+use crate::{Delivery, Notifier, NotifyError, Receipt, Secret};
 
 /// How much of what a server says is told.
 const LINE: usize = 200;
@@ -27,6 +27,15 @@ impl Place {
             self.secrets.push(secret.to_owned());
         }
         self
+    }
+
+    /// Hides the values of headers, and what stands in them behind a word such as `Bearer`.
+    pub(super) fn hiding_values<'a>(self, values: impl Iterator<Item = &'a Secret>) -> Self {
+        values
+            .flat_map(|value| {
+                std::iter::once(value.expose()).chain(value.expose().split_whitespace().skip(1))
+            })
+            .fold(self, Place::hiding)
     }
 
     pub(super) fn transient(&self, reason: impl AsRef<str>, retry_after: Option<Duration>) -> NotifyError {

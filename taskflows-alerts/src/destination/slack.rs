@@ -45,7 +45,7 @@ impl Slack {
 mod ways {
     use std::sync::Arc;
 
-    use super::super::http::address;
+    use super::super::http::{address, hiding};
     use super::super::place::{Limited, Place, fingerprint};
     use super::{Slack, bot::SlackBot, hook::SlackHook};
     use crate::{Channel, Limits};
@@ -97,7 +97,7 @@ mod ways {
     fn hook(url: &str, limits: Limits) -> Result<Channel, String> {
         let address = address(url, false).map_err(|error| format!("`webhook_url`: {error}"))?;
         let id = format!("slack:webhook-{}", fingerprint(url, 4));
-        let place = Place::new("Slack webhook").hiding(url).hiding(address.as_str()).hiding(address.path());
+        let place = hiding(Place::new("Slack webhook"), &address);
         let inner = SlackHook::new(address, &place, limits)?;
         Ok(Channel { id, notifier: Arc::new(Limited { inner, place, limit: limits.whole }) })
     }

@@ -7,7 +7,7 @@ use reqwest::Url;
 use reqwest::header::HeaderMap;
 use serde_json::json;
 
-use super::super::http::{Http, address, headers};
+use super::super::http::{Http, address, authority, headers};
 use super::super::place::{Limited, Place};
 use super::Alertmanager;
 use super::alert::alert;
@@ -27,12 +27,8 @@ impl Alertmanager {
             .map_err(|()| "`url` cannot have a path")?
             .pop_if_empty()
             .extend(["api", "v2", "alerts"]);
-        let place = self
-            .headers
-            .values()
-            .fold(Place::new(id.replace("alertmanager:", "Alertmanager at ")), |place, value| {
-                place.hiding(value.expose())
-            });
+        let place = Place::new(format!("Alertmanager at {}", authority(&url)));
+        let place = place.hiding_values(self.headers.values());
         let inner = AlertmanagerNotifier {
             http: Http::new(&place, &url, self.ca_file.as_deref(), limits)?,
             url,

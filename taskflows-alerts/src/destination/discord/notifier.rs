@@ -6,7 +6,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, Url};
 use serde_json::{Value, json};
 
-use super::super::http::{Http, MOST, Reply, address};
+use super::super::http::{Http, MOST, Reply, address, hiding};
 use super::super::place::{Limited, Place, fingerprint};
 use super::Discord;
 use crate::render::{self, DiscordMessage};
@@ -16,7 +16,7 @@ impl Discord {
     pub(in crate::destination) fn channel_within(&self, limits: Limits) -> Result<Channel, String> {
         let url = self.webhook_url.expose();
         let address = address(url, false).map_err(|error| format!("`webhook_url`: {error}"))?;
-        let place = Place::new("Discord webhook").hiding(url).hiding(address.as_str()).hiding(address.path());
+        let place = hiding(Place::new("Discord webhook"), &address);
         let http = Http::new(&place, &address, None, limits)?;
         let inner = DiscordNotifier { url: address, http };
         let notifier = Arc::new(Limited { inner, place, limit: limits.whole });

@@ -38,14 +38,16 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// Names the place at `url` in errors: `what at host`; the rest of the address is hidden there.
-pub(in crate::destination) fn place_of(what: &str, url: &Url) -> Place {
-    let place = Place::new(format!("{what} at {}", authority(url))).hiding(url.as_str());
-    place.hiding(url.path()).hiding(url.query().unwrap_or_default())
+/// Hides in what is said of a place the address that is as good as a token, whole and in parts.
+pub(in crate::destination) fn hiding(place: Place, url: &Url) -> Place {
+    let place = place.hiding(url.as_str()).hiding(url.path()).hiding(url.query().unwrap_or_default());
+    // Shorter ones are words of an interface, which may stand in an error.
+    let parts = url.path_segments().into_iter().flatten().filter(|part| part.len() >= 10);
+    parts.fold(place, Place::hiding)
 }
 
 /// Returns host and port.
-pub(super) fn authority(url: &Url) -> String {
+pub(in crate::destination) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

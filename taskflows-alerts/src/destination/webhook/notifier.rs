@@ -9,9 +9,9 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use sha2::Sha256;
 
-use super::super::http::{Http, address, headers, key_header, place_of};
+use super::super::http::{Http, address, authority, headers, hiding, key_header};
 use super::super::payload::{payload, receipt};
-use super::super::place::{Limited, fingerprint};
+use super::super::place::{Limited, Place, fingerprint};
 use super::Webhook;
 use crate::{Channel, Delivery, Limits, Notifier, NotifyError, Receipt};
 
@@ -20,8 +20,8 @@ impl Webhook {
         let text = self.url.expose();
         let url = address(text, self.allow_http).map_err(|error| format!("`url`: {error}"))?;
         let id = format!("webhook:{}-{}", url.host_str().unwrap_or_default(), fingerprint(text, 4));
-        let place = place_of("the webhook", &url);
-        let place = self.headers.values().fold(place, |place, value| place.hiding(value.expose()));
+        let place = hiding(Place::new(format!("the webhook at {}", authority(&url))), &url);
+        let place = place.hiding_values(self.headers.values());
         let inner = WebhookNotifier {
             http: Http::new(&place, &url, self.ca_file.as_deref(), limits)?,
             url,
