@@ -142,6 +142,8 @@ fn expand(arguments: &Arguments, function: ItemFn) -> Result<TokenStream> {
     if arguments.blocking.is_some() {
         wrapper.asyncness = Some(Default::default());
     }
+    // An error that cannot be read at all is told at its type.
+    let view = quote_spanned!(output.written.span()=> (&&&&&Reading::<#error>::NEW).view());
     let (task, guard) = (declared(arguments, &sig.ident), guard(&output));
     let run = run(arguments, &sig, &names, &output);
     let ended = if arguments.is_required { quote!(result) } else { quote!(result.ok()) };
@@ -153,7 +155,7 @@ fn expand(arguments: &Arguments, function: ItemFn) -> Result<TokenStream> {
             #task
             let view = {
                 use ::taskflows::__private::view::*;
-                (&&&&&Reading::<#error>::NEW).view()
+                #view
             };
             let result = #run;
             #ended
