@@ -11,6 +11,7 @@ use taskflows_core::{
 
 use super::escape::{arguments, path, path_assignment};
 use super::mark::{KeptContainer, MarkedContainer};
+use super::script::{MAIN, STOP, TASK_MAIN, TASK_STOP, WHILE_IT_RUNS, scripted, words};
 use super::task;
 
 /// How long a container may take to end before the engine kills it.
@@ -106,10 +107,6 @@ pub(super) fn commands(
         Some(_) => return Err(failed("its environment is of a later version".to_owned())),
     }
     Ok(commands)
-}
-
-fn words<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<Argument> {
-    words.into_iter().map(|word| Argument::from(word.to_owned())).collect()
 }
 
 /// Writes the commands as they stand, behind what runs them in an environment.
@@ -361,42 +358,6 @@ impl InContainer<'_> {
             .extend(command.into_iter().flat_map(|command| words(command.argv().iter().map(String::as_str))));
         definition
     }
-}
-
-/// systemd stops a service also after it has ended by itself, and then tells no main process. Source:
-/// systemd.service(5), `ExecStop=`.
-const WHILE_IT_RUNS: &str = r#"[ "$MAINPID" ] || exit 0; "#;
-
-/// Runs the container. One that does not end when [`STOP`] asks it to is killed, and looks as if it had been killed for
-/// lack of memory: a failure, where somebody asked for a stop. What systemd sends next reaches the engine's command too,
-/// which is waited for.
-const MAIN: &str = r#"trap asked=yes USR1; trap : TERM; "$@"; code=$?; [ "$asked$code" = yes137 ] || exit $code; echo 'It did not end when it was asked to, and was killed: a process 1 that ignores signals needs `init = true`.' >&2"#;
-
-/// Asks the container to end, and tells [`MAIN`].
-const STOP: &str = r#"[ "$MAINPID" ] || exit 0; kill -USR1 "$MAINPID"; "$@" >/dev/null 2>&1 || :"#;
-
-/// Does as [`MAIN`] for a task, to which any end that somebody asked for is a good one: another is tried again.
-const TASK_MAIN: &str = r#"trap asked=yes USR1; trap : TERM; "$@"; code=$?; [ "$asked" ] || exit $code; [ $code != 137 ] || echo 'It did not end when it was asked to, and was killed: a process 1 that ignores signals needs `init = true`.' >&2"#;
-
-/// Does as [`STOP`] for a task, whose main process is not [`TASK_MAIN`] but what runs it. Between attempts nothing runs.
-/// Source: proc_tid_children(5).
-const TASK_STOP: &str = r#"[ "$MAINPID" ] || exit 0; for one in $(cat "/proc/$MAINPID"/task/*/children 2>/dev/null); do kill -USR1 "$one"; done; "$@" >/dev/null 2>&1 || :"#;
-
-/// Returns the engine's command of a container's `ExecStart=`, less what runs it where it is a task.
-pub(super) fn engine_command(line: &str) -> Option<&str> {
-    let plain = || line.strip_prefix(&scripted(MAIN, Vec::new()))?.strip_prefix(' ');
-    let task = || {
-        let script = arguments(&words([TASK_MAIN]));
-        // The script ends with this, and no quote stands in it unescaped.
-        let end = format!("{} sh ", script.strip_prefix('"')?);
-        line.strip_prefix("/bin/sh -c ")?.split_once(&end).map(|(_, engine)| engine)
-    };
-    plain().or_else(task)
-}
-
-/// Writes a command that a small script of the shell runs as its arguments.
-fn scripted(script: &str, command: Vec<Argument>) -> String {
-    arguments(&[words(["/bin/sh", "-c", script, "sh"]), command].concat())
 }
 
 /// The label that tells whose a container is: no other is ever removed.

@@ -6,6 +6,7 @@ mod mark;
 mod names;
 mod read;
 mod render;
+mod script;
 mod support;
 mod task;
 mod timer;

@@ -2,7 +2,7 @@
 
 use taskflows_core::inspect::{Directive, Reference, ReferenceUse};
 
-use super::commands::engine_command;
+use super::script::engine_command;
 use super::task::taken_apart;
 
 /// Returns the `key=value` lines of a unit file, in order; continued lines are joined by a space.
