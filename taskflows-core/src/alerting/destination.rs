@@ -54,6 +54,19 @@ impl Destination {
         self.fields.get(key)
     }
 
+    /// Tells whether it posts as a bot of Slack whose token it does not say, so that it comes from a variable.
+    pub fn lacks_token(&self) -> bool {
+        let has = |key| self.fields.contains_key(key);
+        self.kind == DestinationKind::Slack && !has("bot_token") && !has("webhook_url")
+    }
+
+    /// Gives it the token that it [lacks](Self::lacks_token); any other is left as it is.
+    pub fn put_token(&mut self, token: &str) {
+        if self.lacks_token() {
+            self.fields.insert("bot_token".to_owned(), token.into());
+        }
+    }
+
     /// Tells whether the value of a key is to be kept from people.
     pub fn is_secret(key: &str) -> bool {
         SECRETS.contains(&key)

@@ -77,6 +77,16 @@ pub struct Escalation {
 }
 
 impl AlertGroup {
+    /// Returns everybody who may be told, those too who are told when nobody reacts.
+    pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
+        self.send_to.iter().chain(self.escalate.iter().flat_map(|step| &step.send_to))
+    }
+
+    /// Does as [`AlertGroup::destinations`], to change them.
+    pub fn destinations_mut(&mut self) -> impl Iterator<Item = &mut Destination> {
+        self.send_to.iter_mut().chain(self.escalate.iter_mut().flat_map(|step| &mut step.send_to))
+    }
+
     /// Writes it as definitions have it, secrets included: [`read_alert_group`](crate::read_alert_group) reads it.
     pub fn to_json(&self) -> Value {
         let mut all = Map::new();
