@@ -8,6 +8,8 @@ pub mod render;
 mod send_on;
 
 pub use alerts::Alerts;
+#[cfg(feature = "deliver")]
+pub use destination::Sent;
 pub use destination::{
     Alertmanager, Channel, ChannelError, Command, Destination, Discord, Email, Limits, MailTls, PagerDuty,
     Secret, Slack, Webhook,
