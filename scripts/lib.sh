@@ -34,10 +34,23 @@ need_everything() {
     need_packages gcc libc6-dev systemd dbus-user-session util-linux procps tzdata ca-certificates strace
 }
 
+# Slack's own library, whose models check our Block Kit.
+need_slack_sdk() {
+    local version=3.47.0 tools=${XDG_CACHE_HOME:-$HOME/.cache}/taskflows-ci/slack-sdk
+    need_packages python3 python3-venv
+    "$tools/bin/python" -c "import slack_sdk.version as v; raise SystemExit(v.__version__ != '$version')" 2>/dev/null \
+        && return
+    say "installing slack_sdk $version"
+    python3 -m venv "$tools" || fail "could not make a Python environment for slack_sdk"
+    "$tools/bin/pip" install --quiet --disable-pip-version-check "slack_sdk==$version" \
+        || fail "could not install slack_sdk $version into $tools"
+}
+
 # What the tests need beside that: container engines, an image's worth of programs, Python and uv.
 need_test_tools() {
     need_packages docker.io podman runc busybox-static python3 python3-venv
     need_alert_tools
+    need_slack_sdk
     command -v uv >/dev/null && return
     local tools=${XDG_CACHE_HOME:-$HOME/.cache}/taskflows-ci/uv
     if [ ! -x "$tools/bin/uv" ]; then

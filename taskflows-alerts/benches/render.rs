@@ -1,5 +1,7 @@
 //! How fast messages are rendered: `cargo bench -p taskflows-alerts --bench render`.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run should end")]
+
 #[path = "../tests/messages/mod.rs"]
 mod messages;
 

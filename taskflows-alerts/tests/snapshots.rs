@@ -1,5 +1,7 @@
 //! What a realistic alert, and one piece of each kind, look like in each renderer.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
+
 mod messages;
 
 use serde_json::Value;

@@ -15,6 +15,11 @@ pub(super) struct Markup {
 }
 
 impl Markup {
+    /// Whether each byte of `text` is one unit, written as it is.
+    fn copies(&self, text: &str) -> bool {
+        classes(text) & (self.special | WIDE | UNCLEAN) == 0
+    }
+
     fn cost(&self, previous: char, ch: char) -> usize {
         (self.escape)(previous, ch).map_or(ch.len_utf16(), units)
     }
@@ -77,20 +82,20 @@ impl Bounded {
 
     /// Adds text of others, as far as it fits.
     pub(super) fn text(&mut self, text: &str, markup: Markup) {
-        let is_plain = classes(text) & (markup.special | WIDE | UNCLEAN) == 0;
-        if is_plain && text.len() <= self.left() {
+        if text.len() <= self.left() && markup.copies(text) {
             self.left -= text.len();
             return self.out.push_str(text);
         }
         let mut previous = '\n';
         for ch in clean(text).chars() {
-            let cost = markup.cost(previous, ch);
+            let escaped = (markup.escape)(previous, ch);
+            let cost = escaped.map_or(ch.len_utf16(), units);
             if self.full || cost > self.left {
                 self.full = true;
                 return;
             }
             self.left -= cost;
-            match (markup.escape)(previous, ch) {
+            match escaped {
                 Some(escaped) => self.out.push_str(escaped),
                 None => self.out.push(ch),
             }
@@ -142,11 +147,7 @@ impl Bounded {
         let (open, close) = ("```\n", "\n```");
         let text = text.trim_end();
         let room = self.left().saturating_sub(units(open) + units(close) + 2);
-        let end = if text.len() <= room && classes(text) & markup.special == 0 {
-            text.len()
-        } else {
-            start_that_fits(text, room, markup)
-        };
+        let end = start_that_fits(text, room, markup);
         if end == 0 {
             return self.enclosed(open, text, close, markup);
         }
@@ -178,6 +179,11 @@ pub(super) fn units(text: &str) -> usize {
 
 /// Returns where the last of the whole lines ends that take at most `room` units together; 0 where none does.
 fn start_that_fits(text: &str, room: usize, markup: Markup) -> usize {
+    if markup.copies(text) {
+        // A line may end right behind what fits.
+        let whole = text.len() <= room;
+        return if whole { text.len() } else { text[..room + 1].rfind('\n').unwrap_or(0) };
+    }
     let (mut left, mut end, mut previous) = (room, 0, '\n');
     for (at, ch) in text.char_indices() {
         if ch == '\n' {
@@ -191,6 +197,9 @@ fn start_that_fits(text: &str, room: usize, markup: Markup) -> usize {
 
 /// Returns the longest end of `text` that takes at most `room` units, without the line it would begin amid.
 fn end_that_fits(text: &str, room: usize, markup: Markup) -> &str {
+    if text.len() <= room && markup.copies(text) {
+        return text;
+    }
     // No unit takes more than three bytes.
     let window = &text[text.ceil_char_boundary(text.len().saturating_sub(3 * room))..];
     let mut left = room;

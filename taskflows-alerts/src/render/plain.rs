@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::grid::Grid;
+use super::grid;
 use super::look::{moment, tone_word};
 use super::text::{clean, one_line, width};
 use super::{lead_and_rest, subject};
@@ -52,7 +52,7 @@ fn component(piece: &Component, out: &mut String) {
             if let Some(title) = title {
                 push_line(&one_line(title), out);
             }
-            Grid::table(columns, rows, out);
+            grid::table(columns, rows, out);
         }
         Component::List { items, ordered } => {
             for (at, item) in items.iter().enumerate() {

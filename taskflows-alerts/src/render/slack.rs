@@ -6,10 +6,9 @@ use serde_json::Value;
 use self::blocks::Blocks;
 use self::mrkdwn::{FENCED, MRKDWN, mention, pair, push_link};
 use super::bounded::Bounded;
-use super::grid::Grid;
 use super::look::{look, moment, tone_symbol};
 use super::text::one_line;
-use super::{address, lead_and_rest, subject, whole};
+use super::{address, grid, lead_and_rest, subject, whole};
 use crate::{Attachment, Component, Field, Link, Message, TimelineEntry, Tone};
 
 /// A message for Slack.
@@ -136,7 +135,7 @@ fn table(title: Option<&str>, columns: &[String], rows: &[Vec<String>], blocks: 
             out.push("\n");
         }
         let mut text = String::new();
-        Grid::table(columns, shown, &mut text);
+        grid::table(columns, shown, &mut text);
         if !text.trim().is_empty() {
             out.first_lines(&text, shown.len() < rows.len(), FENCED);
         }

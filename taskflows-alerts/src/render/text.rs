@@ -12,9 +12,9 @@ pub(super) const ANGLE: u8 = 4;
 pub(super) const QUOTE: u8 = 8;
 /// Part of a character outside of ASCII.
 pub(super) const WIDE: u8 = 16;
-/// What mrkdwn takes for formatting.
-pub(super) const STYLE: u8 = 32;
-/// What Markdown takes for more than text, beside [`ANGLE`] and [`STYLE`].
+/// A backtick, which marks code in mrkdwn and in Markdown.
+pub(super) const TICK: u8 = 32;
+/// What Markdown takes for more than text, beside [`ANGLE`] and [`TICK`].
 pub(super) const MARKDOWN: u8 = 64;
 
 static CLASS: [u8; 256] = classes_of_bytes();
@@ -28,8 +28,9 @@ const fn classes_of_bytes() -> [u8; 256] {
             0..0x20 | 0x7f => UNCLEAN,
             b'&' | b'<' | b'>' => ANGLE,
             b'"' | b'\'' => QUOTE,
-            b'*' | b'_' | b'~' | b'`' => STYLE,
-            b'\\' | b'|' | b'[' | b']' | b'(' | b')' | b'#' | b'+' | b'-' | b'@' | b'/' => MARKDOWN,
+            b'`' => TICK,
+            b'*' | b'_' | b'~' | b'\\' | b'|' | b'[' | b']' | b'(' | b')' | b'#' | b'+' | b'-' | b'@'
+            | b'/' => MARKDOWN,
             // C1 controls begin with the one, separators and marks of direction with the other.
             0xc2 | 0xe2 => WIDE | UNCLEAN,
             0x80.. => WIDE,
@@ -74,13 +75,9 @@ pub(super) fn is_unclean(ch: char) -> bool {
 fn pass<'a>(found: &'a str, out: &mut String) -> &'a str {
     let mut rest = found.chars();
     match rest.next() {
-        Some('\r') => {
-            // The line feed that follows stays.
-            if !rest.as_str().starts_with('\n') {
-                out.push('\n');
-            }
-        }
-        Some('\u{2028}' | '\u{2029}') => out.push('\n'),
+        // The line feed that follows stays.
+        Some('\r') if rest.as_str().starts_with('\n') => {}
+        Some('\r' | '\u{2028}' | '\u{2029}') => out.push('\n'),
         Some('\u{1b}') => return pass_escape(rest.as_str()),
         Some('\u{9b}') => return pass_parameters(rest.as_str()),
         _ => {}

@@ -3,7 +3,7 @@
 use super::markdown::{FENCED, TEXT};
 use crate::render::address::address;
 use crate::render::bounded::Bounded;
-use crate::render::grid::Grid;
+use crate::render::grid;
 use crate::render::look::tone_symbol;
 use crate::render::text::one_line;
 use crate::{Component, Field, Link};
@@ -118,7 +118,7 @@ fn table(title: Option<&str>, columns: &[String], rows: &[Vec<String>], out: &mu
         out.enclosed("**", one_line(title).trim(), "**\n", TEXT);
     }
     let mut text = String::new();
-    Grid::table(columns, shown, &mut text);
+    grid::table(columns, shown, &mut text);
     if !text.trim().is_empty() {
         out.first_lines(&text, shown.len() < rows.len(), FENCED);
     }

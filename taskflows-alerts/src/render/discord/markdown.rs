@@ -3,20 +3,20 @@
 use serde_json::{Value, json};
 
 use crate::render::bounded::{Bounded, Markup};
-use crate::render::text::{ANGLE, MARKDOWN, STYLE, one_line};
+use crate::render::text::{ANGLE, MARKDOWN, TICK, one_line};
 
 /// Text that shows as it stands.
-pub(super) const TEXT: Markup = Markup { special: ANGLE | STYLE | MARKDOWN, escape };
+pub(super) const TEXT: Markup = Markup { special: ANGLE | TICK | MARKDOWN, escape };
 
 /// Text in the content, where `@everyone` would call everyone if the message may call anybody at all.
 pub(super) const CONTENT: Markup = Markup {
-    special: ANGLE | STYLE | MARKDOWN,
+    special: ANGLE | TICK | MARKDOWN,
     escape: |previous, ch| if ch == '@' { Some("@\u{200b}") } else { escape(previous, ch) },
 };
 
 /// Text between marks of code, which must not close it: a space of no width stands between two of its marks.
 pub(super) const FENCED: Markup =
-    Markup { special: STYLE, escape: |previous, ch| ((previous, ch) == ('`', '`')).then_some("\u{200b}`") };
+    Markup { special: TICK, escape: |previous, ch| ((previous, ch) == ('`', '`')).then_some("\u{200b}`") };
 
 fn escape(previous: char, ch: char) -> Option<&'static str> {
     Some(match ch {

@@ -55,7 +55,7 @@ impl Blocks {
 
     pub(super) fn header(&mut self, fill: impl FnOnce(&mut Bounded)) {
         let Some(text) = self.written(150, fill) else { return };
-        let text = json!({ "type": "plain_text", "text": text, "emoji": true });
+        let text = json!({ "type": "plain_text", "text": text, "emoji": false });
         self.blocks.push(json!({ "type": "header", "text": text }));
     }
 
@@ -105,8 +105,11 @@ impl Blocks {
             self.blocks.push(context("Shortened: all of it is in the file message.txt.".to_owned()));
         }
         if let Some(at) = at {
-            let date = "{date_short_pretty} {time_secs}";
-            self.blocks.push(context(format!("<!date^{}^{date}|{}>", at.as_second(), moment(at))));
+            // Slack's form knows no time before 1970.
+            let date =
+                format!("<!date^{}^{{date_short_pretty}} {{time_secs}}|{}>", at.as_second(), moment(at));
+            let is_known = at.as_second() > 0;
+            self.blocks.push(context(if is_known { date } else { moment(at).to_string() }));
         }
         (self.blocks, self.is_cut)
     }

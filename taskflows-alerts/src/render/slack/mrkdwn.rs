@@ -3,20 +3,20 @@
 use crate::Link;
 use crate::render::address::address;
 use crate::render::bounded::{Bounded, Markup};
-use crate::render::text::{ANGLE, STYLE, one_line};
+use crate::render::text::{ANGLE, TICK, one_line};
 
 /// For text objects of both kinds: Slack decodes these three entities and no other.
 pub(super) const MRKDWN: Markup = Markup { special: ANGLE, escape: |_, ch| entity(ch) };
 
 /// For text between marks of code, which must not close it: a space of no width stands between two of its marks.
 pub(super) const FENCED: Markup = Markup {
-    special: ANGLE | STYLE,
+    special: ANGLE | TICK,
     escape: |previous, ch| if (previous, ch) == ('`', '`') { Some("\u{200b}`") } else { entity(ch) },
 };
 
 /// For text in one line of code, which has no way to hold its own mark.
 const SPAN: Markup =
-    Markup { special: ANGLE | STYLE, escape: |_, ch| if ch == '`' { Some("'") } else { entity(ch) } };
+    Markup { special: ANGLE | TICK, escape: |_, ch| if ch == '`' { Some("'") } else { entity(ch) } };
 
 fn entity(ch: char) -> Option<&'static str> {
     match ch {
@@ -71,7 +71,8 @@ pub(super) fn push_link(link: &Link, out: &mut Bounded) {
     }
 }
 
-/// Writes what calls somebody: a user, a group, everybody who is here. A name that Slack has no id for stays text.
+/// Writes what calls somebody: a user, a group, everybody who is here. A name that Slack has no id for stays text, and an
+/// id of Discord's, which is a number, means nothing here.
 pub(super) fn mention(who: &str, out: &mut Bounded) {
     let bare = who.trim().trim_start_matches('@');
     let is_id = bare.len() > 4 && bare.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
@@ -79,6 +80,7 @@ pub(super) fn mention(who: &str, out: &mut Bounded) {
         ("here" | "channel" | "everyone", _) => out.push(&format!("<!{bare}>")),
         (_, Some(b'U' | b'W')) if is_id => out.push(&format!("<@{bare}>")),
         (_, Some(b'S')) if is_id => out.push(&format!("<!subteam^{bare}>")),
+        _ if bare.trim_start_matches('&').bytes().all(|byte| byte.is_ascii_digit()) => {}
         _ => out.text(&one_line(who), MRKDWN),
     }
 }
