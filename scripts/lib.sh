@@ -49,6 +49,7 @@ need_slack_sdk() {
 # What the tests need beside that: container engines, an image's worth of programs, Python and uv.
 need_test_tools() {
     need_packages docker.io podman runc busybox-static python3 python3-venv
+    need_alert_tools
     need_slack_sdk
     command -v uv >/dev/null && return
     local tools=${XDG_CACHE_HOME:-$HOME/.cache}/taskflows-ci/uv
@@ -59,4 +60,16 @@ need_test_tools() {
             || fail "could not install uv; install it by hand and put it on PATH"
     fi
     PATH=$tools/bin:$PATH
+}
+
+# What alerts are sent to in tests: a real mail server, and an emulator of Slack's Web API.
+need_alert_tools() {
+    need_packages exim4-daemon-light
+    local emulator=${XDG_CACHE_HOME:-$HOME/.cache}/taskflows-ci/emulate-0.11.2
+    [ -x "$emulator/node_modules/.bin/emulate" ] && return
+    command -v node >/dev/null || need_packages nodejs
+    command -v npm >/dev/null || need_packages npm
+    say "installing the emulator of Slack"
+    npm install --prefix "$emulator" --ignore-scripts --no-audit --no-fund --silent emulate@0.11.2 \
+        || fail "could not install the npm package emulate 0.11.2"
 }

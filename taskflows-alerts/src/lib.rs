@@ -13,6 +13,8 @@ mod send_on;
 pub mod task_events;
 
 pub use alerts::Alerts;
+#[cfg(feature = "deliver")]
+pub use destination::Sent;
 pub use destination::{
     Alertmanager, Channel, ChannelError, Command, Destination, Discord, Email, Limits, MailTls, PagerDuty,
     Secret, Slack, Webhook,

@@ -22,6 +22,8 @@ mod payload;
 )]
 mod place;
 mod secret;
+#[cfg(feature = "deliver")]
+mod send;
 mod slack;
 #[cfg(any(feature = "email", feature = "http"))]
 mod tls;
@@ -35,5 +37,7 @@ pub use discord::Discord;
 pub use email::{Email, MailTls};
 pub use pagerduty::PagerDuty;
 pub use secret::Secret;
+#[cfg(feature = "deliver")]
+pub use send::Sent;
 pub use slack::Slack;
 pub use webhook::Webhook;

@@ -20,7 +20,7 @@ impl Place {
         Self { name: name.into(), secrets: Vec::new() }
     }
 
-    /// Hides `secret` in whatever is said of this place.
+    /// Hides `secret` in what this place says.
     pub(super) fn hiding(mut self, secret: &str) -> Self {
         // What is this short is found in any text.
         if secret.len() >= 4 {
@@ -40,21 +40,24 @@ impl Place {
 
     pub(super) fn transient(&self, reason: impl AsRef<str>, retry_after: Option<Duration>) -> NotifyError {
         let place = self.name.clone();
-        NotifyError::Transient { place, reason: self.told(reason.as_ref()), retry_after }
+        NotifyError::Transient { place, reason: reason.as_ref().to_owned(), retry_after }
     }
 
     pub(super) fn permanent(&self, reason: impl AsRef<str>) -> NotifyError {
-        NotifyError::Permanent { place: self.name.clone(), reason: self.told(reason.as_ref()) }
+        NotifyError::Permanent { place: self.name.clone(), reason: reason.as_ref().to_owned() }
     }
 
-    fn told(&self, reason: &str) -> String {
-        self.secrets.iter().fold(reason.to_owned(), |reason, secret| reason.replace(secret, "***"))
+    /// Returns the first line of what others said, without the secrets of this place: a server may repeat them.
+    ///
+    /// Words of our own are not searched: one that were missing there would tell what the secret is.
+    pub(super) fn quote(&self, text: &[u8]) -> String {
+        let text = String::from_utf8_lossy(text).into_owned();
+        first_line(&self.secrets.iter().fold(text, |text, secret| text.replace(secret, "***")))
     }
 }
 
 /// Returns the first line of `text` that says something, without control characters and not long.
-pub(super) fn first_line(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
+fn first_line(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     line.chars().filter(|char| !char.is_control()).take(LINE).collect()
 }
@@ -103,15 +106,25 @@ mod tests {
     #[test]
     fn a_secret_in_a_reason_is_hidden() {
         let place = Place::new("x").hiding("hush-hush").hiding("");
-        let error = place.permanent("https://x/hush-hush said no to hush-hush").to_string();
-        assert_eq!(error, "could not deliver to x: https://x/*** said no to ***");
+        assert_eq!(
+            place.quote(b"\nhttps://x/hush-hush said no to hush-hush\nmore"),
+            "https://x/*** said no to ***"
+        );
+        let cut = format!("{}hush-hush", "x".repeat(LINE - 4));
+        assert!(!place.quote(cut.as_bytes()).contains("hush"));
+    }
+
+    #[test]
+    fn what_is_said_here_does_not_tell_a_secret_by_its_absence() {
+        let place = Place::new("x").hiding("password");
+        assert!(place.permanent("wrong password").to_string().ends_with("wrong password"));
     }
 
     #[test]
     fn the_first_line_is_short_and_plain() {
-        assert_eq!(first_line(b"\r\n \n no \x1b[31mway\nmore"), "no [31mway");
-        assert_eq!(first_line("é".repeat(500).as_bytes()).chars().count(), LINE);
-        assert_eq!(first_line(b""), "");
+        assert_eq!(first_line("\r\n \n no \x1b[31mway\nmore"), "no [31mway");
+        assert_eq!(first_line(&"é".repeat(500)).chars().count(), LINE);
+        assert_eq!(first_line(""), "");
     }
 
     #[test]

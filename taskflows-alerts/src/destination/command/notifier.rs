@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::super::payload::{payload, receipt};
-use super::super::place::{Limited, Place, fingerprint, first_line};
+use super::super::place::{Limited, Place, fingerprint};
 use super::Command;
 use super::group::Group;
 use crate::{Channel, Delivery, Limits, Notifier, NotifyError, Receipt};
@@ -82,7 +82,7 @@ impl CommandNotifier {
     }
 
     fn judge(&self, status: ExitStatus, words: &[u8]) -> Result<(), NotifyError> {
-        let words = match first_line(words) {
+        let words = match self.place.quote(words) {
             line if line.is_empty() => String::new(),
             line => format!(": {line}"),
         };

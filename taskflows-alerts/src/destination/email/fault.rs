@@ -2,7 +2,7 @@ use std::error::Error as _;
 
 use lettre::transport::smtp::Error;
 
-use super::super::place::{Place, first_line};
+use super::super::place::Place;
 use super::super::tls::{refused_certificate, root_cause};
 use crate::NotifyError;
 
@@ -13,7 +13,7 @@ pub(super) fn fault(place: &Place, host: &str, error: &Error) -> NotifyError {
     if let Some(reason) = refused_certificate(error, host) {
         return place.permanent(reason);
     }
-    let words = first_line(root_cause(error).as_bytes());
+    let words = place.quote(root_cause(error).as_bytes());
     if let Some(code) = error.status() {
         let code = u16::from(code);
         let reason = format!("{host} answered {code}{}", said(error, &words));

@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls_platform_verifier::Verifier;
 
-use super::super::place::{Place, first_line};
+use super::super::place::Place;
 use super::super::tls::{refused_certificate, root_cause};
 use super::address::{authority, is_loopback};
 use super::retry_after;
@@ -95,17 +95,18 @@ impl Http {
     fn unsent(&self, error: reqwest::Error) -> NotifyError {
         let host = error.url().map(authority).unwrap_or_default();
         let error = error.without_url();
+        let said = |error| self.place.quote(root_cause(error).as_bytes());
         if let Some(fault) = refused_certificate(&error, &host) {
             return self.place.permanent(fault);
         }
         if error.is_builder() {
-            return self.place.permanent(root_cause(&error));
+            return self.place.permanent(said(&error));
         }
         let reason = match (error.is_timeout(), error.is_connect()) {
             (true, true) => "no connection within the limit".to_owned(),
             (true, false) => "no answer within the limit".to_owned(),
-            (false, true) => format!("no connection: {}", root_cause(&error)),
-            (false, false) => root_cause(&error),
+            (false, true) => format!("no connection: {}", said(&error)),
+            (false, false) => said(&error),
         };
         self.place.transient(reason, None)
     }
@@ -134,7 +135,7 @@ impl Reply {
         if status.is_redirection() {
             return Err(place.permanent(self.redirection()));
         }
-        let reason = match first_line(&self.body) {
+        let reason = match place.quote(&self.body) {
             line if line.is_empty() => format!("it answered {status}"),
             line => format!("it answered {status}: {line}"),
         };

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use super::super::place::{Place, first_line};
+use super::super::place::Place;
 use crate::NotifyError;
 
 /// Returns the error for an `error` of the Web API.
 ///
 /// Source: the lists of errors at <https://api.slack.com/methods/chat.postMessage>.
 pub(super) fn fault(place: &Place, word: &str, retry_after: Option<Duration>) -> NotifyError {
-    let word = &first_line(word.as_bytes());
+    let word = &place.quote(word.as_bytes());
     match word.as_str() {
         "ratelimited"
         | "rate_limited"
