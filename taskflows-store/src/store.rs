@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Mode, OFlags, open};
+use taskflows_alerts::outbox::Limits;
 use thiserror::Error;
 
 use crate::schema;
@@ -23,6 +24,7 @@ const FILE: &str = "state.db";
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
     path: PathBuf,
+    limits: Limits,
 }
 
 impl Store {
@@ -41,15 +43,41 @@ impl Store {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let mut connection = Connection::open_with_flags(&path, flags)?;
             connection.busy_timeout(WAIT)?;
+            connection.set_prepared_statement_cache_capacity(64);
             connection.pragma_update(None, "journal_mode", "WAL")?;
             let migrated = schema::migrate(&mut connection)?;
             Ok((connection, migrated))
         };
         match opened() {
-            Ok((connection, Ok(()))) => Ok(Self { connection: Arc::new(Mutex::new(connection)), path }),
+            Ok((connection, Ok(()))) => {
+                Ok(Self { connection: Arc::new(Mutex::new(connection)), path, limits: Limits::default() })
+            }
             Ok((_, Err(version))) => Err(StoreError::Newer { path, version }),
             Err(source) => Err(StoreError::Sqlite { operation: "open", path, source: Box::new(source) }),
         }
+    }
+
+    /// Holds this much of what waits to be sent.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Lets the file grow to this many pages of 4 KiB; what would need more fails like on a full disk.
+    ///
+    /// # Errors
+    /// When SQLite cannot do it.
+    pub fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
+        let set = self.connection().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+        set.map_err(|source| StoreError::Sqlite {
+            operation: "limit the size of",
+            path: self.path.clone(),
+            source: Box::new(source),
+        })
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Returns where it is kept.
@@ -58,7 +86,6 @@ impl Store {
     }
 
     /// Returns the connection once nobody else in this process uses it.
-    #[expect(dead_code, reason = "the tables come next")]
     pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
         // What panicked in between left no transaction open: dropping one takes it back.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
