@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod incidents;
+mod outbox;
+mod outbox_row;
 mod process;
 mod run_rows;
 mod runs;

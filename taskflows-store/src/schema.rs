@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// What each version added. Only ever appended to.
-const CHANGES: [&str; 1] = [include_str!("runs.sql")];
+const CHANGES: [&str; 2] = [include_str!("runs.sql"), include_str!("alerts.sql")];
 
 /// Brings the file up to date. `user_version` counts the changes it has had.
 ///

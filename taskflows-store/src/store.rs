@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use rustix::fs::{Mode, OFlags, open};
+use taskflows_alerts::outbox::Limits;
 use thiserror::Error;
 
 use crate::schema;
@@ -27,6 +28,7 @@ const CHECKPOINT_PAGES: u32 = 100;
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
     path: PathBuf,
+    limits: Limits,
 }
 
 impl Store {
@@ -45,6 +47,7 @@ impl Store {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let mut connection = Connection::open_with_flags(&path, flags)?;
             connection.busy_timeout(WAIT)?;
+            connection.set_prepared_statement_cache_capacity(64);
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
             // A process that is done need not wait for the disk; the next one finds what it left.
@@ -53,7 +56,9 @@ impl Store {
             Ok((connection, migrated))
         };
         match opened() {
-            Ok((connection, Ok(()))) => Ok(Self { connection: Arc::new(Mutex::new(connection)), path }),
+            Ok((connection, Ok(()))) => {
+                Ok(Self { connection: Arc::new(Mutex::new(connection)), path, limits: Limits::default() })
+            }
             Ok((_, Err(version))) => Err(StoreError::Newer { path, version }),
             Err(source) => Err(told("open", path, source)),
         }
@@ -70,6 +75,29 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StoreError::File { path, source }),
         }
+    }
+
+    /// Holds this much of what waits to be sent.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Lets the file grow to this many pages of 4 KiB; what would need more fails like on a full disk.
+    ///
+    /// # Errors
+    /// When SQLite cannot do it.
+    pub fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
+        let set = self.connection().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+        set.map_err(|source| StoreError::Sqlite {
+            operation: "limit the size of",
+            path: self.path.clone(),
+            source: Box::new(source),
+        })
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Returns where it is kept.

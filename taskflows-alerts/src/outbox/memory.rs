@@ -379,3 +379,26 @@ impl Outbox for MemoryAlertStore {
         Ok(again)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::contract;
+    use super::*;
+
+    #[test]
+    fn memory_keeps_to_the_contract() {
+        for (fact, check) in contract::QUEUE {
+            println!("{fact}");
+            check(&MemoryAlertStore::new());
+        }
+        for (fact, check) in contract::FULL {
+            println!("{fact}");
+            check(&MemoryAlertStore::with_limits(contract::SMALL));
+        }
+        for (fact, check) in contract::INCIDENTS {
+            println!("{fact}");
+            let store = MemoryAlertStore::new();
+            check(&store, &store);
+        }
+    }
+}

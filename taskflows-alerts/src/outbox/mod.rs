@@ -1,5 +1,7 @@
 //! What is to be told, until it is: a queue that survives whoever fills and empties it.
 
+#[cfg(any(test, feature = "test-util"))]
+pub mod contract;
 #[cfg(feature = "deliver")]
 mod dispatcher;
 mod entry;
