@@ -170,7 +170,7 @@ fn guard(output: &Output) -> TokenStream {
         return TokenStream::new();
     }
     quote_spanned! {written.span()=>
-        let _ = <#written as ::taskflows::__private::NameTheTypeResultSoThatErrorsAreSeen<_>>::CHECK;
+        let _ = <#written as ::taskflows::__private::NameTheTypeResultSoThatErrorsAreSeen<_>>::IS_NAMED;
     }
 }
 

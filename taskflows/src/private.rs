@@ -31,7 +31,7 @@ impl<T, E> TaskResult for Result<T, E> {
 /// Cannot be told for a `Result`, for which both impls fit.
 #[diagnostic::on_unimplemented(message = "name the type `Result` so that the errors of the task are seen")]
 pub trait NameTheTypeResultSoThatErrorsAreSeen<Which> {
-    const CHECK: () = ();
+    const IS_NAMED: bool = true;
 }
 
 pub struct IsResult;

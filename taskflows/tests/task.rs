@@ -48,7 +48,7 @@ async fn texts() -> Result<(), String> {
 
 /// Longest of two, whatever they are.
 #[task(retries = 2)]
-async fn longest<'a, T: AsRef<str> + Clone + ?Sized>((a, b): (&'a T, &'a T), mut first: bool) -> &'a str
+async fn longest<'a, T: AsRef<str>>((a, b): (&'a T, &'a T), mut first: bool) -> &'a str
 where
     &'a T: Clone,
 {
