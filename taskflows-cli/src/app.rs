@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use taskflows_core::UnitPath;
 use taskflows_core::effects::{EnvironmentStore, HostProbe, Inspector, LogReader, ServiceManager, Toolbox};
 use taskflows_core::schedule::Zones;
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
@@ -28,6 +29,12 @@ pub struct App {
     pub logs: Arc<dyn LogReader>,
     /// The environments that this host keeps under names.
     pub environments: Arc<dyn EnvironmentStore>,
+    /// The directory of what this host keeps between commands.
+    pub data_directory: PathBuf,
+    /// The absolute path of the `tf` that units call.
+    pub program: UnitPath,
+    /// Whether units must say where `data_directory` is.
+    pub tells_data_directory: bool,
     /// The programs that environments need.
     pub tools: Arc<dyn Toolbox>,
     /// What is installed and how it stands, for those who ask what is wrong.
@@ -76,10 +83,15 @@ impl App {
         let data = state_directory(config, scope)?;
         let environments: Arc<dyn EnvironmentStore> = Arc::new(EnvironmentFile::new(data.clone()));
         let tools: Arc<dyn Toolbox> = Arc::new(HostTools::new(config));
+        let program = program(config)?;
+        // The machine's manager has no home directory by which the same place would be found.
+        let tells_data_directory = config.has_own_state || scope == Scope::System;
         let manager = SystemdServiceManager::new(SystemdSettings {
             scope,
             unit_directory: unit_directory(config, scope)?,
-            state_directory: data,
+            state_directory: data.clone(),
+            program: program.clone(),
+            tells_state_directory: tells_data_directory,
             tools: Arc::clone(&tools),
             environments: Arc::clone(&environments),
             bus: bus(config, scope),
@@ -94,6 +106,9 @@ impl App {
         let logs = Arc::new(manager.journal());
         let manager = Arc::new(manager);
         Ok(Self {
+            data_directory: data,
+            program,
+            tells_data_directory,
             environments,
             tools,
             variable: Box::new(|name| std::env::var(name).ok()),
@@ -129,6 +144,17 @@ impl App {
         }
         error
     }
+}
+
+/// Returns the `tf` that units call: this one, unless another is named.
+fn program(config: &Config) -> Result<UnitPath, CliError> {
+    let own = || std::env::current_exe().unwrap_or_else(|_| "/usr/bin/tf".into());
+    let path = config.program.clone().unwrap_or_else(own);
+    let text = path.to_string_lossy();
+    text.strip_suffix(" (deleted)").unwrap_or(&text).parse().map_err(|error| {
+        CliError::new(Exit::Usage, format!("units cannot call this tf: {error}"))
+            .hint("set TASKFLOWS_TF to the path of one that they can")
+    })
 }
 
 fn display_zone(config: &Config, zones: &Zones) -> Result<TimeZone, CliError> {

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 /// | `XDG_RUNTIME_DIR` | where the user manager's socket is | `/run/user/UID` |
 /// | `DBUS_SESSION_BUS_ADDRESS` | another bus than the one of `XDG_RUNTIME_DIR` | that one |
 /// | `TASKFLOWS_DATA_DIR` | what is kept between commands | `/opt/taskflows/data` where it can be written, else `$XDG_STATE_HOME/taskflows` |
+/// | `TASKFLOWS_TF` | the `tf` that units call | the one that writes them |
 /// | `TASKFLOWS_DISPLAY_TIMEZONE` | the zone in which times are shown | UTC |
 /// | `VISUAL`, `EDITOR` | what `tf edit` opens files with | `sensible-editor`, `vi` |
 /// | `TASKFLOWS_JOURNAL_DIRECTORY` | a directory of journal files | the machine's journal |
@@ -24,6 +25,9 @@ pub struct Config {
     pub(crate) runtime_directory: Option<PathBuf>,
     pub(crate) bus_address: Option<String>,
     pub(crate) data_directory: Option<PathBuf>,
+    /// Whether what is kept stands elsewhere than where a unit's `tf` would look.
+    pub(crate) has_own_state: bool,
+    pub(crate) program: Option<PathBuf>,
     pub(crate) display_zone: Option<String>,
     pub(crate) journal_directory: Option<PathBuf>,
     pub(crate) container_engine: Option<String>,
@@ -55,6 +59,8 @@ impl Config {
             runtime_directory: path("XDG_RUNTIME_DIR"),
             bus_address: text("DBUS_SESSION_BUS_ADDRESS"),
             data_directory: path("TASKFLOWS_DATA_DIR"),
+            has_own_state: path("TASKFLOWS_DATA_DIR").is_some() || path("XDG_STATE_HOME").is_some(),
+            program: path("TASKFLOWS_TF"),
             display_zone: text("TASKFLOWS_DISPLAY_TIMEZONE"),
             journal_directory: path("TASKFLOWS_JOURNAL_DIRECTORY"),
             container_engine: text("TASKFLOWS_CONTAINER_ENGINE"),

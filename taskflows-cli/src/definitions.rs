@@ -6,15 +6,17 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use taskflows_core::alerting::{AlertGroup, GroupName};
 use taskflows_core::effects::{NamedEnvironment, ServiceError};
 use taskflows_core::{
-    Definition, DefinitionError, EnvFileReader, EnvironmentUse, Format, NamePattern, Service, ServiceName,
-    Source, Surroundings, check_env_file, read_in,
+    AlertGroupUse, Definition, DefinitionError, EnvFileReader, EnvironmentUse, Format, NamePattern, Service,
+    ServiceName, Source, Surroundings, check_env_file, read_in,
 };
 
+use crate::alert_groups::Kept;
 use crate::arguments::SourceArguments;
 use crate::needs::{on_host, remark_missing};
-use crate::{App, CliError, Exit, Ui};
+use crate::{AlertGroups, App, CliError, Exit, KeptGroup, Ui};
 
 /// The greatest file that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -32,16 +34,22 @@ pub(crate) struct Definitions {
     pub(crate) directories: HashSet<PathBuf>,
     /// The environments that services name and that no definition defines.
     uses: Vec<EnvironmentUse>,
+    /// The groups of alerts that are defined, by their names.
+    pub(crate) alerts: Kept,
+    /// The groups that are named and that no file defines which names them.
+    alert_uses: Vec<AlertGroupUse>,
 }
 
 impl Definitions {
     /// Holds what one file defines, all of which is meant.
     pub(crate) fn of(source: &Source, definition: Definition) -> Self {
         let uses = definition.environment_uses().to_vec();
+        let alert_uses = definition.alert_uses().to_vec();
+        let alerts = groups_of(&definition);
         let services = definition.services;
         let defined = services.iter().map(|service| service.name.clone()).collect();
         let files = source.origin().map(str::to_owned).into_iter().collect();
-        Self { services, defined, files, directories: HashSet::new(), uses }
+        Self { services, defined, files, directories: HashSet::new(), uses, alerts, alert_uses }
     }
 
     /// Looks for the environments that the services name among those that this host keeps.
@@ -51,6 +59,17 @@ impl Definitions {
         }
         let kept = app.environments.list().await.map_err(ServiceError::from)?;
         EnvironmentUse::check(&self.uses, &kept).map_err(|error| wrong(&error, colour))
+    }
+
+    /// Looks for the groups of alerts that are named among all that are defined here and those that this host keeps.
+    pub(crate) fn check_alerts(&self, app: &App, colour: bool) -> Result<(), CliError> {
+        if self.alert_uses.is_empty() {
+            return Ok(());
+        }
+        let kept = AlertGroups::new(&app.data_directory).list()?;
+        let names = self.alerts.keys().chain(kept.keys());
+        let known: Vec<GroupName> = names.filter_map(|name| name.parse().ok()).collect();
+        AlertGroupUse::check(&self.alert_uses, &known).map_err(|error| wrong(&error, colour))
     }
 
     /// Fails where no service is meant.
@@ -101,6 +120,17 @@ pub(crate) async fn read_definitions(
         definitions.files.extend(source.origin().map(str::to_owned));
         let definition = read_with(ui, app, &source, None)?;
         definitions.uses.extend_from_slice(definition.environment_uses());
+        definitions.alert_uses.extend_from_slice(definition.alert_uses());
+        for (name, group) in groups_of(&definition) {
+            if let Some(first) = definitions.alerts.get(&name).filter(|first| first.source != group.source) {
+                let place = |group: &KeptGroup| group.source.clone().unwrap_or_else(|| "stdin".to_owned());
+                let (first, second) = (place(first), place(&group));
+                let message =
+                    format!("the alert group `{name}` is defined twice, in {first} and in {second}");
+                return Err(CliError::new(Exit::Usage, message));
+            }
+            definitions.alerts.insert(name, group);
+        }
         for service in definition.services {
             let place = path.display().to_string();
             if let Some(first) = places.insert(service.name.clone(), place.clone()) {
@@ -116,9 +146,20 @@ pub(crate) async fn read_definitions(
     definitions.services.retain(|service| is_meant(arguments, &service.name));
     // Who leaves a service to another host leaves its environment to it as well.
     definitions.uses.retain(|one| is_meant(arguments, one.service()));
+    definitions.alert_uses.retain(|one| one.service().is_none_or(|name| is_meant(arguments, name)));
     definitions.check_environments(app, ui.colour).await?;
+    definitions.check_alerts(app, ui.colour)?;
     definitions.defined = places.into_keys().collect();
     Ok(definitions)
+}
+
+/// Returns the groups of alerts of a definition as a host keeps them.
+fn groups_of(definition: &Definition) -> Kept {
+    let kept = |(name, group): (&GroupName, &AlertGroup)| {
+        let source = definition.place_of_alerts(name).map(str::to_owned);
+        (name.to_string(), KeptGroup { source, group: group.clone() })
+    };
+    definition.alerts.iter().map(kept).collect()
 }
 
 /// Looks at the files of variables that a service reads when it starts; what they say stays there.

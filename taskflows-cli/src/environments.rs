@@ -1,18 +1,16 @@
 //! The environments that this host keeps under names: `environments.json` in the data directory.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, fsync, open};
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use taskflows_core::effects::{EnvironmentError, EnvironmentStore, NamedEnvironment};
 use taskflows_core::{Environment, EnvironmentName, Format, Source, read_environment};
+
+use crate::own_file;
 
 const FILE: &str = "environments.json";
 
@@ -51,7 +49,7 @@ impl EnvironmentFile {
 
     fn read(&self) -> Result<Records, EnvironmentError> {
         let path = self.path();
-        let text = match read_own(&path) {
+        let text = match own_file::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Records::new()),
             Err(source) => return Err(EnvironmentError::File { operation: "read", path, source }),
             Ok(text) => text,
@@ -71,14 +69,10 @@ impl EnvironmentFile {
             let path = path.to_owned();
             move |source| EnvironmentError::File { operation, path, source }
         };
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
+        let made = own_file::make_directory(&self.directory);
         made.map_err(failed("create the directory", &self.directory))?;
         let lock = self.directory.join(format!("{FILE}.lock"));
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let held = open(&lock, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|error| failed("open", &lock)(error.into()))?;
-        // A change takes milliseconds, so whoever holds it is done soon.
-        flock(&held, FlockOperation::LockExclusive).map_err(|error| failed("lock", &lock)(error.into()))?;
+        let _held = own_file::lock(&lock).map_err(failed("lock", &lock))?;
         let mut records = self.read()?;
         change(&mut records)?;
         self.write(&records).map_err(failed("write", &self.path()))
@@ -87,52 +81,8 @@ impl EnvironmentFile {
     fn write(&self, records: &Records) -> io::Result<()> {
         let records: BTreeMap<&str, Record> =
             records.iter().map(|(name, one)| (name.as_str(), record(one))).collect();
-        let mut file = tempfile::Builder::new().prefix(FILE).tempfile_in(&self.directory)?;
-        file.write_all(serde_json::to_string_pretty(&records)?.as_bytes())?;
-        file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        file.persist(self.path())?;
-        fsync(File::open(&self.directory)?)?;
-        Ok(())
+        own_file::replace(&self.directory, FILE, &serde_json::to_string_pretty(&records)?)
     }
-}
-
-/// Reads a file that nobody else can change, since programs that run as us are named in it.
-fn read_own(path: &Path) -> io::Result<String> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut file = File::from(match open(path, flags, Mode::empty()) {
-        Err(Errno::LOOP) => return Err(refused("it is a symbolic link: put the file itself there")),
-        other => other?,
-    });
-    // What is looked at is what is read, whatever takes its name meanwhile.
-    let about = file.metadata()?;
-    if !about.is_file() {
-        return Err(refused("it is no regular file"));
-    }
-    let me = rustix::process::geteuid().as_raw();
-    check_owner(about.uid(), me, "it")?;
-    if about.mode() & 0o022 != 0 {
-        return Err(refused("others may change it: `chmod go-w` it first"));
-    }
-    // Who owns the directory can put another file of ours in its place.
-    check_owner(path.parent().unwrap_or(path).metadata()?.uid(), me, "its directory")?;
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    Ok(text)
-}
-
-fn refused(reason: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, reason.to_owned())
-}
-
-fn check_owner(owner: u32, me: u32, what: &str) -> io::Result<()> {
-    if owner == me || owner == 0 {
-        return Ok(());
-    }
-    Err(refused(&format!(
-        "{what} belongs to another user (uid {owner}), who could have programs run as you: look at what it \
-         says, then `chown` it to you or to root, or set TASKFLOWS_DATA_DIR to a directory of your own"
-    )))
 }
 
 fn known(key: &str, record: Record) -> Result<(EnvironmentName, NamedEnvironment), String> {
@@ -267,7 +217,7 @@ mod tests {
         for (owner, me, is_good) in
             [(1000, 1000, true), (0, 1000, true), (1000, 0, false), (1000, 1001, false)]
         {
-            assert_eq!(check_owner(owner, me, "it").is_ok(), is_good, "{owner} {me}");
+            assert_eq!(own_file::check_owner(owner, me, "it").is_ok(), is_good, "{owner} {me}");
         }
         let directory = tempfile::tempdir().unwrap();
         let store = EnvironmentFile::new(directory.path().to_owned());

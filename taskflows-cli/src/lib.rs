@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod alert_groups;
 mod app;
 mod arguments;
 mod commands;
@@ -11,6 +12,7 @@ mod exit;
 mod host;
 mod needs;
 mod output;
+mod own_file;
 mod run;
 mod select;
 mod show;
@@ -18,6 +20,7 @@ mod tools;
 mod ui;
 mod wrap;
 
+pub use alert_groups::{AlertGroups, KeptGroup};
 pub use app::{App, Variable};
 pub use arguments::{Arguments, Global, Verb};
 pub use config::Config;

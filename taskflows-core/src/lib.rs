@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod alerting;
 mod consequence;
 mod definition;
 pub mod effects;
@@ -22,8 +23,9 @@ mod words;
 
 pub use consequence::{Consequence, Occasion};
 pub use definition::{
-    Definition, DefinitionError, EnvFileError, EnvFileReader, EnvironmentUse, Format, OpenIncluded, Problem,
-    Severity, Source, Surroundings, check_env_file, nearest, read, read_environment, read_in, schema,
+    AlertGroupUse, Definition, DefinitionError, EnvFileError, EnvFileReader, EnvironmentUse, Format,
+    OpenIncluded, Problem, Severity, Source, Surroundings, check_env_file, nearest, read, read_alert_group,
+    read_environment, read_in, schema,
 };
 pub use name::{MAX_SERVICE_NAME, NamePattern, ParseNamePatternError, ParseServiceNameError, ServiceName};
 pub use plan::{Change, FileChange, Plan, Step, UnitFiles};
@@ -37,8 +39,8 @@ pub use service::{
     Environment, EnvironmentChoice, EnvironmentName, ForeignUnit, Image, ImageName, LoadConstraint,
     ManagedOom, NotifyAccess, OomPolicy, OomPreference, OomScore, OptionError, OptionKind, OptionRule,
     OwnerName, Percent, Port, Positive, Pressure, PressureSpan, PythonVenv, Relation, Relations, Requirement,
-    RestartCondition, RestartPolicy, Section, Service, ServiceBuilder, Ulimit, UnitReference, UvProject,
-    Volume, Watchdog, Weight, shell_syntax,
+    RestartCondition, RestartPolicy, Section, Service, ServiceBuilder, ServiceTask, Ulimit, UnitReference,
+    UvProject, Volume, Watchdog, Weight, shell_syntax,
 };
 pub use signal::Signal;
 pub use text::{Line, MAX_ARGUMENT, MAX_UNIT_LINE, TextError, UnitPath, VariableName, VariableValue};

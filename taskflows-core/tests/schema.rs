@@ -10,7 +10,8 @@ use taskflows_core::schedule::Zones;
 use taskflows_core::{Format, Source, read, schema};
 
 /// Every example that is shipped; that none is left out is tested where files may be read.
-const EXAMPLES: [(&str, &str); 4] = [
+const EXAMPLES: [(&str, &str); 5] = [
+    ("alerts", include_str!("../../examples/alerts.toml")),
     ("containers", include_str!("../../examples/containers.toml")),
     ("demo", include_str!("../../examples/demo.toml")),
     ("python", include_str!("../../examples/python.toml")),
@@ -63,6 +64,8 @@ fn what_is_read_is_valid() {
             ((*name).to_owned(), as_editors_see_it(value))
         })
         .collect();
+    let alerts: toml::Value = toml::from_str(include_str!("files/alerts.toml")).unwrap();
+    texts.push(("tasks and alerts".to_owned(), as_editors_see_it(alerts)));
     for (name, text) in
         [("full", include_str!("files/full.json")), ("environments", include_str!("files/environments.json"))]
     {
@@ -101,6 +104,15 @@ fn what_is_broken_is_not() {
         service(json!({ "cgroup_config": { "memory_limit": "1 parsec" } })),
         service(json!({ "environment": { "imag": "x" } })),
         service(json!({ "environment": { "image": "x", "hostnam": "y" } })),
+        service(json!({ "task": { "retrys": 3 } })),
+        service(json!({ "task": { "backoff": { "max": "1min" } } })),
+        service(json!({ "task": 3 })),
+        service(json!({ "alerts": 3 })),
+        service(json!({ "alerts": { "send_to": { "type": "slak", "channel": "x" } } })),
+        service(json!({ "alerts": { "send_to": { "type": "slack", "chanel": "x" } } })),
+        service(json!({ "alerts": { "send_on": "failed" } })),
+        service(json!({ "alerts": { "send_to": { "type": "slack", "channel": "x" }, "send_on": "mised" } })),
+        json!({ "services": [], "alerts": { "ops": "slack" } }),
         service(json!({ "systemd": { "Sevice": { "Nice": 5 } } })),
         service(json!({ "systemd": { "Service": { "nice": 5 } } })),
     ];

@@ -11,4 +11,7 @@ pub use bus::Limits;
 pub use journal::{JournalReader, JournalSource};
 pub use manager::{SystemdServiceManager, SystemdSettings};
 pub use scope::Scope;
-pub use unit::{Mark, RenderContext, Role, UnitName, render, same_meaning};
+pub use unit::{
+    MONITOR_SERVICE, MONITOR_TIMER, Mark, OUTBOX_DUE, RenderContext, Role, SENDER_PATH, SENDER_SERVICE,
+    UnitName, render, same_meaning, support_units,
+};

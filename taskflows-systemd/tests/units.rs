@@ -10,10 +10,12 @@ use proptest::prelude::*;
 use taskflows_core::schedule::Zones;
 use taskflows_core::testing::FixedToolbox;
 use taskflows_core::{CgroupConfig, Format, Service, Source, UnitFiles, read};
-use taskflows_systemd::{Mark, RenderContext, Scope, render, same_meaning};
+use taskflows_systemd::{Mark, RenderContext, Scope, UnitName, render, same_meaning, support_units};
 
 const FULL: &str = include_str!("../../taskflows-core/tests/files/full.toml");
 const ENVIRONMENTS: &str = include_str!("../../taskflows-core/tests/files/environments.toml");
+
+const TASKS: &str = include_str!("files/tasks.toml");
 
 fn services(text: &str) -> Vec<Service> {
     let zones = Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC);
@@ -23,7 +25,15 @@ fn services(text: &str) -> Vec<Service> {
 
 fn context(scope: Scope) -> RenderContext {
     let tools = Arc::new(FixedToolbox::default());
-    RenderContext { version: "1.2.3".to_owned(), scope, is_unprivileged: false, tools }
+    RenderContext {
+        version: "1.2.3".to_owned(),
+        scope,
+        is_unprivileged: false,
+        tools,
+        program: "/usr/local/bin/tf".parse().unwrap(),
+        data_directory: "/home/ada/.local/state/taskflows".parse().unwrap(),
+        tells_data_directory: false,
+    }
 }
 
 fn units(service: &Service) -> UnitFiles {
@@ -44,6 +54,57 @@ fn every_field_becomes_its_directives() {
 fn environments_and_limits_become_directives_or_flags() {
     let text: String = services(ENVIRONMENTS).iter().map(|service| shown(&units(service))).collect();
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn tasks_and_alerts_become_the_lines_by_which_tf_hears_of_them() {
+    let text: String = services(TASKS).iter().map(|service| shown(&units(service))).collect();
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn units_of_our_own_are_no_services() {
+    let context = RenderContext {
+        program: "/opt/a b/tf".parse().unwrap(),
+        data_directory: "/srv/50%".parse().unwrap(),
+        tells_data_directory: true,
+        ..context(Scope::System)
+    };
+    let units = support_units(&context);
+    let shown: String = units.iter().map(|(name, text)| format!("==> {name} <==\n{text}\n")).collect();
+    insta::assert_snapshot!(shown);
+    for (name, text) in &units {
+        assert_eq!(UnitName::parse(name), None);
+        assert!(Mark::read(text).unwrap().is_intact(text), "{text}");
+    }
+    // What tells the data of the machine's manager tells it to services as well.
+    let watched = &services(TASKS)[0];
+    let text = &render(watched, &context).unwrap().files[&format!("taskflows-{}.service", watched.name)];
+    assert!(text.contains("\nEnvironment=\"TASKFLOWS_DATA_DIR=/srv/50%%\"\n"), "{text}");
+    assert!(text.contains("\nExecStopPost=-+\"/opt/a b/tf\" hook stopped sync --scope system\n"), "{text}");
+    assert!(
+        text.contains("\nExecStart=\"/opt/a b/tf\" exec --service sync --scope system --retries 3 "),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_unit_tells_who_is_told_and_no_secret() {
+    for service in services(TASKS) {
+        let text = &units(&service).files[&format!("taskflows-{}.service", service.name)];
+        assert_eq!(Mark::read(text).unwrap().alerts, service.alert_mark());
+        assert!(!text.contains("hunter2") && !text.contains("xoxb"), "{text}");
+    }
+}
+
+#[test]
+fn another_tf_is_another_meaning() {
+    let moved = RenderContext { program: "/opt/tf".parse().unwrap(), ..context(Scope::User) };
+    let service = &services(TASKS)[0];
+    let (before, after) = (units(service), render(service, &moved).unwrap());
+    assert!(before.files.iter().any(|(name, text)| !same_meaning(text, &after.files[name])));
+    let plain = &services(FULL)[0];
+    assert_eq!(units(plain), render(plain, &moved).unwrap());
 }
 
 #[test]

@@ -23,6 +23,8 @@ fn adapter(manager: &LiveManager) -> SystemdServiceManager {
         version: "1.2.3".to_owned(),
         tools: Arc::new(FixedToolbox::default()),
         environments: Arc::new(MemoryEnvironmentStore::default()),
+        program: "/bin/true".parse().unwrap(),
+        tells_state_directory: false,
     })
 }
 

@@ -4,11 +4,11 @@ use taskflows_core::{Change, Consequence, Plan, ServiceName, Step};
 use super::act::{MANY, perform_on};
 use super::consequence::clause;
 use super::plan::{changed, nothing_changed, remark_switched_off, show_plan, summary, write_data};
-use super::prune::{may_prune, request};
+use super::prune::{Request, may_prune, request};
 use super::remark_left_behind;
 use super::show::remark_drop_ins;
 use crate::arguments::{CreateArguments, Format, Global};
-use crate::{App, CliError, Exit, Ui};
+use crate::{AlertGroups, App, CliError, Exit, Ui};
 
 /// Installs what files define, and removes what is gone from them where that is asked for: all or none.
 pub(super) async fn create(
@@ -21,6 +21,7 @@ pub(super) async fn create(
     if create.dry_run {
         let plan = app.services.plan(request.wanted()).await?;
         show_plan(ui, app, global, &plan)?;
+        request.groups.show(ui);
         return Ok(Exit::Ok);
     }
     if !create.yes && !may_prune(ui, &request)? {
@@ -28,7 +29,7 @@ pub(super) async fn create(
         return Ok(Exit::Failed);
     }
     let edits = if create.force { Edits::Overwrite } else { Edits::Keep };
-    let mut plan = app.services.install(Wanted { edits, ..request.wanted() }).await?;
+    let mut plan = install(ui, app, &request, edits).await?;
     if create.now {
         let waits = |effect: &Consequence| *effect == Consequence::WaitsForStart;
         plan.steps.iter_mut().for_each(|step| step.consequences.retain(|effect| !waits(effect)));
@@ -41,6 +42,30 @@ pub(super) async fn create(
         return start_changed(ui, app, global, &plan).await;
     }
     Ok(Exit::Ok)
+}
+
+/// Installs what is asked for. The groups of alerts are there before anything starts that tells them, and what is no
+/// longer told goes when nothing is left that tells it.
+pub(super) async fn install(
+    ui: &mut Ui<'_>,
+    app: &App,
+    request: &Request,
+    edits: Edits,
+) -> Result<Plan, CliError> {
+    let groups = AlertGroups::new(&app.data_directory);
+    let back = groups.change(&request.groups.before)?;
+    match app.services.install(Wanted { edits, ..request.wanted() }).await {
+        Ok(plan) => {
+            groups.change(&request.groups.after)?;
+            request.groups.tell(ui);
+            Ok(plan)
+        }
+        Err(error) => {
+            // The error that matters is the first one.
+            let _ = groups.change(&back);
+            Err(error.into())
+        }
+    }
 }
 
 async fn start_changed(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> Result<Exit, CliError> {

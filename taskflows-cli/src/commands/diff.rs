@@ -16,7 +16,7 @@ pub(super) async fn diff(
     global: &Global,
     arguments: &PlanArguments,
 ) -> Result<Exit, CliError> {
-    let plan = planned(ui, app, arguments).await?;
+    let (plan, _) = planned(ui, app, arguments).await?;
     if matches!(global.output, Format::Table | Format::Wide) {
         plan.files().try_for_each(|file| show_patch(ui, file))?;
     } else {

@@ -2,13 +2,13 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use taskflows_core::effects::{Edits, ServiceError, Wanted};
+use taskflows_core::effects::{Edits, ServiceError};
 use taskflows_core::{Format, NamePattern, Plan, ServiceName};
 use tempfile::NamedTempFile;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::confirm::ask;
-use super::create::tell;
+use super::create::{install, tell};
 use super::editor::{Editor, line_of};
 use super::plan::show_plan;
 use super::prune::{Request, request_of};
@@ -78,7 +78,7 @@ pub(super) async fn edit(
                 report(ui, &app.advise(error));
                 mend(ui)
             }
-            Ok(revision) => match agreed(ui, app, global, &revision.plan, arguments)? {
+            Ok(revision) => match agreed(ui, app, global, &revision, arguments)? {
                 Decision::Apply if original.is_changed() => return Err(original.overtaken(copy)),
                 Decision::Apply => return original.apply(ui, app, global, &revision, arguments).await,
                 other => other,
@@ -116,7 +116,7 @@ fn agreed(
     ui: &mut Ui<'_>,
     app: &App,
     global: &Global,
-    plan: &Plan,
+    revision: &Revision,
     arguments: &EditArguments,
 ) -> Result<Decision, CliError> {
     if arguments.yes {
@@ -124,7 +124,8 @@ fn agreed(
     }
     // What is shown for an answer is not the result.
     let table = Global { output: Output::Table, ..global.clone() };
-    show_plan(ui, app, &table, plan)?;
+    show_plan(ui, app, &table, &revision.plan)?;
+    revision.request.groups.show(ui);
     loop {
         match ask(ui, "Apply it? Or edit again? [y/N/e]").as_deref() {
             Some("y" | "yes") => return Ok(Decision::Apply),
@@ -251,6 +252,7 @@ impl Original {
     ) -> Result<Revision, CliError> {
         let definitions = self.read(ui, app, bytes.clone())?;
         definitions.check_environments(app, ui.colour).await?;
+        definitions.check_alerts(app, ui.colour)?;
         let all = SourceArguments { files: Vec::new(), include: Vec::new(), exclude: Vec::new() };
         let request = request_of(ui, app, definitions, &all, arguments.prune).await?;
         let plan = app.services.plan(request.wanted()).await?;
@@ -291,7 +293,7 @@ impl Original {
     ) -> Result<Exit, CliError> {
         self.replace(&revision.bytes).map_err(|error| self.failed("write", &error))?;
         let edits = if arguments.force { Edits::Overwrite } else { Edits::Keep };
-        match app.services.install(Wanted { edits, ..revision.request.wanted() }).await {
+        match install(ui, app, &revision.request, edits).await {
             Ok(plan) => {
                 ui.remark(format!("Wrote {}.", self.path.display()));
                 tell(ui, app, global, &plan).map(|()| Exit::Ok)
@@ -299,7 +301,6 @@ impl Original {
             Err(error) => {
                 let file = self.path.display();
                 ui.remark(format!("note: {file} has the new text, and the units are as before"));
-                let error = CliError::from(error);
                 let again = format!("`tf create {file}` tries again, `tf edit` changes it again");
                 Err(if error.hint.is_none() { error.hint(again) } else { error })
             }

@@ -1,6 +1,7 @@
 //! One file for each command: parse, call one thing, show the result.
 
 mod act;
+mod alert_groups;
 mod calendar;
 mod completion;
 mod confirm;

@@ -6,6 +6,7 @@ use taskflows_core::effects::Wanted;
 use taskflows_core::{Change, Consequence, FileChange, Plan, Step};
 
 use super::act::MANY;
+use super::alert_groups::GroupPlan;
 use super::consequence::clause;
 use super::diff::patch;
 use super::prune::{Request, request};
@@ -49,16 +50,22 @@ pub(super) async fn plan(
     global: &Global,
     arguments: &PlanArguments,
 ) -> Result<Exit, CliError> {
-    let plan = planned(ui, app, arguments).await?;
+    let (plan, groups) = planned(ui, app, arguments).await?;
     show_plan(ui, app, global, &plan)?;
-    Ok(if plan.is_empty() { Exit::Ok } else { Exit::Pending })
+    groups.show(ui);
+    Ok(if plan.is_empty() && groups.is_empty() { Exit::Ok } else { Exit::Pending })
 }
 
 /// Reads definitions and returns what `create` would change.
-pub(super) async fn planned(ui: &mut Ui<'_>, app: &App, arguments: &PlanArguments) -> Result<Plan, CliError> {
+pub(super) async fn planned(
+    ui: &mut Ui<'_>,
+    app: &App,
+    arguments: &PlanArguments,
+) -> Result<(Plan, GroupPlan), CliError> {
     remark_interruption(ui, app);
     let request = request(ui, app, &arguments.sources, arguments.prune).await?;
-    Ok(app.services.plan(request.wanted()).await?)
+    let plan = app.services.plan(request.wanted()).await?;
+    Ok((plan, request.groups))
 }
 
 impl Request {

@@ -5,6 +5,7 @@ use std::path::Path;
 use taskflows_core::effects::Removal;
 use taskflows_core::{Service, ServiceName};
 
+use super::alert_groups::GroupPlan;
 use super::confirm::{may_remove, named};
 use crate::arguments::SourceArguments;
 use crate::definitions::{Definitions, is_meant, read_definitions};
@@ -15,6 +16,8 @@ pub(super) struct Request {
     pub(super) services: Vec<Service>,
     /// The services that are gone from the definitions and are to be removed.
     pub(super) removals: Vec<Removal>,
+    /// What changes of the groups of alerts that this host keeps.
+    pub(super) groups: GroupPlan,
 }
 
 /// Reads definitions and finds what is gone from them: to be removed where `prune` says so, else remarked.
@@ -47,7 +50,8 @@ pub(super) async fn request_of(
 ) -> Result<Request, CliError> {
     let gone = gone(app, &definitions, sources).await?;
     if prune {
-        return Ok(Request { services: definitions.services, removals: gone });
+        let groups = GroupPlan::of(ui, app, &definitions, &gone).await?;
+        return Ok(Request { services: definitions.services, removals: gone, groups });
     }
     if let Err(error) = definitions.check_any() {
         return Err(match gone.is_empty() {
@@ -58,7 +62,8 @@ pub(super) async fn request_of(
     if !gone.is_empty() {
         ui.remark(format!("note: {}", came_from(&gone)));
     }
-    Ok(Request { services: definitions.services, removals: Vec::new() })
+    let groups = GroupPlan::of(ui, app, &definitions, &[]).await?;
+    Ok(Request { services: definitions.services, removals: Vec::new(), groups })
 }
 
 /// Returns the installed services that came from these files, or from one that has left these directories,

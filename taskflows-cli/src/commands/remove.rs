@@ -5,7 +5,7 @@ use super::remark_left_behind;
 use super::show::remark_drop_ins;
 use crate::arguments::{Global, RemoveArguments};
 use crate::select::{no_such_service, select};
-use crate::{App, CliError, Exit, Ui};
+use crate::{AlertGroups, App, CliError, Exit, Ui};
 
 /// Removes services, all or none. What a pattern selects is shown and asked about first.
 pub(super) async fn remove(
@@ -34,6 +34,7 @@ pub(super) async fn remove(
         }
         Err(error) => Err(error.into()),
         Ok(plan) => {
+            AlertGroups::new(&app.data_directory).forget(&names)?;
             remark_left_behind(ui, &plan);
             for name in &names {
                 remark_drop_ins(ui, app, name).await;

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use taskflows_core::TextError;
 use taskflows_systemd::{RenderContext, render as render_units};
 
 use super::show::{FileRow, show_files};
@@ -21,6 +22,13 @@ pub(super) async fn render(
         scope: global.scope.into(),
         is_unprivileged: RenderContext::is_unprivileged(),
         tools: Arc::clone(&app.tools),
+        program: app.program.clone(),
+        data_directory: app
+            .data_directory
+            .to_string_lossy()
+            .parse()
+            .map_err(|error: TextError| CliError::new(Exit::Usage, error.to_string()))?,
+        tells_data_directory: app.tells_data_directory,
     };
     let mut rows = Vec::new();
     for service in load(ui, app, sources).await? {

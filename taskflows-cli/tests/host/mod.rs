@@ -71,11 +71,15 @@ impl Host {
         let inspector = Arc::new(FakeInspector::over(Arc::clone(&manager)));
         let probe = Arc::new(FakeHostProbe::new(good_host()));
         let clock = Arc::clone(&manager);
+        let files = tempfile::tempdir().unwrap();
         let app = App {
             services: Arc::clone(&manager) as _,
             logs: Arc::clone(&logs) as _,
             environments: Arc::new(MemoryEnvironmentStore::default()),
             tools: Arc::new(FixedToolbox::default()),
+            data_directory: files.path().join(".data"),
+            program: "/usr/bin/tf".parse().unwrap(),
+            tells_data_directory: false,
             inspector: Arc::clone(&inspector) as _,
             host: Arc::clone(&probe) as _,
             security_directory: Some("/home/me/.services".into()),
@@ -90,7 +94,6 @@ impl Host {
             permission_hint: "ask the owner".to_owned(),
             systemctl: "systemctl --user",
         };
-        let files = tempfile::tempdir().unwrap();
         std::fs::write(files.path().join("jobs.toml"), DEFINITION).unwrap();
         Self {
             manager,

@@ -12,7 +12,10 @@ mod source;
 mod toml;
 mod yaml;
 
-pub use decode::{Definition, EnvironmentUse, OpenIncluded, Surroundings, read, read_environment, read_in};
+pub use decode::{
+    AlertGroupUse, Definition, EnvironmentUse, OpenIncluded, Surroundings, read, read_alert_group,
+    read_environment, read_in,
+};
 pub use env_file::{EnvFileError, EnvFileReader, check_env_file};
 pub use nearest::nearest;
 pub use problem::{DefinitionError, Problem, Severity};

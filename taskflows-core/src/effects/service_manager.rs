@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::ServiceError;
+use crate::alerting::AlertMark;
 use crate::{NamePattern, Plan, Run, RunEnd, Service, ServiceName, UnitFiles};
 
 /// Installs services on a host and controls them there: systemd on this one, a remote server, a fake.
@@ -58,6 +59,34 @@ pub trait ServiceManager: Send + Sync {
     /// # Errors
     /// When the unit directory cannot be read.
     async fn origins(&self, patterns: &[NamePattern]) -> Result<Vec<Origin>, ServiceError>;
+
+    /// Returns the installed services that one of `patterns` selects and that have alerts, with the groups that are
+    /// told; of all where there are none. The manager is not asked.
+    ///
+    /// # Errors
+    /// When the unit directory cannot be read.
+    async fn alerts(
+        &self,
+        patterns: &[NamePattern],
+    ) -> Result<BTreeMap<ServiceName, AlertMark>, ServiceError> {
+        let mut found = BTreeMap::new();
+        for name in self.names(patterns).await? {
+            let units = self.files(&name).await?;
+            let mark = units.files.get(&format!("taskflows-{name}.service"));
+            found.extend(mark.and_then(|text| AlertMark::of_unit(text)).map(|mark| (name, mark)));
+        }
+        Ok(found)
+    }
+
+    /// Makes what sends alerts and looks for missed runs be there and run, and tells whether anything was to do.
+    /// [`ServiceManager::install`] sees to it by itself where a service has alerts, and takes it away after the last
+    /// one, unless alerts still wait to be sent.
+    ///
+    /// # Errors
+    /// When anything on the way fails; then all is as it was before.
+    async fn ensure_support_units(&self) -> Result<bool, ServiceError> {
+        Ok(false)
+    }
 
     /// Tells whether an earlier change was cut off in the middle, which the next change will finish.
     fn is_interrupted(&self) -> bool {

@@ -5,10 +5,12 @@ use thiserror::Error;
 
 use super::{
     CgroupConfig, CommandError, CommandLine, ConflictError, DirectiveError, Directives, EnvironmentChoice,
-    LoadConstraint, Relation, Relations, RestartPolicy, Section, Service, Watchdog,
+    LoadConstraint, Relation, Relations, RestartPolicy, Section, Service, ServiceTask, Watchdog,
 };
 use crate::Signal;
+use crate::alerting::AlertUse;
 use crate::schedule::Schedule;
+use crate::task::TaskPolicyError;
 use crate::{Line, ParseServiceNameError, TextError, TimeSpan, UnitPath};
 
 /// Collects the parts of a [`Service`]; texts are checked by [`ServiceBuilder::build`].
@@ -29,6 +31,8 @@ pub struct ServiceBuilder {
     working_directory: Option<String>,
     timeout: Option<TimeSpan>,
     restart_policy: RestartPolicy,
+    pub(super) task: Option<ServiceTask>,
+    pub(super) alerts: Vec<AlertUse>,
     enabled: bool,
     system_load_constraints: Vec<LoadConstraint>,
     relations: Vec<(Relation, String)>,
@@ -72,6 +76,8 @@ impl ServiceBuilder {
             working_directory: None,
             timeout: None,
             restart_policy: RestartPolicy::default(),
+            task: None,
+            alerts: Vec::new(),
             enabled: false,
             system_load_constraints: Vec::new(),
             relations: Vec::new(),
@@ -258,6 +264,7 @@ impl ServiceBuilder {
         if self.timeout.is_some_and(TimeSpan::is_zero) {
             return Err(E::ZeroTimeout);
         }
+        self.task.iter().try_for_each(|task| task.policy.check()).map_err(E::Task)?;
         let mut systemd = Directives::default();
         for (section, key, values) in &self.systemd {
             systemd.insert(*section, key, values.iter().map(String::as_str)).map_err(E::Directive)?;
@@ -280,6 +287,8 @@ impl ServiceBuilder {
             working_directory: paths("working_directory", self.working_directory)?.pop(),
             timeout: self.timeout,
             restart_policy: self.restart_policy,
+            task: self.task,
+            alerts: self.alerts,
             enabled: self.enabled,
             system_load_constraints: self.system_load_constraints,
             relations: relations(self.relations)?,
@@ -357,6 +366,9 @@ pub enum BuildServiceError {
     /// A run of no time cannot be.
     #[error("`timeout` is zero")]
     ZeroTimeout,
+    /// Nothing can be done by the policy of its task.
+    #[error("`task`")]
+    Task(#[source] TaskPolicyError),
     /// Directives for a timer that there is not.
     #[error("`systemd.Timer` needs a `start_schedule`")]
     TimerWithoutSchedule,

@@ -22,6 +22,7 @@ impl Service {
         {
             return error("environment", "has a `path` with `:` or `\\`, which no search path can hold");
         }
+        self.check_task()?;
         let Some(container) = self.container() else {
             if self.start_command.is_none() && is_known {
                 return error("start_command", "is missing");
@@ -55,6 +56,20 @@ impl Service {
             );
         }
         Ok(())
+    }
+
+    /// A stop that is shorter than the task's own would kill the task before it has ended its process.
+    fn check_task(&self) -> Result<(), ConflictError> {
+        let own = self.container().and_then(|container| container.cgroup_config.as_ref());
+        let stop = own.or(self.cgroup_config.as_ref()).and_then(|limits| limits.timeout_stop);
+        let kill_after = self.task.as_ref().and_then(|task| task.kill_after);
+        match kill_after.zip(stop) {
+            Some((kill_after, stop)) if kill_after >= stop.duration() => Err(ConflictError {
+                field: "task",
+                reason: format!("has a `kill_after` that is not shorter than `timeout_stop`, {stop}"),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Looks for services that would take each other's container away.

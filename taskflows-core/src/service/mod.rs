@@ -10,6 +10,7 @@ mod directives;
 mod environment;
 mod relation;
 mod restart;
+mod task;
 mod watchdog;
 
 use std::collections::BTreeMap;
@@ -34,10 +35,11 @@ pub use environment::{
 };
 pub use relation::{ForeignUnit, Relation, Relations, UnitReference};
 pub use restart::{RestartCondition, RestartPolicy};
-
+pub use task::ServiceTask;
 pub use watchdog::{NotifyAccess, Watchdog};
 
 use crate::Signal;
+use crate::alerting::AlertUse;
 use crate::schedule::Schedule;
 use crate::{Line, ServiceName, TimeSpan, UnitPath, VariableName, VariableValue};
 
@@ -87,6 +89,10 @@ pub struct Service {
     pub timeout: Option<TimeSpan>,
     /// What follows its end.
     pub restart_policy: RestartPolicy,
+    /// How its runs are tried, where they are a managed task.
+    pub task: Option<ServiceTask>,
+    /// Who is told of its runs.
+    pub alerts: Vec<AlertUse>,
     /// Also start it at boot (or login).
     pub enabled: bool,
     /// States of the machine without which it does not start.

@@ -6,8 +6,8 @@ mod id;
 mod policy;
 mod record;
 
-pub use backoff::Backoff;
+pub use backoff::{Backoff, BackoffError, ParseBackoffError};
 pub use event::{RunEvent, RunEventKind};
 pub use id::{ParseRunIdError, RunId};
-pub use policy::TaskPolicy;
+pub use policy::{TaskPolicy, TaskPolicyError};
 pub use record::{Attempt, ProcessMark, RunFinish, RunQuery, RunRecord, Trigger};

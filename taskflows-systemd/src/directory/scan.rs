@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fd::OwnedFd;
+use taskflows_core::alerting::AlertMark;
 use taskflows_core::effects::ServiceError;
 use taskflows_core::{NamePattern, ServiceName, UnitFiles};
 
@@ -87,6 +88,40 @@ impl UnitDirectory {
     pub(crate) fn text(&self, unit: &UnitName) -> Option<String> {
         let directory = open_directory(&self.path).ok()??;
         Some(read_unit(&directory, &self.path, &unit.to_string()).ok()??.text)
+    }
+
+    /// Reads the files of ours of these names that are there.
+    ///
+    /// # Errors
+    /// `NotOurs` when one of them does not bear our mark.
+    pub(crate) fn texts<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<BTreeMap<String, String>, ServiceError> {
+        let Some(directory) = open_directory(&self.path)? else { return Ok(BTreeMap::new()) };
+        let mut texts = BTreeMap::new();
+        for name in names {
+            let text = read_unit(&directory, &self.path, name)?;
+            texts.extend(text.map(|found| (name.to_owned(), found.text)));
+        }
+        Ok(texts)
+    }
+
+    /// Returns the services here that have alerts, of those that one of `patterns` selects and that are ours.
+    pub(crate) fn alert_marks(
+        &self,
+        patterns: &[NamePattern],
+    ) -> Result<BTreeMap<ServiceName, AlertMark>, ServiceError> {
+        let Some(directory) = open_directory(&self.path)? else { return Ok(BTreeMap::new()) };
+        let mut marks = BTreeMap::new();
+        for unit in self.find(patterns)?.into_iter().flatten().filter(UnitName::is_service) {
+            match read_unit(&directory, &self.path, &unit.to_string()) {
+                Err(ServiceError::NotOurs { .. }) | Ok(None) => {}
+                Err(error) => return Err(error),
+                Ok(Some(found)) => marks.extend(found.mark.alerts.map(|alerts| (unit.service, alerts))),
+            }
+        }
+        Ok(marks)
     }
 
     /// Returns the unit files of one service; `None` where there is none of that name.

@@ -113,7 +113,9 @@ impl SystemdServiceManager {
             .stops
             .iter()
             .chain(&changes.resets)
-            .filter(|name| name.ends_with(".timer") || is_unscheduled(name, changes))
+            .filter(|name| {
+                name.ends_with(".timer") || name.ends_with(".path") || is_unscheduled(name, changes)
+            })
             .cloned()
             .collect();
         match start_all(&bus, &restarts).await {

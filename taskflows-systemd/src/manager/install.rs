@@ -77,14 +77,14 @@ fn switched_off(installed: &Installed, units: Option<&Units>) -> Option<Conseque
 }
 
 /// Returns the names of the units that run or are about to.
-fn active(units: &Units) -> BTreeSet<&str> {
+pub(super) fn active(units: &Units) -> BTreeSet<&str> {
     units.iter().filter(|(_, unit)| is_up(unit)).map(|(name, _)| name.as_str()).collect()
 }
 
 impl SystemdServiceManager {
     /// Compares what is `wanted` with what is installed, and refuses new schedules that would never fire.
     fn compare<'a>(&self, wanted: Wanted<'a>) -> Result<Comparison<'a>, ServiceError> {
-        let (context, services) = (self.context(), wanted.services);
+        let (context, services) = (self.context()?, wanted.services);
         Service::check_together(services)?;
         let desired =
             services.iter().map(|service| render(service, &context)).collect::<Result<Vec<_>, _>>()?;
@@ -169,7 +169,8 @@ impl SystemdServiceManager {
         // Most often nothing is to be done, which needs neither the lock nor the manager.
         let mut comparison = self.compare(wanted)?;
         check_edits(&comparison.plan, wanted.edits)?;
-        if comparison.plan.is_empty() && !has_leftovers(&self.directory) {
+        let is_settled = comparison.plan.is_empty() && self.support(wanted)?.is_settled();
+        if is_settled && !has_leftovers(&self.directory) {
             comparison.note_switched_off(self.units_soon().await.as_ref());
             return Ok(comparison.plan);
         }
@@ -181,12 +182,14 @@ impl SystemdServiceManager {
         let mut comparison = self.compare(wanted)?;
         let units = bus.units().await?;
         comparison.note_switched_off(Some(&units));
-        if comparison.plan.is_empty() {
+        let support = self.support(wanted)?.changes(&active(&units));
+        if comparison.plan.is_empty() && support == Changes::default() {
             return Ok(comparison.plan);
         }
         check_edits(&comparison.plan, wanted.edits)?;
-        let changes = comparison.changes(&active(&units));
+        let mut changes = comparison.changes(&active(&units));
         self.weigh(&mut comparison, &changes, Some(&units)).await;
+        changes.extend(support);
         self.carry_out(&transaction, &bus, &changes).await?;
         clean_up(&mut comparison.plan).await;
         Ok(comparison.plan)
@@ -202,7 +205,10 @@ impl SystemdServiceManager {
             .map(|(installed, name)| installed.ok_or_else(|| not_found(name)))
             .collect::<Result<_, _>>()?;
         let units = bus.units().await?;
-        self.carry_out(&transaction, &bus, &removal(&installed, &active(&units))).await?;
+        let mut changes = removal(&installed, &active(&units));
+        let support = self.support_unless(false, &names.iter().collect())?;
+        changes.extend(support.changes(&active(&units)));
+        self.carry_out(&transaction, &bus, &changes).await?;
         let present: Vec<UnitFiles> = installed.iter().map(Installed::files).collect();
         let mut plan = Plan::removal(&present);
         clean_up(&mut plan).await;

@@ -10,6 +10,7 @@ mod inspect;
 mod install;
 mod list;
 mod monitor;
+mod support;
 mod switch;
 
 use std::borrow::Cow;
@@ -19,12 +20,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use taskflows_core::alerting::AlertMark;
 use taskflows_core::effects::{
     Action, Depth, Details, EnvironmentStore, Listing, NamedEnvironment, Origin, Performed, ServiceError,
     ServiceManager, Start, Target, Toolbox, Wanted,
 };
 use taskflows_core::schedule::Zones;
-use taskflows_core::{Change, NamePattern, Plan, Service, ServiceName, UnitFiles};
+use taskflows_core::{Change, NamePattern, Plan, Service, ServiceName, TextError, UnitFiles, UnitPath};
 use tokio::sync::Mutex;
 
 use crate::bus::{Bus, Limits};
@@ -56,6 +58,10 @@ pub struct SystemdSettings {
     pub version: String,
     /// Finds the programs that environments need.
     pub tools: Arc<dyn Toolbox>,
+    /// The absolute path of `tf`, for the units of tasks and of services with alerts.
+    pub program: UnitPath,
+    /// Whether units must say where `state_directory` is, since `tf` would not find it by itself there.
+    pub tells_state_directory: bool,
     /// The environments that this host keeps under names.
     pub environments: Arc<dyn EnvironmentStore>,
 }
@@ -119,13 +125,21 @@ impl SystemdServiceManager {
         }
     }
 
-    fn context(&self) -> RenderContext {
-        RenderContext {
+    fn context(&self) -> Result<RenderContext, ServiceError> {
+        let directory = &self.settings.state_directory;
+        let wrong = |source: TextError| {
+            let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, source);
+            ServiceError::File { operation: "name in a unit", path: directory.clone(), source }
+        };
+        Ok(RenderContext {
             version: self.settings.version.clone(),
             scope: self.settings.scope,
             is_unprivileged: RenderContext::is_unprivileged(),
             tools: Arc::clone(&self.settings.tools),
-        }
+            program: self.settings.program.clone(),
+            data_directory: directory.to_string_lossy().parse().map_err(wrong)?,
+            tells_data_directory: self.settings.tells_state_directory,
+        })
     }
 
     /// The adapter may look at the clock; what it decides by it is decided in pure functions.
@@ -184,6 +198,17 @@ impl ServiceManager for SystemdServiceManager {
         let origin =
             |one: Glance| Origin { name: one.name, source: one.source, environment: one.environment };
         Ok(found.map(origin).collect())
+    }
+
+    async fn alerts(
+        &self,
+        patterns: &[NamePattern],
+    ) -> Result<BTreeMap<ServiceName, AlertMark>, ServiceError> {
+        self.marks(patterns)
+    }
+
+    async fn ensure_support_units(&self) -> Result<bool, ServiceError> {
+        self.ensure_support().await
     }
 
     fn is_interrupted(&self) -> bool {

@@ -9,8 +9,10 @@ use taskflows_core::{
     Service, Signal, TimeSpan, VariableName, VariableValue,
 };
 
-use super::escape::{arguments, command_line, path, path_assignment};
+use super::escape::{arguments, path, path_assignment};
 use super::mark::{KeptContainer, MarkedContainer};
+use super::script::{MAIN, STOP, TASK_MAIN, TASK_STOP, WHILE_IT_RUNS, scripted, words};
+use super::task;
 
 /// How long a container may take to end before the engine kills it.
 const CONTAINER_GRACE: TimeSpan = TimeSpan::from_secs(30);
@@ -22,7 +24,7 @@ const ENGINE_TIME: TimeSpan = TimeSpan::from_secs(30);
 const FETCH_TIME: TimeSpan = TimeSpan::from_secs(30 * 60);
 
 /// How long a stop may take before the process is killed.
-const STOP_LIMIT: &str = "120s";
+const STOP_LIMIT: TimeSpan = TimeSpan::from_secs(120);
 
 /// Where systemd looks for programs, which a path of our own must name again. Source: systemd.exec(5).
 const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -51,7 +53,7 @@ impl Commands {
     }
 }
 
-/// Puts together the commands of `service`.
+/// Puts together the commands of `service`. Where it is a task, `runner` comes before what it runs.
 ///
 /// # Errors
 /// When the environment needs a program that is not there, or is not known.
@@ -59,12 +61,17 @@ pub(super) fn commands(
     service: &Service,
     tools: &dyn Toolbox,
     variables: &Variables,
+    runner: &[Argument],
 ) -> Result<Commands, ServiceError> {
     let failed = |reason: String| ServiceError::Render { name: service.name.clone(), reason };
     let missing = |error: ToolError| failed(error.to_string());
     let limits = service.cgroup_config.as_ref();
-    let stop_limit =
-        limits.and_then(|limits| limits.timeout_stop).map_or(STOP_LIMIT.to_owned(), |span| span.to_string());
+    let told = limits.and_then(|limits| limits.timeout_stop);
+    let stop_limit = match task::stop_limit(service, told.unwrap_or(STOP_LIMIT)) {
+        // As units have had it all along: another spelling would change each of them.
+        STOP_LIMIT if told.is_none() => "120s".to_owned(),
+        limit => limit.to_string(),
+    };
     let mut commands = Commands { stop_limit, ..Commands::default() };
     let environment = match &service.environment {
         None => None,
@@ -74,27 +81,27 @@ pub(super) fn commands(
         })?),
     };
     match environment {
-        None => plain(&mut commands, service, &[]),
+        None => plain(&mut commands, service, &[], runner),
         Some(Environment::Venv(venv)) => {
             in_venv(&mut commands, venv, variables);
-            plain(&mut commands, service, &[]);
+            plain(&mut commands, service, &[], runner);
         }
         Some(Environment::Conda(conda)) => {
             let prefix = conda_prefix(conda, tools).map_err(missing)?;
-            plain(&mut commands, service, &prefix);
+            plain(&mut commands, service, &prefix, runner);
         }
         Some(Environment::Uv(uv)) => {
             let mut prefix = words([tools.uv().map_err(missing)?.as_str(), "run"]);
             prefix.push(Argument::path("--project=", uv.project.as_str(), ""));
             prefix.extend(words(["--"]));
-            plain(&mut commands, service, &prefix);
+            plain(&mut commands, service, &prefix, runner);
             commands.directory = Some(path(&uv.project));
         }
         Some(Environment::Container(container)) => {
             let engine = tools
                 .engine(container.engine.as_ref(), container.engine_host.as_ref().map(|host| host.as_str()));
             let engine = engine.map_err(missing)?;
-            InContainer { service, container, engine: &engine, variables }.write(&mut commands);
+            InContainer { service, container, engine: &engine, variables, runner }.write(&mut commands);
         }
         // The environments of this version are all above.
         Some(_) => return Err(failed("its environment is of a later version".to_owned())),
@@ -102,12 +109,8 @@ pub(super) fn commands(
     Ok(commands)
 }
 
-fn words<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<Argument> {
-    words.into_iter().map(|word| Argument::from(word.to_owned())).collect()
-}
-
 /// Writes the commands as they stand, behind what runs them in an environment.
-fn plain(commands: &mut Commands, service: &Service, prefix: &[Argument]) {
+fn plain(commands: &mut Commands, service: &Service, prefix: &[Argument], runner: &[Argument]) {
     let each = [
         ("ExecStart", &service.start_command),
         ("ExecStop", &service.stop_command),
@@ -115,11 +118,9 @@ fn plain(commands: &mut Commands, service: &Service, prefix: &[Argument]) {
     ];
     for (key, command) in each {
         let Some(command) = command else { continue };
-        let line = match prefix {
-            [] => command_line(command),
-            prefix => arguments(&[prefix, &words(command.argv().iter().map(String::as_str))].concat()),
-        };
-        commands.add(key, line);
+        let runner = if key == "ExecStart" { runner } else { &[] };
+        let own = words(command.argv().iter().map(String::as_str));
+        commands.add(key, arguments(&[runner, prefix, &own].concat()));
     }
 }
 
@@ -152,6 +153,8 @@ struct InContainer<'a> {
     container: &'a Container,
     engine: &'a Engine,
     variables: &'a Variables,
+    /// What runs it where it is a task, else nothing.
+    runner: &'a [Argument],
 }
 
 impl InContainer<'_> {
@@ -170,7 +173,8 @@ impl InContainer<'_> {
     fn write(&self, commands: &mut Commands) {
         let (name, limits) = (self.service.container_name().unwrap_or_default(), self.limits());
         let grace = limits.and_then(|limits| limits.timeout_stop).unwrap_or(CONTAINER_GRACE);
-        commands.stop_limit = TimeSpan::from(grace.duration() + ENGINE_TIME.duration()).to_string();
+        let stop_limit = TimeSpan::from(grace.duration() + ENGINE_TIME.duration());
+        commands.stop_limit = task::stop_limit(self.service, stop_limit).to_string();
         self.write_image(commands);
         let told = limits.and_then(|limits| limits.timeout_start);
         let by_image = match &self.container.image {
@@ -200,24 +204,41 @@ impl InContainer<'_> {
             .map(|command| ("ExecStop", scripted(&format!("{WHILE_IT_RUNS}exec \"$@\""), exec(command))));
         commands.lines.extend(own);
         let seconds = grace.duration().as_secs().max(1).to_string();
-        commands.add("ExecStop", scripted(STOP, self.engine(["stop", "-t", &seconds, &name])));
+        let stop = if self.runner.is_empty() { STOP } else { TASK_STOP };
+        commands.add("ExecStop", scripted(stop, self.engine(["stop", "-t", &seconds, &name])));
         let reload =
             self.service.restart_command.iter().map(|command| ("ExecReload", arguments(&exec(command))));
         commands.lines.extend(reload);
-        // Where the engine's command was killed the container went on.
-        let end = if self.container.persisted { "stop -t 1" } else { "rm --force" };
-        let script = format!(
-            "[ \"$({})\" != {} ] || {} {end} {name} >/dev/null 2>&1 || :",
-            self.inspect(&name, &[OWNER]),
-            self.service.name,
-            self.in_shell()
-        );
+        let script = self.ending(&name);
         commands.add("ExecStopPost", arguments(&words(["/bin/sh", "-c", &script])));
         let own = self.container.told("stop_signal").and_then(|signal| signal.parse().ok());
         let signal = self.service.kill_signal.or(own).map_or(15, |signal: Signal| i32::from(signal.number()));
         // What a process that was asked to end exits with in a container is a good end; that it was killed is none.
         if signal != KILL {
             commands.add("SuccessExitStatus", (128 + signal).to_string());
+        }
+    }
+
+    /// Writes what ends the container, which goes on where the engine's command was killed.
+    fn ending(&self, name: &str) -> String {
+        let end = if self.container.persisted { "stop -t 1" } else { "rm --force" };
+        format!(
+            "[ \"$({})\" != {} ] || {} {end} {name} >/dev/null 2>&1 || :",
+            self.inspect(name, &[OWNER]),
+            self.service.name,
+            self.in_shell()
+        )
+    }
+
+    /// Writes the line that runs the container by a command of the engine. What an attempt of a task left behind
+    /// when it was killed is in the way of the next one.
+    fn main(&self, name: &str, run: Vec<Argument>) -> String {
+        match self.runner {
+            [] => scripted(MAIN, run),
+            runner => {
+                let script = format!("{}; {TASK_MAIN}", self.ending(name));
+                arguments(&[runner, &words(["/bin/sh", "-c", &script, "sh"]), &run].concat())
+            }
         }
     }
 
@@ -277,7 +298,7 @@ impl InContainer<'_> {
         commands.add("ExecStartPre", arguments(&words(["/bin/sh", "-c", &script])));
         let mut run = self.engine(["run", "--rm", &self.label()]);
         run.extend(self.definition(name));
-        commands.add("ExecStart", scripted(MAIN, run));
+        commands.add("ExecStart", self.main(name, run));
     }
 
     /// Makes the container where there is none, or one of another definition, and starts it.
@@ -311,7 +332,7 @@ impl InContainer<'_> {
         );
         let create = [files, words([self.label().as_str()]), definition].concat();
         commands.add("ExecStartPre", scripted(&script, create));
-        commands.add("ExecStart", scripted(MAIN, self.engine(["start", "--attach", name])));
+        commands.add("ExecStart", self.main(name, self.engine(["start", "--attach", name])));
         let engine = std::iter::once(&self.engine.program).chain(&self.engine.options).cloned().collect();
         KeptContainer { definition: hash, engine }
     }
@@ -337,28 +358,6 @@ impl InContainer<'_> {
             .extend(command.into_iter().flat_map(|command| words(command.argv().iter().map(String::as_str))));
         definition
     }
-}
-
-/// systemd stops a service also after it has ended by itself, and then tells no main process. Source:
-/// systemd.service(5), `ExecStop=`.
-const WHILE_IT_RUNS: &str = r#"[ "$MAINPID" ] || exit 0; "#;
-
-/// Runs the container. One that does not end when [`STOP`] asks it to is killed, and looks as if it had been killed for
-/// lack of memory: a failure, where somebody asked for a stop. What systemd sends next reaches the engine's command too,
-/// which is waited for.
-const MAIN: &str = r#"trap asked=yes USR1; trap : TERM; "$@"; code=$?; [ "$asked$code" = yes137 ] || exit $code; echo 'It did not end when it was asked to, and was killed: a process 1 that ignores signals needs `init = true`.' >&2"#;
-
-/// Asks the container to end, and tells [`MAIN`].
-const STOP: &str = r#"[ "$MAINPID" ] || exit 0; kill -USR1 "$MAINPID"; "$@" >/dev/null 2>&1 || :"#;
-
-/// Returns the engine's command of a container's `ExecStart=`.
-pub(super) fn engine_command(line: &str) -> Option<&str> {
-    line.strip_prefix(&scripted(MAIN, Vec::new()))?.strip_prefix(' ')
-}
-
-/// Writes a command that a small script of the shell runs as its arguments.
-fn scripted(script: &str, command: Vec<Argument>) -> String {
-    arguments(&[words(["/bin/sh", "-c", script, "sh"]), command].concat())
 }
 
 /// The label that tells whose a container is: no other is ever removed.

@@ -3,14 +3,10 @@
 
 use std::fmt::Write as _;
 
-use taskflows_core::{Argument, CommandLine, UnitPath};
+use taskflows_core::{Argument, UnitPath};
 
-/// Writes a command so that every argument reaches the process byte for byte.
-pub(super) fn command_line(command: &CommandLine) -> String {
-    arguments(&command.argv().iter().cloned().map(Argument::from).collect::<Vec<_>>())
-}
-
-/// Writes the arguments of a command, the first of which is the program.
+/// Writes the arguments of a command, the first of which is the program, so that each reaches the process byte for
+/// byte.
 pub(super) fn arguments(arguments: &[Argument]) -> String {
     let mut line = String::new();
     for (index, argument) in arguments.iter().enumerate() {
@@ -107,7 +103,8 @@ mod tests {
 
     #[track_caller]
     fn check(argv: &[&str], line: &str) {
-        assert_eq!(command_line(&CommandLine::from_argv(argv.iter().copied()).unwrap()), line);
+        let argv: Vec<Argument> = argv.iter().map(|argument| (*argument).to_owned().into()).collect();
+        assert_eq!(arguments(&argv), line);
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 use taskflows_core::Service;
+use taskflows_core::alerting::AlertMark;
 
 const VERSION: &str = "X-Taskflows-Version=";
 const SOURCE: &str = "X-Taskflows-Source=";
@@ -26,6 +27,8 @@ pub struct Mark {
     pub starts_at_boot: bool,
     /// The name of the environment that the host keeps and the service runs in.
     pub environment: Option<String>,
+    /// Who is told of its runs.
+    pub alerts: Option<AlertMark>,
     /// The container that the service runs in.
     pub container: Option<MarkedContainer>,
 }
@@ -67,7 +70,7 @@ impl Mark {
     /// Reads the mark of a unit file, `None` where there is none.
     pub fn read(text: &str) -> Option<Self> {
         let (mut version, mut source, mut hash, mut starts_at_boot) = (None, None, None, false);
-        let (mut environment, mut container) = (None, None);
+        let (mut environment, mut container, mut alerts) = (None, None, None);
         for line in header(text) {
             if !line.starts_with("X-Taskflows-") {
                 continue;
@@ -78,10 +81,11 @@ impl Mark {
             hash = hash.or_else(|| value(HASH));
             starts_at_boot |= line == BOOT;
             environment = environment.or_else(|| value(ENVIRONMENT));
-            let told = line.strip_prefix(CONTAINER).and_then(|rest| rest.strip_prefix('='));
-            container = container.or_else(|| MarkedContainer::read(told?));
+            let told = |key| line.strip_prefix(key).and_then(|rest| rest.strip_prefix('='));
+            container = container.or_else(|| MarkedContainer::read(told(CONTAINER)?));
+            alerts = alerts.or_else(|| told(AlertMark::KEY)?.parse().ok());
         }
-        Some(Self { version: version?, source, hash: hash?, starts_at_boot, environment, container })
+        Some(Self { version: version?, source, hash: hash?, starts_at_boot, environment, alerts, container })
     }
 
     /// Tells whether `text` is still what was written under this mark.
@@ -114,6 +118,11 @@ pub(super) fn lines(version: &str, service: &Service, starts_at_boot: bool) -> S
         let _ = writeln!(lines, "{ENVIRONMENT}{name}");
     }
     lines + HASH + "\n"
+}
+
+/// Returns the lines of the mark of a unit that is no service's.
+pub(super) fn own_lines(version: &str) -> String {
+    format!("{VERSION}{version}\n{HASH}\n")
 }
 
 /// Fills in the fingerprint of a text that holds [`lines`].

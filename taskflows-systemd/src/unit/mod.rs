@@ -6,6 +6,9 @@ mod mark;
 mod names;
 mod read;
 mod render;
+mod script;
+mod support;
+mod task;
 mod timer;
 
 pub(crate) use commands::OWNER;
@@ -15,4 +18,5 @@ pub use names::{Role, UnitName};
 pub(crate) use read::{directives, references};
 pub(crate) use render::MOST_UNIT_BYTES;
 pub use render::{RenderContext, render};
+pub use support::{MONITOR_SERVICE, MONITOR_TIMER, OUTBOX_DUE, SENDER_PATH, SENDER_SERVICE, support_units};
 pub(crate) use timer::TimerLines;

@@ -2,7 +2,8 @@
 
 use taskflows_core::inspect::{Directive, Reference, ReferenceUse};
 
-use super::commands::engine_command;
+use super::script::engine_command;
+use super::task::taken_apart;
 
 /// Returns the `key=value` lines of a unit file, in order; continued lines are joined by a space.
 pub(crate) fn directives(text: &str) -> Vec<Directive> {
@@ -38,7 +39,7 @@ pub(crate) fn references(directives: &[Directive]) -> Vec<Reference> {
     let search = told.map_or("", |line| line.value.as_str());
     let search: Option<Vec<String>> =
         search.split(':').filter(|place| !place.is_empty()).map(at_home).collect();
-    let found = of_service.into_iter().filter_map(|line| reference(&line.key, &line.value));
+    let found = of_service.into_iter().flat_map(|line| needed(&line.key, &line.value));
     let looked_for = |mut needed: Reference| {
         if needed.purpose == ReferenceUse::Program && !needed.path.contains('/') {
             // Where it is looked for depends on more than the home directory, it cannot be told.
@@ -47,6 +48,19 @@ pub(crate) fn references(directives: &[Directive]) -> Vec<Reference> {
         Some(needed)
     };
     found.filter_map(looked_for).collect()
+}
+
+/// Returns what a line needs: where `tf` runs a command, both.
+fn needed(key: &str, value: &str) -> Vec<Reference> {
+    match taken_apart(value).filter(|_| matches!(key, "ExecStart" | "ExecStopPost")) {
+        Some((own, command)) => {
+            let mut command = command.and_then(|command| reference(key, command));
+            // It stands as an argument, in which a dollar is two.
+            command.iter_mut().for_each(|needed| needed.path = needed.path.replace("$$", "$"));
+            reference(key, own).into_iter().chain(command).collect()
+        }
+        None => reference(key, value).into_iter().collect(),
+    }
 }
 
 fn reference(key: &str, value: &str) -> Option<Reference> {
@@ -140,6 +154,33 @@ mod tests {
     }
 
     #[test]
+    fn the_engine_of_a_task_in_a_container_is_found_behind_what_runs_it() {
+        let container = taskflows_core::Container::new("python:3.12").unwrap();
+        let builder = || {
+            let environment = taskflows_core::Environment::from(container.clone());
+            taskflows_core::Service::builder("a").environment(environment)
+        };
+        let context = crate::RenderContext {
+            version: "1".to_owned(),
+            scope: crate::Scope::User,
+            is_unprivileged: true,
+            tools: std::sync::Arc::new(taskflows_core::testing::FixedToolbox::default()),
+            program: "/usr/bin/tf".parse().unwrap(),
+            data_directory: "/data".parse().unwrap(),
+            tells_data_directory: false,
+        };
+        let paths = |service: taskflows_core::Service| -> Vec<String> {
+            let units = crate::render(&service, &context).unwrap();
+            let lines = directives(&units.files["taskflows-a.service"]);
+            let main: Vec<Directive> = lines.into_iter().filter(|line| line.key == "ExecStart").collect();
+            references(&main).into_iter().map(|needed| needed.path).collect()
+        };
+        assert_eq!(paths(builder().build().unwrap()), ["/usr/bin/docker"]);
+        let policy = taskflows_core::task::TaskPolicy::default();
+        assert_eq!(paths(builder().task(policy).build().unwrap()), ["/usr/bin/tf", "/usr/bin/docker"]);
+    }
+
+    #[test]
     fn what_a_service_needs_is_found() {
         use ReferenceUse::{Credential, EnvironmentFile, Program, WorkingDirectory};
         check("ExecStart=/bin/true --x", Some((Program, "/bin/true")));
@@ -156,6 +197,8 @@ mod tests {
         check("LoadCredential=token:/etc/token", Some((Credential, "/etc/token")));
         check("LoadCredential=token", None);
         check("ExecStart=", None);
+        check("ExecStopPost=-/usr/bin/tf hook stopped a", Some((Program, "/usr/bin/tf")));
+        check("ExecStopPost=-+/usr/bin/tf hook stopped a --scope system", Some((Program, "/usr/bin/tf")));
         let of = |text: &str| references(&directives(&format!("[Service]\n{text}")));
         let venv = of("ExecSearchPath=%h/env/bin:/usr/bin\nExecStart=python -m x\nExecStop=/bin/y\n");
         assert_eq!(
@@ -163,6 +206,9 @@ mod tests {
             (&["~/env/bin".into(), "/usr/bin".into()][..], 0)
         );
         assert!(of("ExecSearchPath=%t/bin\nExecStart=python\n").is_empty());
+        let task = of(r#"ExecStart="/opt/a b/tf" exec --service a --retries 3 -- "/opt/a$$b/run" "x -- y""#);
+        let paths: Vec<&str> = task.iter().map(|needed| needed.path.as_str()).collect();
+        assert_eq!(paths, ["/opt/a b/tf", "/opt/a$b/run"]);
         let docker = of("ExecStart=/usr/bin/docker --host=unix:///x run --rm y\n");
         assert_eq!(
             (docker[0].engine(), docker[0].options.as_slice()),

@@ -2,17 +2,18 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use taskflows_core::alerting::AlertMark;
 use taskflows_core::effects::{ServiceError, Toolbox};
 use taskflows_core::schedule::{Periodic, RelativeTo, Schedule, StartOn};
 use taskflows_core::{
-    Container, MAX_UNIT_LINE, RestartCondition, RestartPolicy, Section, Service, UnitFiles, UnitReference,
-    VariableName,
+    Container, MAX_UNIT_LINE, NotifyAccess, RestartCondition, RestartPolicy, Section, Service, UnitFiles,
+    UnitPath, UnitReference, VariableName,
 };
 
 use super::commands::{Commands, Variables, commands};
 use super::escape::{assignment, path, specifier_free};
-use super::mark;
 use super::names::{Role, UnitName};
+use super::{mark, support, task};
 use crate::Scope;
 
 /// What a unit's text depends on besides the definition.
@@ -26,6 +27,12 @@ pub struct RenderContext {
     pub is_unprivileged: bool,
     /// Finds the programs that environments need.
     pub tools: Arc<dyn Toolbox>,
+    /// The absolute path of `tf`, which runs tasks and hears of their ends.
+    pub program: UnitPath,
+    /// The absolute path of the directory of what is kept between commands.
+    pub data_directory: UnitPath,
+    /// Whether units must say where that is, since `tf` would not find it by itself there.
+    pub tells_data_directory: bool,
 }
 
 impl RenderContext {
@@ -183,7 +190,11 @@ fn main_service(service: &Service, context: &RenderContext) -> Result<String, Se
     let description = service.description.as_ref().map_or(default.as_str(), |text| text.as_str());
     let unit = UnitName::service(&service.name);
     let mut text = Text::begin(&unit, description, service, context);
-    let commands = commands(service, context.tools.as_ref(), &variables(service))?;
+    let runner = task::runner(service, context);
+    let commands = commands(service, context.tools.as_ref(), &variables(service), &runner)?;
+    if let Some(alerts) = service.alert_mark() {
+        text.line(AlertMark::KEY, &alerts.to_string());
+    }
     if let Some((container, _)) = &commands.container {
         text.line(mark::CONTAINER, &container.write());
     }
@@ -267,11 +278,17 @@ fn service_lines(
     // `exec` makes a start that cannot run its program fail, where `simple` reports success.
     add("Type", if service.watchdog.is_some() { "notify" } else { "exec" }.into());
     if let Some(watchdog) = &service.watchdog {
-        add("NotifyAccess", watchdog.notify_access.as_str().into());
+        // The first process of a task is not the one that is watched.
+        let access = if service.task.is_some() { NotifyAccess::All } else { watchdog.notify_access };
+        add("NotifyAccess", access.as_str().into());
         add("WatchdogSec", watchdog.interval().to_string());
     }
     let in_container = service.container().is_some();
     commands.lines.into_iter().for_each(|(key, value)| add(key, value));
+    if let Some(hook) = task::hook(service, context) {
+        add("ExecStopPost", hook);
+        support::told_directory(context).into_iter().for_each(|value| add("Environment", value));
+    }
     if !in_container {
         let own = service.working_directory.as_ref();
         let directory = own.or_else(|| service.cgroup_config.as_ref()?.working_dir.as_ref());

@@ -53,6 +53,11 @@ pub(super) fn merged(
                     None => continue,
                 }
             }
+            _ if key.text == "alerts" && alerts_within(&entries) => continue,
+            _ if key.text == "task" && says(&entries, "alerts") => match without(value, &["alerts"]) {
+                Some(rest) => rest,
+                None => continue,
+            },
             _ => value.clone(),
         };
         match entries.iter_mut().find(|(own, _)| own.text == key.text) {
@@ -63,6 +68,16 @@ pub(super) fn merged(
         }
     }
     Node { value: Value::Table(entries), span: service.span.clone() }
+}
+
+fn says(entries: &[(Key, Node)], key: &str) -> bool {
+    entries.iter().any(|(own, node)| own.text == key && node.value != Value::Null)
+}
+
+/// Tells whether a service says within its task who is told.
+fn alerts_within(entries: &[(Key, Node)]) -> bool {
+    let task = entries.iter().find(|(key, _)| key.text == "task").map(|(_, node)| &node.value);
+    matches!(task, Some(Value::Table(task)) if says(task, "alerts"))
 }
 
 fn meaning(key: &str) -> &str {

@@ -36,6 +36,11 @@ impl Expansions {
         self.0.insert(span.start, expansion);
     }
 
+    /// Tells whether the text at a place holds values of variables.
+    pub(super) fn holds(&self, span: &Range<usize>) -> bool {
+        self.0.contains_key(&span.start)
+    }
+
     /// Takes the values out of what is said of a place.
     pub(super) fn hide(&self, mut problem: Problem) -> Problem {
         let span = problem.span().clone();

@@ -1,9 +1,12 @@
 //! From the tree of a definition to services, the same for every format.
 
+mod alert_use;
+mod alerts;
 mod cgroup;
 mod constraint;
 mod container;
 mod defaults;
+mod destination;
 mod directives;
 mod environment;
 mod environment_use;
@@ -12,17 +15,21 @@ mod fields;
 mod reading;
 mod schedule;
 mod service;
+mod task;
 mod variables;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::problem::{DefinitionError, Problem, render};
 use super::source::{Format, Source};
 use super::{json, toml, yaml};
+use crate::alerting::{AlertGroup, GroupName};
 use crate::schedule::Zones;
 use crate::service::{Environment, EnvironmentName};
 use crate::{Service, ServiceName};
 
+pub use alert_use::AlertGroupUse;
 pub use environment_use::EnvironmentUse;
 pub(super) use reading::DEFINITION;
 
@@ -34,6 +41,10 @@ pub struct Definition {
     places: BTreeMap<ServiceName, String>,
     warnings: Vec<Problem>,
     environment_uses: Vec<EnvironmentUse>,
+    /// The groups of alerts by their names, those of included files too.
+    pub alerts: BTreeMap<GroupName, AlertGroup>,
+    alert_places: BTreeMap<GroupName, String>,
+    alert_uses: Vec<AlertGroupUse>,
 }
 
 impl Definition {
@@ -50,6 +61,16 @@ impl Definition {
     /// Returns the names of environments that the definition does not define, by the services in order.
     pub fn environment_uses(&self) -> &[EnvironmentUse] {
         &self.environment_uses
+    }
+
+    /// Returns the names of groups of alerts that the definition does not define.
+    pub fn alert_uses(&self) -> &[AlertGroupUse] {
+        &self.alert_uses
+    }
+
+    /// Returns the absolute path of the file that defines the group of alerts `name`, which may be an included one.
+    pub fn place_of_alerts(&self, name: &GroupName) -> Option<&str> {
+        self.alert_places.get(name).map(String::as_str)
     }
 
     /// Returns the absolute path of the file that defines `name`, which may be an included one.
@@ -139,16 +160,49 @@ pub fn read_in(source: &Source, surroundings: &Surroundings<'_>) -> Result<Defin
 /// # Errors
 /// As [`read`]. What is kept is read again on its own, so a path must be absolute unless the source has a base.
 pub fn read_environment(source: &Source) -> Result<(Environment, serde_json::Value), DefinitionError> {
-    let shared = std::sync::Arc::new(source.clone());
-    let root = parse(source).map_err(|error| {
-        DefinitionError::new(vec![Problem::error(error.message, error.span, "").locate(&shared)])
-    })?;
+    let root = parse_alone(source)?;
     let mut reader = fields::Reader::new(source);
-    match environment::environment(&mut reader, &root) {
-        Some(environment) if reader.told.errors.is_empty() => Ok((environment, root.to_json())),
-        _ => Err(DefinitionError::new(
-            reader.told.errors.into_iter().map(|problem| problem.locate(&shared)).collect(),
-        )),
+    let environment = environment::environment(&mut reader, &root);
+    whole(environment, reader).map(|environment| (environment, root.to_json()))
+}
+
+/// Reads a text that is one group of alerts, as [`AlertGroup::to_json`] writes it.
+///
+/// ```
+/// use taskflows_core::{Format, Source, read_alert_group};
+///
+/// let text = r#"{"send_to": {"type": "slack", "channel": "ops"}, "remind_every": "1h"}"#;
+/// let group = read_alert_group(&Source::new("ops.json", text, Format::Json))?;
+/// assert_eq!(group.to_json()["send_to"][0]["channel"], "ops");
+/// # Ok::<(), taskflows_core::DefinitionError>(())
+/// ```
+///
+/// # Errors
+/// As [`read`]. That a zone exists which quiet hours name is not looked at.
+pub fn read_alert_group(source: &Source) -> Result<AlertGroup, DefinitionError> {
+    let root = parse_alone(source)?;
+    let mut reader = fields::Reader::new(source);
+    let group = alerts::group(&mut reader, &root, None);
+    whole(group, reader)
+}
+
+/// Parses a text that is no whole definition.
+fn parse_alone(source: &Source) -> Result<super::node::Node, DefinitionError> {
+    parse(source).map_err(|error| {
+        let problem = Problem::error(error.message, error.span, "");
+        DefinitionError::new(vec![problem.locate(&Arc::new(source.clone()))])
+    })
+}
+
+/// Returns what was read where nothing is wrong with it.
+fn whole<T>(read: Option<T>, reader: fields::Reader<'_>) -> Result<T, DefinitionError> {
+    match read {
+        Some(read) if reader.told.errors.is_empty() => Ok(read),
+        _ => {
+            let shared = Arc::new(reader.source.clone());
+            let problems = reader.told.errors.into_iter().map(|problem| problem.locate(&shared));
+            Err(DefinitionError::new(problems.collect()))
+        }
     }
 }
 

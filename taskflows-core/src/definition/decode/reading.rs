@@ -1,11 +1,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::alerts::{Fallback, Groups};
 use super::defaults::{DEFAULTS, merged};
 use super::environment::Environments;
 use super::fields::{Fields, MOST_PROBLEMS, Reader, Told};
 use super::service::SERVICE;
-use super::{Definition, EnvironmentUse, Known, Surroundings, environment, parse, service, variables};
+use super::{
+    AlertGroupUse, Definition, EnvironmentUse, Known, Surroundings, alerts, environment, parse, service,
+    variables,
+};
+use crate::alerting::{AlertUse, GroupName};
 use crate::definition::node::{Node, Value};
 use crate::definition::problem::{DefinitionError, Problem};
 use crate::definition::shape::{Object, Shape, field};
@@ -31,10 +36,11 @@ pub(in crate::definition) static DEFINITION: Object = Object {
             "what holds for each service of this file that does not say otherwise",
         ),
         field("environments", environment::NAMED, "environments that services name"),
+        field("alerts", alerts::NAMED, "groups of who is told, by the names that services say"),
         field("services", Shape::List(&Shape::Table(&SERVICE)), "the services"),
         field("taskflows_services", Shape::List(&Shape::Table(&SERVICE)), "another name of `services`"),
     ],
-    refused: &[("alerts", LATER), ("dashboards", LATER)],
+    refused: &[("dashboards", LATER)],
 };
 
 /// So many files may include each other at most; more are a mistake.
@@ -120,18 +126,27 @@ impl<'s> Files<'s> {
     pub(super) fn read(self, origin: Option<&str>) -> Result<Definition, DefinitionError> {
         let (files, told): (Vec<File>, Vec<Told>) = self.files.into_iter().unzip();
         let mut environments = Environments::default();
-        let mut opened = Vec::new();
+        let mut groups = Groups::default();
+        let (mut opened, mut named_alerts) = (Vec::new(), Vec::new());
         for (file, told) in files.iter().zip(told) {
             let mut reader = Reader { source: &file.source, told };
             let fields = file.root.as_ref().and_then(|root| open_root(&mut reader, root));
             if let Some(node) = fields.as_ref().and_then(|fields| fields.get("environments")) {
                 environment::named(&mut reader, node, &mut environments);
             }
+            if let Some(node) = fields.as_ref().and_then(|fields| fields.get("alerts")) {
+                alerts::named(&mut reader, node, self.surroundings.zones, &mut groups);
+            }
+            let fallbacks = std::mem::take(&mut groups.fallbacks);
+            named_alerts.extend(alert_uses(fallbacks, &reader, &file.source));
             opened.push((file, reader, fields));
         }
         let known = Known { zones: self.surroundings.zones, environments: &environments.known, origin };
         let defined: Arc<[EnvironmentName]> = environments.known.keys().cloned().collect();
-        let mut definition = Definition::default();
+        let mut definition = Definition { alert_uses: named_alerts, ..Definition::default() };
+        for (name, (source, _)) in &groups.places {
+            definition.alert_places.extend(source.origin.clone().map(|origin| (name.clone(), origin)));
+        }
         let mut errors = Vec::new();
         let mut places = Places::new();
         for (file, reader, fields) in opened {
@@ -144,6 +159,8 @@ impl<'s> Files<'s> {
             locate(&mut errors, told.errors, &file.source);
             locate(&mut definition.warnings, told.warnings, &file.source);
         }
+        definition.alert_uses.retain(|one| !groups.places.contains_key(one.name()));
+        definition.alerts = groups.known;
         if errors.is_empty() { Ok(definition) } else { Err(DefinitionError::new(errors)) }
     }
 }
@@ -219,10 +236,40 @@ impl File {
                     defined,
                 ));
             }
+            definition.alert_uses.extend(alert_names(&service, node, &reader, &self.source));
             definition.add(service, self.source.origin.clone());
         }
         reader.told
     }
+}
+
+/// Returns the groups that other groups name.
+fn alert_uses(fallbacks: Vec<Fallback<'_>>, reader: &Reader<'_>, source: &Arc<Source>) -> Vec<AlertGroupUse> {
+    let one = |Fallback { name, node }| AlertGroupUse::new(None, &name, reader, node.span.clone(), source);
+    fallbacks.into_iter().map(one).collect()
+}
+
+/// Returns the groups that a service names, those of its own groups too.
+fn alert_names(
+    service: &Service,
+    node: &Node,
+    reader: &Reader<'_>,
+    source: &Arc<Source>,
+) -> Vec<AlertGroupUse> {
+    let Some(all) = service::alerts_of(node) else { return Vec::new() };
+    let place = |name: &GroupName| {
+        let said = |item: &&Node| {
+            let item = service::part_of(item, "fallback").unwrap_or(item);
+            matches!(&item.value, Value::String { text, .. } if text == name.as_str())
+        };
+        Reader::one_or_many(all).iter().find(said).unwrap_or(all).span.clone()
+    };
+    let named = |one: &AlertUse| match one {
+        AlertUse::Named(name) => Some(name.clone()),
+        AlertUse::Inline(group) => group.fallback.clone(),
+    };
+    let names = service.alerts.iter().filter_map(named);
+    names.map(|name| AlertGroupUse::new(Some(&service.name), &name, reader, place(&name), source)).collect()
 }
 
 impl Definition {

@@ -4,7 +4,8 @@ use super::directives::directives;
 use super::fields::{Fields, Reader, chain};
 use super::schedule::schedules;
 use super::variables::warn_of_name;
-use super::{Known, cgroup, constraint, environment, schedule};
+use super::{Known, alerts, cgroup, constraint, environment, schedule, task};
+use crate::alerting::AlertUse;
 use crate::definition::node::{Node, Value};
 use crate::definition::problem::Problem;
 use crate::definition::shape::{Field, Object, Shape, field, required};
@@ -57,16 +58,18 @@ const POLICIES: &[Shape] = &[Shape::Words(&RestartCondition::TEXTS), Shape::Tabl
 /// A command as a string that is split, or as its arguments.
 const COMMAND: Shape = Shape::Any(&[Shape::Text, Shape::List(&Shape::Text)]);
 
-const LATER: &str = "is not supported by this version yet";
-
 pub(super) static SERVICE: Object = Object {
     what: "a service",
     fields: &SERVICE_FIELDS,
-    refused: &[("task", LATER), ("alerts", LATER), ("alert_on_missed_run", LATER)],
+    refused: &[(
+        "alert_on_missed_run",
+        "is said by `alerts`: a group tells of missed runs unless its `send_on` says otherwise, and its \
+         `missed_after` how late one may be",
+    )],
 };
 
 /// The keys of a service; its name is the first.
-pub(super) const SERVICE_FIELDS: [Field; 36] = [
+pub(super) const SERVICE_FIELDS: [Field; 38] = [
     required("name", Shape::Pattern(NAME), "its name, unique on a host"),
     field("type", Shape::Words(&["Service"]), "what it is, for files that say it of everything"),
     field("description", Shape::Text, "one line about it"),
@@ -80,8 +83,14 @@ pub(super) const SERVICE_FIELDS: [Field; 36] = [
     field("env", VARIABLES, "environment variables"),
     field("env_file", Shape::OneOrMany(&Shape::Text), "files of environment variables, read at each start"),
     field("working_directory", Shape::Text, "where it runs: absolute, `~/…`, or beside this file"),
-    field("timeout", Shape::Span, "how long a run may take (RuntimeMaxSec=)"),
+    field(
+        "timeout",
+        Shape::Span,
+        "how long a run may take, all attempts of a task included (RuntimeMaxSec=)",
+    ),
     field("restart_policy", Shape::Any(POLICIES), "what follows its end"),
+    field("task", Shape::Table(&task::TASK), "make its runs a managed task: attempts, limits, waits"),
+    field("alerts", alerts::USES, "who is told of its runs: names of groups, and groups of its own"),
     field("enabled", Shape::Flag, "also start it at boot, or login"),
     field("system_load_constraints", CONSTRAINTS, "states of the machine without which it does not start"),
     field("startup_requirements", CONSTRAINTS, "another name of `system_load_constraints`"),
@@ -148,6 +157,8 @@ pub(super) fn service<'a>(reader: &mut Reader<'a>, node: &'a Node, known: &Known
             .get("restart_policy")
             .and_then(|node| policy(reader, node))
             .unwrap_or_default(),
+        task: fields.get("task").and_then(|node| task::task(reader, node)),
+        alerts: alert_uses(reader, &fields, known),
         enabled: fields.get("enabled").and_then(|node| reader.boolean(node)).unwrap_or(false),
         system_load_constraints: constraints(reader, &fields),
         relations: relations(reader, &fields),
@@ -163,6 +174,21 @@ pub(super) fn service<'a>(reader: &mut Reader<'a>, node: &'a Node, known: &Known
         conflicts(reader, &fields, &service);
     }
     Some(service)
+}
+
+/// Returns where a service says who is told: beside its task or within it.
+pub(super) fn alerts_of(node: &Node) -> Option<&Node> {
+    let said = |node: &&Node| node.value != Value::Null;
+    part_of(node, "alerts").filter(said).or_else(|| part_of(part_of(node, "task")?, "alerts").filter(said))
+}
+
+fn alert_uses<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, known: &Known<'_>) -> Vec<AlertUse> {
+    let (own, of_task) = (fields.get("alerts"), fields.get("task").and_then(|task| part_of(task, "alerts")));
+    let of_task = of_task.filter(|node| node.value != Value::Null);
+    if let (Some(_), Some(twice)) = (own, of_task) {
+        reader.wrong(twice, "the service's `alerts` says the same: leave one of the two out");
+    }
+    own.or(of_task).map(|node| alerts::uses(reader, node, known.zones)).unwrap_or_default()
 }
 
 /// Tells of fields that cannot be together, where each is right by itself.

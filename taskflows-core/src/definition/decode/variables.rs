@@ -16,16 +16,33 @@ type Replaced = (String, Vec<(String, String)>);
 /// Puts values in place of `${env:NAME}` and `${env:NAME:-other}` in every string of a tree; `$${env:` stands for
 /// the text `${env:`.
 pub(super) fn expand(reader: &mut Reader<'_>, node: &mut Node, variable: &dyn Fn(&str) -> Option<String>) {
+    expand_in(reader, node, variable, false);
+}
+
+/// `is_kept` where what is read does not come to stand in a unit file.
+fn expand_in(
+    reader: &mut Reader<'_>,
+    node: &mut Node,
+    variable: &dyn Fn(&str) -> Option<String>,
+    is_kept: bool,
+) {
     match &mut node.value {
-        Value::List(items) => items.iter_mut().for_each(|item| expand(reader, item, variable)),
-        Value::Table(entries) => entries.iter_mut().for_each(|(_, node)| expand(reader, node, variable)),
+        Value::List(items) => items.iter_mut().for_each(|item| expand_in(reader, item, variable, is_kept)),
+        Value::Table(entries) => {
+            for (key, node) in entries {
+                // A variable of a service may have that name, but is no table.
+                let is_kept =
+                    is_kept || (key.text == "alerts" && !matches!(node.value, Value::String { .. }));
+                expand_in(reader, node, variable, is_kept);
+            }
+        }
         Value::String { text, plain } if text.contains(BEGIN) => match replaced(text, variable) {
             Ok((expanded, values)) => {
                 let written = std::mem::replace(text, expanded.clone());
                 *plain = true;
                 let secret = values.iter().map(|(name, _)| name).rfind(|name| is_secret(name)).cloned();
                 reader.told.expansions.insert(&node.span, written, expanded, values);
-                if let Some(name) = secret {
+                if let Some(name) = secret.filter(|_| !is_kept) {
                     warn_of_secret(reader, node, &name);
                 }
             }
@@ -56,6 +73,11 @@ fn is_secret(name: &str) -> bool {
     !is_other
         && (SECRET.iter().any(|part| name.contains(part))
             || name.split('_').any(|word| SECRET_WORDS.contains(&word)))
+}
+
+/// Returns the name of a variable that a secret called `key` may be taken from.
+pub(super) fn name_for(key: &str) -> String {
+    key.to_ascii_uppercase()
 }
 
 fn warn_of_secret(reader: &mut Reader<'_>, node: &Node, name: &str) {

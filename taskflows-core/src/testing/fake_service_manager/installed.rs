@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::alerting::AlertMark;
 use crate::effects::{Details, Effect, Listing, Next, State};
 use crate::schedule::{Schedule, Zones};
 use crate::{Consequence, Outcome, RelativeTo, Run, Service, UnitFiles};
@@ -160,7 +161,11 @@ pub(super) fn files(service: &Service) -> UnitFiles {
     let file = |suffix: &str| format!("taskflows-{}.{suffix}", service.name);
     let mut bare = service.clone();
     bare.start_schedule.clear();
-    let mut files = BTreeMap::from([(file("service"), format!("{bare:#?}\n"))]);
+    let mut text = format!("{bare:#?}\n");
+    if let Some(alerts) = service.alert_mark() {
+        text.push_str(&format!("{}={alerts}\n", AlertMark::KEY));
+    }
+    let mut files = BTreeMap::from([(file("service"), text)]);
     if !service.start_schedule.is_empty() {
         files.insert(file("timer"), format!("{:#?}\n", service.start_schedule));
     }
