@@ -1,6 +1,7 @@
 """What scripts/bench measures, once its manager runs: bench.py TF MINIMAL_STATUS N..."""
 
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -118,6 +119,22 @@ def creation(n, path):
     return times["tf"]
 
 
+def execution():
+    """What `tf exec` adds to a command, its record included: of the wall the median, of the CPU the mean."""
+    def cpu(command, rounds=200):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        for _ in range(rounds):
+            once(command)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000 / rounds
+
+    steps = {"tf": [TF, "exec", "--", "true"], "true": ["true"]}
+    wall = commands(201, **steps)
+    used = {name: cpu(step) for name, step in steps.items()}
+    print(f"       tf exec -- true    wall {wall['tf'] - wall['true']:.1f} ms over true alone (goal <= 15), "
+          f"cpu {used['tf'] - used['true']:.1f} ms (goal <= 5)", flush=True)
+
+
 def main():
     print("    N  what                  time          beside it")
     grown = {}
@@ -137,6 +154,7 @@ def main():
             grown.setdefault(name, []).append(times["tf"])
         remove()
     say("", "tf --help", commands(41, tf=[TF, "--help"], systemctl_help=["systemctl", "--no-pager", "--help"]), "systemctl", "<= 1.0x")
+    execution()
     print(f"\nsize of tf: {os.path.getsize(TF) / 1e6:.1f} MB (goal < 15)")
     print("peak memory: " + ", ".join(f"{name} {of:.1f} MiB" for name, of in sorted(peak.items())) + " (goal < 20)")
     if len(SIZES) > 1:

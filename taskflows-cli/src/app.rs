@@ -6,8 +6,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use taskflows_core::UnitPath;
-use taskflows_core::effects::{EnvironmentStore, HostProbe, Inspector, LogReader, ServiceManager, Toolbox};
+use taskflows_core::effects::{
+    EnvironmentStore, HostProbe, Inspector, LogReader, RunStore, ServiceManager, Toolbox,
+};
 use taskflows_core::schedule::Zones;
+use taskflows_store::SqliteRunStore;
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
 
 use crate::environments::EnvironmentFile;
@@ -27,6 +30,8 @@ pub struct App {
     pub services: Arc<dyn ServiceManager>,
     /// What they wrote.
     pub logs: Arc<dyn LogReader>,
+    /// The runs of tasks.
+    pub runs: Arc<dyn RunStore>,
     /// The environments that this host keeps under names.
     pub environments: Arc<dyn EnvironmentStore>,
     /// The directory of what this host keeps between commands.
@@ -82,6 +87,7 @@ impl App {
         let display = display_zone(config, &zones)?;
         let data = state_directory(config, scope)?;
         let environments: Arc<dyn EnvironmentStore> = Arc::new(EnvironmentFile::new(data.clone()));
+        let runs = Arc::new(SqliteRunStore::new(data.clone()));
         let tools: Arc<dyn Toolbox> = Arc::new(HostTools::new(config));
         let program = program(config)?;
         // The machine's manager has no home directory by which the same place would be found.
@@ -109,6 +115,7 @@ impl App {
             data_directory: data,
             program,
             tells_data_directory,
+            runs,
             environments,
             tools,
             variable: Box::new(|name| std::env::var(name).ok()),
@@ -176,7 +183,7 @@ fn no_home() -> CliError {
         .hint("set HOME to your home directory")
 }
 
-fn state_directory(config: &Config, scope: Scope) -> Result<PathBuf, CliError> {
+pub(crate) fn state_directory(config: &Config, scope: Scope) -> Result<PathBuf, CliError> {
     let shared = Path::new(SHARED_DATA);
     let writable = || rustix::fs::access(shared, rustix::fs::Access::WRITE_OK).is_ok();
     if let Some(path) = &config.data_directory {

@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt;
 
-use taskflows_core::effects::{EnvironmentError, LogError, ServiceError};
+use taskflows_core::effects::{EnvironmentError, LogError, RunStoreError, ServiceError};
 
 use crate::Exit;
 
@@ -104,6 +104,19 @@ impl From<EnvironmentError> for CliError {
             {
                 (Exit::Permission, None)
             }
+            _ => (Exit::Failed, None),
+        };
+        Self { hint: hint.map(str::to_owned), ..Self::new(exit, chain(&error)) }
+    }
+}
+
+impl From<RunStoreError> for CliError {
+    fn from(error: RunStoreError) -> Self {
+        let (exit, hint) = match &error {
+            RunStoreError::NotFound { .. } => {
+                (Exit::NoSuchService, Some("`tf history` shows the runs there are"))
+            }
+            RunStoreError::NoId { .. } => (Exit::Usage, Some("`tf history` shows the runs there are")),
             _ => (Exit::Failed, None),
         };
         Self { hint: hint.map(str::to_owned), ..Self::new(exit, chain(&error)) }

@@ -1,6 +1,6 @@
 use tokio::runtime::Builder;
 
-use crate::commands::{check_format, completion, execute, man, schema};
+use crate::commands::{check_format, completion, exec_here, execute, man, schema};
 use crate::ui::{error_style, note_style};
 use crate::{App, Arguments, CliError, Config, Exit, Terminal, Ui, Verb};
 
@@ -14,6 +14,8 @@ pub fn run(arguments: Arguments, config: Config, terminal: &mut Terminal) -> Exi
         Verb::Completion { shell } => completion(&mut ui, *shell),
         Verb::Man { command, dir } => man(&mut ui, command, dir.as_deref()),
         Verb::Schema => schema(&mut ui),
+        // Nor is anything else opened before a command runs than what it needs.
+        Verb::Exec(exec) => exec_here(&mut ui, &config, arguments.global.scope.into(), exec),
         _ => on_host(&mut ui, &arguments, &config),
     });
     end(&mut ui, result)
@@ -36,7 +38,8 @@ fn on_host(ui: &mut Ui<'_>, arguments: &Arguments, config: &Config) -> Result<Ex
             // while Ctrl-C still ends the process by itself.
             biased;
             exit = run_on(ui, &app, arguments) => exit,
-            _ = tokio::signal::ctrl_c() => Exit::Interrupted,
+            // A command that runs once more hears of it itself.
+            _ = tokio::signal::ctrl_c(), if !matches!(arguments.verb, Verb::Retry(_)) => Exit::Interrupted,
         }
     });
     if exit == Exit::Interrupted && app.services.is_interrupted() {

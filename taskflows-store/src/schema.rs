@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// What each version added. Only ever appended to.
-const CHANGES: [&str; 0] = [];
+const CHANGES: [&str; 1] = [include_str!("runs.sql")];
 
 /// Brings the file up to date. `user_version` counts the changes it has had.
 ///

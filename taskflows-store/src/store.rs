@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use rustix::fs::{Mode, OFlags, open};
 use thiserror::Error;
 
@@ -15,6 +16,9 @@ const WAIT: Duration = Duration::from_secs(5);
 
 /// The file of the store in its directory.
 const FILE: &str = "state.db";
+
+/// After so many pages what was appended goes into the file itself: who opens it first reads all that is appended.
+const CHECKPOINT_PAGES: u32 = 100;
 
 /// One SQLite file, shared by every process of its owner.
 ///
@@ -42,13 +46,29 @@ impl Store {
             let mut connection = Connection::open_with_flags(&path, flags)?;
             connection.busy_timeout(WAIT)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+            // A process that is done need not wait for the disk; the next one finds what it left.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             let migrated = schema::migrate(&mut connection)?;
             Ok((connection, migrated))
         };
         match opened() {
             Ok((connection, Ok(()))) => Ok(Self { connection: Arc::new(Mutex::new(connection)), path }),
             Ok((_, Err(version))) => Err(StoreError::Newer { path, version }),
-            Err(source) => Err(StoreError::Sqlite { operation: "open", path, source: Box::new(source) }),
+            Err(source) => Err(told("open", path, source)),
+        }
+    }
+
+    /// Opens `state.db` in `directory` where it is there, and makes nothing.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_existing(directory: &Path) -> Result<Option<Self>, StoreError> {
+        let path = directory.join(FILE);
+        match path.symlink_metadata() {
+            Ok(_) => Self::open(directory).map(Some),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StoreError::File { path, source }),
         }
     }
 
@@ -58,10 +78,47 @@ impl Store {
     }
 
     /// Returns the connection once nobody else in this process uses it.
-    #[expect(dead_code, reason = "the tables come next")]
     pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
         // What panicked in between left no transaction open: dropping one takes it back.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does all of some work or none of it, without a wait for the disk: it survives the end of every process, though
+    /// not for certain a loss of power.
+    ///
+    /// # Errors
+    /// When the work fails, or cannot be kept.
+    pub(crate) fn write_quickly<T>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.connection();
+        let write = || {
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        let written = write();
+        // Others keep through this connection what must survive a loss of power.
+        let restored = connection.pragma_update(None, "synchronous", "FULL");
+        written.and_then(|done| restored.map(|()| done)).map_err(|source| self.failure(operation, source))
+    }
+
+    /// Says what could not be done with this file.
+    pub(crate) fn failure(&self, operation: &'static str, source: rusqlite::Error) -> StoreError {
+        told(operation, self.path.clone(), source)
+    }
+}
+
+fn told(operation: &'static str, path: PathBuf, source: rusqlite::Error) -> StoreError {
+    let source_code = source.sqlite_error_code();
+    let source = Box::new(source);
+    match source_code {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path, source },
+        _ => StoreError::Sqlite { operation, path, source },
     }
 }
 
@@ -84,6 +141,14 @@ pub enum StoreError {
         path: PathBuf,
         /// Its `user_version`.
         version: u32,
+    },
+    /// It is no database, or a damaged one.
+    #[error("`{}` is damaged: move it away, and a new one is made", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// SQLite could not do it.
     #[error("could not {operation} `{}`", path.display())]

@@ -11,6 +11,7 @@ use super::import::ImportArguments;
 use super::inspect::{LogsArguments, NextArguments, WhyArguments};
 use super::service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 use super::source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
+use super::task::{ExecArguments, HistoryArguments, RetryArguments, RunArguments};
 use super::time::{CalendarArguments, TimeSpanArguments};
 
 const EXAMPLES: &str = "\
@@ -123,6 +124,22 @@ pub enum Verb {
         before_help = "Examples:\n  tf logs backup\n  tf logs web api -f\n  tf logs backup --since 2h -n 200\n"
     )]
     Logs(LogsArguments),
+    /// Run a command as a task: tried again, ended in time, kept in history; its exit code is passed through.
+    #[command(
+        before_help = "Examples:\n  tf exec --retries 3 --backoff 10s..5min -- backup.sh /home\n  tf exec --name report --timeout 30min -- make report\n"
+    )]
+    Exec(ExecArguments),
+    /// Run a service now, show what it writes, and exit as it does.
+    #[command(before_help = "Examples:\n  tf run backup\n")]
+    Run(RunArguments),
+    /// Run again what ran before.
+    #[command(before_help = "Examples:\n  tf retry 3f2a91c0\n  tf retry --last backup\n")]
+    Retry(RetryArguments),
+    /// Show the runs of tasks, the newest first; or all that is kept of one run.
+    #[command(
+        before_help = "Examples:\n  tf history\n  tf history backup --failed --since 7d\n  tf history 3f2a91c0\n"
+    )]
+    History(HistoryArguments),
     /// Look for what keeps services from running, on this host and in what is installed; exit 1 on errors.
     #[command(before_help = "Examples:\n  tf doctor\n  tf doctor -v\n  tf doctor -o json\n")]
     Doctor,

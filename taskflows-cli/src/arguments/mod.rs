@@ -7,6 +7,7 @@ mod import;
 mod inspect;
 mod service;
 mod source;
+mod task;
 mod time;
 
 pub use command::{Arguments, Verb};
@@ -18,4 +19,5 @@ pub(crate) use import::{CrontabArguments, ImportArguments, ImportFrom, ImportTar
 pub(crate) use inspect::{LogsArguments, NextArguments, WhyArguments};
 pub(crate) use service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 pub(crate) use source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
+pub(crate) use task::{ExecArguments, HistoryArguments, PolicyArguments, RetryArguments, RunArguments};
 pub(crate) use time::{CalendarArguments, TimeSpanArguments};

@@ -34,6 +34,7 @@ fn formats(verb: &Verb) -> &'static [Format] {
     match verb {
         Verb::Calendar(_) | Verb::Timespan(_) | Verb::Logs(_) => DATA,
         Verb::Env { verb: EnvVerb::Create(_) | EnvVerb::Edit(_) | EnvVerb::Remove { .. } } => TABLE,
+        Verb::Exec(_) | Verb::Run(_) | Verb::Retry(_) => TABLE,
         Verb::Remove(_) | Verb::Completion { .. } | Verb::Man { .. } => TABLE,
         // It is JSON however it is asked for.
         Verb::Schema => &[Format::Table, Format::Wide, Format::Json],
@@ -54,6 +55,7 @@ fn formats(verb: &Verb) -> &'static [Format] {
         | Verb::Disable(_)
         | Verb::Status(_)
         | Verb::Show(_)
+        | Verb::History(_)
         | Verb::Doctor
         | Verb::Why(_) => ALL,
     }

@@ -1,11 +1,15 @@
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use taskflows_core::NamePattern;
 use taskflows_core::effects::{Listing, Next};
+use taskflows_core::task::RunRecord;
+use taskflows_core::{NamePattern, Outcome, Run, ServiceName};
 
 use super::remark_interruption;
 use crate::arguments::{Global, OptionalSelector};
+use crate::error::chain;
 use crate::output::{Column, Row, Styled, Tone, column, emit, wide};
 use crate::{App, CliError, Exit, Ui, show};
 
@@ -106,6 +110,38 @@ impl Row for ListRow {
     }
 }
 
+/// Puts the last run that is kept in place of that from the journal, where it is not older.
+pub(super) async fn complete<'a>(
+    ui: &mut Ui<'_>,
+    app: &App,
+    listings: impl Iterator<Item = &'a mut Listing>,
+) {
+    let listings: Vec<&mut Listing> = listings.collect();
+    let names: Vec<ServiceName> = listings.iter().map(|listing| listing.name.clone()).collect();
+    let mut kept: HashMap<String, RunRecord> = match app.runs.latest(&names).await {
+        Ok(runs) => {
+            runs.into_iter().filter_map(|run| Some((run.service.as_ref()?.to_string(), run))).collect()
+        }
+        Err(error) => return ui.remark(format!("note: {}", chain(&error))),
+    };
+    for listing in listings {
+        if let Some(run) = kept.remove(listing.name.as_str()) {
+            listing.last = Some(newer(run, listing.last.take()));
+        }
+    }
+}
+
+/// Returns the newer of a run that is kept and one that the journal tells of. Of the same run the journal alone knows
+/// the end where its process could not tell it.
+fn newer(kept: RunRecord, told: Option<Run>) -> Run {
+    let is_open = kept.outcome == Outcome::Interrupted && kept.ended.is_none();
+    match told {
+        Some(told) if told.started.or(told.ended).is_some_and(|at| at > kept.started) => told,
+        Some(told) if is_open && told.ended.is_some_and(|ended| ended >= kept.started) => told,
+        _ => Run { started: Some(kept.started), ended: kept.ended, outcome: kept.outcome },
+    }
+}
+
 /// Fails for the first pattern that selects none of `names`.
 pub(super) async fn check_each_selects<'a>(
     app: &App,
@@ -130,8 +166,9 @@ pub(super) async fn list(
 ) -> Result<Exit, CliError> {
     remark_interruption(ui, app);
     let patterns = &selector.services;
-    let listings = app.services.list(patterns).await?;
+    let mut listings = app.services.list(patterns).await?;
     check_each_selects(app, patterns, listings.iter().map(|listing| &listing.name)).await?;
+    complete(ui, app, listings.iter_mut()).await;
     let now = (app.now)();
     let rows: Vec<ListRow> =
         listings.into_iter().map(|listing| ListRow::new(listing, now, &app.display)).collect();

@@ -12,7 +12,9 @@ mod doctor;
 mod edit;
 mod editor;
 mod env;
+mod exec;
 mod format;
+mod history;
 mod import;
 mod list;
 mod logs;
@@ -23,6 +25,8 @@ mod prune;
 mod questions;
 mod remove;
 mod render;
+mod retry;
+mod run;
 mod schema;
 mod show;
 mod status;
@@ -31,6 +35,7 @@ mod validate;
 mod why;
 
 pub(crate) use completion::completion;
+pub(crate) use exec::exec_here;
 pub(crate) use format::check_format;
 pub(crate) use man::man;
 pub(crate) use schema::schema;
@@ -68,6 +73,10 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Enable(selector) => act::enable(ui, app, global, selector).await,
         Verb::Disable(selector) => act::disable(ui, app, global, selector).await,
         Verb::Remove(remove) => remove::remove(ui, app, global, remove).await,
+        Verb::Exec(arguments) => exec::exec(ui, app, arguments).await,
+        Verb::Run(arguments) => run::run(ui, app, global, arguments).await,
+        Verb::Retry(arguments) => retry::retry(ui, app, global, arguments).await,
+        Verb::History(arguments) => history::history(ui, app, global, arguments).await,
         Verb::Logs(logs) => logs::logs(ui, app, global, logs).await,
         Verb::Doctor => doctor::doctor(ui, app, global).await,
         Verb::Why(why) => why::why(ui, app, global, why).await,

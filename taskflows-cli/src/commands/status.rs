@@ -3,7 +3,7 @@ use serde::Serialize;
 use taskflows_core::effects::{Depth, Details, LogQuery, Next, State};
 use taskflows_core::{NamePattern, ServiceName};
 
-use super::list::{ListRow, check_each_selects};
+use super::list::{ListRow, check_each_selects, complete};
 use super::logs::plain_line;
 use super::remark_interruption;
 use crate::arguments::{Format, Global, OptionalSelector};
@@ -66,8 +66,9 @@ pub(super) async fn status(
     let patterns = &selector.services;
     let single = patterns.len() == 1 && patterns[0].is_exact();
     let depth = if single { Depth::Full } else { Depth::Table };
-    let details = app.services.details(patterns, depth).await?;
+    let mut details = app.services.details(patterns, depth).await?;
     check_each_selects(app, patterns, details.iter().map(|details| &details.listing.name)).await?;
+    complete(ui, app, details.iter_mut().map(|details| &mut details.listing)).await;
     let now = (app.now)();
     if single && matches!(global.output, Format::Table | Format::Wide) {
         for one in &details {

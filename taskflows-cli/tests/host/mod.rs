@@ -14,6 +14,7 @@ use taskflows_core::inspect::{Clock, HostFacts, Linger, Reading, Resource};
 use taskflows_core::schedule::Zones;
 use taskflows_core::testing::{
     FakeHostProbe, FakeInspector, FakeServiceManager, FixedToolbox, MemoryEnvironmentStore, MemoryLogReader,
+    MemoryRunStore,
 };
 
 /// The definitions of `jobs.toml`.
@@ -54,6 +55,7 @@ fn good_host() -> HostFacts {
 pub(crate) struct Host {
     pub(crate) manager: Arc<FakeServiceManager>,
     pub(crate) logs: Arc<MemoryLogReader>,
+    pub(crate) runs: Arc<MemoryRunStore>,
     pub(crate) inspector: Arc<FakeInspector>,
     pub(crate) probe: Arc<FakeHostProbe>,
     pub(crate) app: App,
@@ -68,6 +70,7 @@ impl Host {
     pub(crate) fn new() -> Self {
         let manager = Arc::new(FakeServiceManager::at("2026-11-24T12:00:00Z".parse().unwrap()));
         let logs = Arc::new(MemoryLogReader::default());
+        let runs = Arc::new(MemoryRunStore::default());
         let inspector = Arc::new(FakeInspector::over(Arc::clone(&manager)));
         let probe = Arc::new(FakeHostProbe::new(good_host()));
         let clock = Arc::clone(&manager);
@@ -75,6 +78,7 @@ impl Host {
         let app = App {
             services: Arc::clone(&manager) as _,
             logs: Arc::clone(&logs) as _,
+            runs: Arc::clone(&runs) as _,
             environments: Arc::new(MemoryEnvironmentStore::default()),
             tools: Arc::new(FixedToolbox::default()),
             data_directory: files.path().join(".data"),
@@ -98,6 +102,7 @@ impl Host {
         Self {
             manager,
             logs,
+            runs,
             inspector,
             probe,
             app,

@@ -17,7 +17,7 @@ pub use environment_store::{EnvironmentError, EnvironmentStore, NamedEnvironment
 pub use inspector::{HostProbe, Inspector};
 pub use log_reader::{LogEntry, LogError, LogOrigin, LogQuery, LogReader};
 pub use run_observer::RunObserver;
-pub use run_store::{RunStore, RunStoreError};
+pub use run_store::{ANNOUNCED_FOR, RunStore, RunStoreError};
 pub use service_error::{JobResult, ServiceError};
 pub use service_manager::{
     Action, Depth, Details, Edits, Effect, Listing, Next, Origin, Performed, Removal, ServiceManager, Start,

@@ -1,14 +1,19 @@
 use std::error::Error;
 
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
-use crate::task::{Attempt, RunFinish, RunId, RunQuery, RunRecord};
+use crate::ServiceName;
+use crate::task::{Attempt, RunFinish, RunId, RunQuery, RunRecord, Trigger};
 
 /// Keeps what is known of runs: SQLite, a remote server, memory.
 #[async_trait]
 pub trait RunStore: Send + Sync {
     /// Keeps a run before it starts. A run that is kept already is left as it is.
+    ///
+    /// Where a start of its service was [announced](Self::announce) in the minute before, what started the run is
+    /// what was announced, and the next run of the service finds the announcement no more.
     ///
     /// # Errors
     /// When it could not be kept.
@@ -39,7 +44,35 @@ pub trait RunStore: Send + Sync {
     /// # Errors
     /// When they cannot be read.
     async fn attempts(&self, run: RunId) -> Result<Vec<Attempt>, RunStoreError>;
+
+    /// Returns the newest run of each of `services` that has one, in no particular order; otherwise as
+    /// [`RunStore::recent`].
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    async fn latest(&self, services: &[ServiceName]) -> Result<Vec<RunRecord>, RunStoreError> {
+        let mut latest = Vec::new();
+        for service in services {
+            let query = RunQuery { tasks: vec![service.to_string()], limit: Some(1), ..RunQuery::default() };
+            latest.extend(self.recent(&query).await?);
+        }
+        Ok(latest)
+    }
+
+    /// Says at `now` what is about to start a service, for [`RunStore::begin`] in another process.
+    ///
+    /// # Errors
+    /// When it could not be kept.
+    async fn announce(
+        &self,
+        service: &ServiceName,
+        trigger: &Trigger,
+        now: Timestamp,
+    ) -> Result<(), RunStoreError>;
 }
+
+/// For how long an announced start waits for its run.
+pub const ANNOUNCED_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 /// Why a run could not be kept or read.
 #[derive(Debug, Error)]
@@ -50,6 +83,12 @@ pub enum RunStoreError {
     NotFound {
         /// The id.
         run: RunId,
+    },
+    /// What is asked for is no beginning of a run's id.
+    #[error("`{}` is no id of a run: that is up to 32 hexadecimal digits", .prefix.escape_debug())]
+    NoId {
+        /// What was asked for.
+        prefix: String,
     },
     /// The store failed.
     #[error("could not {operation}")]

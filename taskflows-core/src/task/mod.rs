@@ -3,11 +3,13 @@
 mod backoff;
 mod event;
 mod id;
+mod machine;
 mod policy;
 mod record;
 
 pub use backoff::{Backoff, BackoffError, ParseBackoffError};
 pub use event::{RunEvent, RunEventKind};
 pub use id::{ParseRunIdError, RunId};
+pub use machine::{Failure, Finish, Last, Machine, Step};
 pub use policy::{TaskPolicy, TaskPolicyError};
 pub use record::{Attempt, ProcessMark, RunFinish, RunQuery, RunRecord, Trigger};

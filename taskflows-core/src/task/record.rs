@@ -30,6 +30,8 @@ pub struct RunRecord {
     pub trigger: Trigger,
     /// The command, where it was one that nothing else knows how to run again.
     pub command: Option<Vec<String>>,
+    /// The options of `tf exec` that go with the command, such as `--retries`, `3`; none where it is not set.
+    pub options: Vec<String>,
     /// The directory the command ran in.
     pub directory: Option<String>,
     /// The process that drives it, by which a run that was cut off is known.
@@ -75,6 +77,8 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// What went wrong, where the outcome alone does not say it.
     pub error: Option<String>,
+    /// The last lines that it wrote, where they were kept; what is not UTF-8 is replaced by U+FFFD.
+    pub tail: String,
 }
 
 /// The end of a run.

@@ -26,6 +26,8 @@ pub mod inspection;
 mod memory_environment_store;
 mod memory_log_reader;
 pub mod watching;
+mod memory_run_store;
+pub mod run_store;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -36,6 +38,7 @@ pub use fake_service_watch::FakeServiceWatch;
 pub use fixed_toolbox::FixedToolbox;
 pub use memory_environment_store::MemoryEnvironmentStore;
 pub use memory_log_reader::MemoryLogReader;
+pub use memory_run_store::MemoryRunStore;
 
 /// Returns what `future` yields at its first poll: the fakes never wait.
 ///
@@ -91,6 +94,14 @@ mod tests {
     #[test]
     fn the_fake_keeps_to_the_contract_of_an_environment_store() {
         ready(contract::environment_store(&MemoryEnvironmentStore::default()));
+    }
+
+    #[test]
+    fn the_fake_keeps_to_the_contract_of_a_run_store() {
+        let alive = run_store::somebody();
+        let store = MemoryRunStore::default();
+        store.live(alive.clone());
+        ready(run_store::run_store(&store, &alive));
     }
 
     #[test]

@@ -135,6 +135,7 @@ mod tests {
             host: Arc::new(FakeHostProbe::default()),
             security_directory: None,
             logs: Arc::new(MemoryLogReader::default()),
+            runs: Arc::new(taskflows_core::testing::MemoryRunStore::default()),
             environments: Arc::new(MemoryEnvironmentStore::default()),
             tools: Arc::new(FixedToolbox::default()),
             data_directory: "/data".into(),

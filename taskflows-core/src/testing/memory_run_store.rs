@@ -1,0 +1,151 @@
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::effects::{ANNOUNCED_FOR, RunStore, RunStoreError};
+use crate::task::{Attempt, ProcessMark, RunFinish, RunId, RunQuery, RunRecord, Trigger};
+use crate::{Outcome, ServiceName};
+
+/// A store of runs in memory. Of the processes that drive runs, it takes those for alive that it was told of.
+#[derive(Debug, Default)]
+pub struct MemoryRunStore {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    runs: Vec<RunRecord>,
+    attempts: BTreeMap<(RunId, u32), Attempt>,
+    announced: BTreeMap<ServiceName, (Trigger, Timestamp)>,
+    alive: Vec<ProcessMark>,
+    failure: Option<RunStoreError>,
+}
+
+impl MemoryRunStore {
+    /// Takes a process for alive from now on.
+    pub fn live(&self, process: ProcessMark) {
+        self.kept().alive.push(process);
+    }
+
+    /// Takes no process for alive any more.
+    pub fn reboot(&self) {
+        self.kept().alive.clear();
+    }
+
+    /// Makes the next call fail.
+    pub fn fail_next(&self, error: RunStoreError) {
+        self.kept().failure = Some(error);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a call: it fails where it was told to.
+    fn call(&self) -> Result<MutexGuard<'_, Kept>, RunStoreError> {
+        let mut kept = self.kept();
+        match kept.failure.take() {
+            Some(error) => Err(error),
+            None => Ok(kept),
+        }
+    }
+}
+
+impl Kept {
+    fn get(&mut self, run: RunId) -> Result<&mut RunRecord, RunStoreError> {
+        self.runs.iter_mut().find(|one| one.id == run).ok_or(RunStoreError::NotFound { run })
+    }
+
+    /// Returns a run as it is seen now.
+    fn seen(&self, run: &RunRecord) -> RunRecord {
+        let mut run = run.clone();
+        let is_gone = |process: &ProcessMark| !self.alive.contains(process);
+        if run.outcome == Outcome::Running && run.process.as_ref().is_some_and(is_gone) {
+            run.outcome = Outcome::Interrupted;
+        }
+        run
+    }
+}
+
+fn selects(query: &RunQuery, run: &RunRecord) -> bool {
+    let is_of =
+        |task: &String| *task == run.task || run.service.as_ref().is_some_and(|own| own.as_str() == task);
+    let is_bad = matches!(run.outcome, Outcome::Failed(_) | Outcome::Interrupted);
+    (query.tasks.is_empty() || query.tasks.iter().any(is_of))
+        && query
+            .id_prefix
+            .as_ref()
+            .is_none_or(|prefix| run.id.to_string().starts_with(&prefix.to_lowercase()))
+        && (!query.failed || is_bad)
+        && query.since.is_none_or(|since| since <= run.started)
+        && query.until.is_none_or(|until| run.started <= until)
+}
+
+#[async_trait]
+impl RunStore for MemoryRunStore {
+    async fn begin(&self, run: &RunRecord) -> Result<(), RunStoreError> {
+        let mut kept = self.call()?;
+        if kept.get(run.id).is_ok() {
+            return Ok(());
+        }
+        let mut run = run.clone();
+        if let Some((trigger, at)) = run.service.as_ref().and_then(|service| kept.announced.remove(service))
+            && run.started.duration_since(at) <= ANNOUNCED_FOR
+        {
+            run.trigger = trigger;
+        }
+        kept.runs.push(run);
+        Ok(())
+    }
+
+    async fn attempt(&self, run: RunId, attempt: &Attempt) -> Result<(), RunStoreError> {
+        let mut kept = self.call()?;
+        let of = kept.get(run)?;
+        of.attempts = of.attempts.max(attempt.number);
+        kept.attempts.insert((run, attempt.number), attempt.clone());
+        Ok(())
+    }
+
+    async fn finish(&self, run: RunId, end: &RunFinish) -> Result<(), RunStoreError> {
+        let mut kept = self.call()?;
+        let of = kept.get(run)?;
+        if matches!(of.outcome, Outcome::Running | Outcome::Interrupted) {
+            of.ended = Some(end.ended);
+            of.outcome = end.outcome.clone();
+            of.attempts = end.attempts;
+            of.error = end.error.clone();
+        }
+        Ok(())
+    }
+
+    async fn recent(&self, query: &RunQuery) -> Result<Vec<RunRecord>, RunStoreError> {
+        let kept = self.call()?;
+        if let Some(prefix) = &query.id_prefix
+            && (prefix.len() > 32 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        {
+            return Err(RunStoreError::NoId { prefix: prefix.clone() });
+        }
+        let seen = kept.runs.iter().map(|run| kept.seen(run));
+        let mut found: Vec<RunRecord> = seen.filter(|run| selects(query, run)).collect();
+        found.sort_by_key(|run| std::cmp::Reverse((run.started, run.id)));
+        found.truncate(query.limit.unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
+    async fn attempts(&self, run: RunId) -> Result<Vec<Attempt>, RunStoreError> {
+        let kept = self.call()?;
+        Ok(kept.attempts.range((run, 0)..=(run, u32::MAX)).map(|(_, attempt)| attempt.clone()).collect())
+    }
+
+    async fn announce(
+        &self,
+        service: &ServiceName,
+        trigger: &Trigger,
+        now: Timestamp,
+    ) -> Result<(), RunStoreError> {
+        self.call()?.announced.insert(service.clone(), (trigger.clone(), now));
+        Ok(())
+    }
+}
