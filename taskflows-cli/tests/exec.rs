@@ -422,7 +422,10 @@ fn a_command_runs_again_as_it_ran() {
 #[test]
 fn the_last_lines_are_kept_with_each_attempt() {
     let place = Place::new();
-    place.sh(&["--name", "t", "--retries", "1", "--backoff", "1ms"], "seq 150; sleep 0.2; echo oops >&2; exit 1");
+    place.sh(
+        &["--name", "t", "--retries", "1", "--backoff", "1ms"],
+        "seq 150; sleep 0.2; echo oops >&2; exit 1",
+    );
     let id = place.newest()["id"].as_str().unwrap().to_owned();
     let output = place.tf(&["history", &id, "-o", "json"]).output().unwrap();
     let run: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

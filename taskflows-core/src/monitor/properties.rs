@@ -12,7 +12,7 @@ use crate::schedule::{CalendarSpec, Zones};
 fn schedules() -> impl Strategy<Value = CalendarSpec> {
     let zone =
         prop::sample::select(vec!["", " UTC", " Europe/Berlin", " America/New_York", " Australia/Lord_Howe"]);
-    let day = prop::sample::select(vec!["", "Mon..Fri ", "Sun ", "*-*-~01 ", "*-02-29 "]);
+    let day = prop::sample::select(vec!["", "Mon..Fri ", "Sun ", "*-*~01 ", "*-02-29 "]);
     let time = prop_oneof![
         (0..24, 0..60).prop_map(|(hour, minute)| format!("{hour:02}:{minute:02}")),
         (1..60).prop_map(|step| format!("*:0/{step}")),

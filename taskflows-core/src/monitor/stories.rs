@@ -52,7 +52,7 @@ fn nightly() -> Story {
             clocks: Clocks::default(),
             services: vec![watched],
         },
-        memory: Memory { last_look: Some(at("01:59:30")), ..Memory::default() },
+        memory: Memory { last_look: Some(at("00:59:30")), ..Memory::default() },
     }
 }
 

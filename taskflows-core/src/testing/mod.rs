@@ -25,9 +25,9 @@ mod fixed_toolbox;
 pub mod inspection;
 mod memory_environment_store;
 mod memory_log_reader;
-pub mod watching;
 mod memory_run_store;
 pub mod run_store;
+pub mod watching;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

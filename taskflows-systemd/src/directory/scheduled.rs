@@ -46,7 +46,7 @@ impl UnitDirectory {
             let linked = written(&link);
             found.push(Scheduled {
                 name: main.service.clone(),
-                groups: groups(&text.text),
+                groups: text.mark.alerts.map(|alerts| alerts.groups),
                 has_timer,
                 timer: timer.map(|timer| timer.text),
                 is_linked: linked.is_some(),
@@ -61,14 +61,4 @@ impl UnitDirectory {
 /// Returns when a file, or a link itself, was last written.
 fn written(path: &Path) -> Option<Timestamp> {
     path.symlink_metadata().ok()?.modified().ok()?.try_into().ok()
-}
-
-/// Returns the groups that the main unit of a service names.
-fn groups(text: &str) -> Option<Vec<String>> {
-    #[derive(serde::Deserialize)]
-    struct Mark {
-        groups: Vec<String>,
-    }
-    let line = text.lines().find_map(|line| line.strip_prefix("X-Taskflows-Alerts="))?;
-    serde_json::from_str::<Mark>(line).ok().map(|mark| mark.groups)
 }

@@ -32,7 +32,7 @@ impl ServiceWatch for SystemdServiceManager {
             let read = tokio::task::spawn_blocking(move || {
                 let mut found = directory.scheduled()?;
                 found.iter_mut().for_each(|one| one.stamp = stamp(stamps.as_deref(), &one.name));
-                Ok(found)
+                Ok::<_, ServiceError>(found)
             });
             // The scan does not panic; should it be cancelled, the runtime is ending.
             read.await.unwrap_or_else(|_| Ok(Vec::new()))

@@ -132,6 +132,8 @@ mod tests {
         App {
             services: Arc::clone(&manager) as _,
             inspector: Arc::new(FakeInspector::over(Arc::clone(&manager))),
+            watch: Arc::new(taskflows_core::testing::FakeServiceWatch::over(Arc::clone(&manager))),
+            monitor_sink: Arc::new(crate::NoSink),
             host: Arc::new(FakeHostProbe::default()),
             security_directory: None,
             logs: Arc::new(MemoryLogReader::default()),
