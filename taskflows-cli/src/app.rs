@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use taskflows_core::UnitPath;
 use taskflows_core::effects::{
-    EnvironmentStore, HostProbe, Inspector, LogReader, RunStore, ServiceManager, Toolbox,
+    EnvironmentStore, HostProbe, Inspector, LogReader, RunStore, ServiceManager, ServiceWatch, Toolbox,
 };
 use taskflows_core::schedule::Zones;
 use taskflows_store::SqliteRunStore;
@@ -15,6 +15,7 @@ use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, Sys
 
 use crate::environments::EnvironmentFile;
 use crate::host::LocalHost;
+use crate::monitor::{MonitorSink, NoSink};
 use crate::tools::HostTools;
 use crate::{CliError, Config, Exit};
 
@@ -44,6 +45,10 @@ pub struct App {
     pub tools: Arc<dyn Toolbox>,
     /// What is installed and how it stands, for those who ask what is wrong.
     pub inspector: Arc<dyn Inspector>,
+    /// What those who watch over scheduled services look at.
+    pub watch: Arc<dyn ServiceWatch>,
+    /// Takes what they find.
+    pub monitor_sink: Arc<dyn MonitorSink>,
     /// The host beside its service manager.
     pub host: Arc<dyn HostProbe>,
     /// The directory of security settings.
@@ -100,6 +105,7 @@ impl App {
             tells_state_directory: tells_data_directory,
             tools: Arc::clone(&tools),
             environments: Arc::clone(&environments),
+            timer_stamps: timer_stamps(config, scope),
             bus: bus(config, scope),
             journal: JournalSource {
                 directory: config.journal_directory.clone(),
@@ -112,16 +118,18 @@ impl App {
         let logs = Arc::new(manager.journal());
         let manager = Arc::new(manager);
         Ok(Self {
-            runs,
             data_directory: data,
             program,
             tells_data_directory,
+            runs,
             environments,
             tools,
             variable: Box::new(|name| std::env::var(name).ok()),
             home: config.home.clone(),
             logs,
             inspector: Arc::clone(&manager) as _,
+            watch: Arc::clone(&manager) as _,
+            monitor_sink: Arc::new(NoSink),
             services: manager,
             host: Arc::new(LocalHost::new(config.home.clone())),
             security_directory: config.home.as_ref().map(|home| home.join(".services")),
@@ -175,6 +183,14 @@ fn unit_directory(config: &Config, scope: Scope) -> Result<PathBuf, CliError> {
     match scope {
         Scope::System => Ok("/etc/systemd/system".into()),
         Scope::User => config.config_home.as_ref().map(|path| path.join("systemd/user")).ok_or_else(no_home),
+    }
+}
+
+/// Returns where a manager keeps when persistent timers last elapsed. Source: systemd.timer(5), `Persistent=`.
+fn timer_stamps(config: &Config, scope: Scope) -> Option<PathBuf> {
+    match scope {
+        Scope::System => Some("/var/lib/systemd/timers".into()),
+        Scope::User => config.data_home.as_ref().map(|path| path.join("systemd/timers")),
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 /// | variable | meaning | without it |
 /// |---|---|---|
 /// | `XDG_CONFIG_HOME` | where `systemd/user` with the unit files is | `~/.config` |
+/// | `XDG_DATA_HOME` | where the user manager keeps when persistent timers last elapsed | `~/.local/share` |
+/// | `TASKFLOWS_DEADMAN_URL` | what `tf monitor check` calls after each look | nothing is called |
 /// | `XDG_RUNTIME_DIR` | where the user manager's socket is | `/run/user/UID` |
 /// | `DBUS_SESSION_BUS_ADDRESS` | another bus than the one of `XDG_RUNTIME_DIR` | that one |
 /// | `TASKFLOWS_DATA_DIR` | what is kept between commands | `/opt/taskflows/data` where it can be written, else `$XDG_STATE_HOME/taskflows` |
@@ -22,6 +24,7 @@ pub struct Config {
     pub(crate) home: Option<PathBuf>,
     pub(crate) config_home: Option<PathBuf>,
     pub(crate) state_home: Option<PathBuf>,
+    pub(crate) data_home: Option<PathBuf>,
     pub(crate) runtime_directory: Option<PathBuf>,
     pub(crate) bus_address: Option<String>,
     pub(crate) data_directory: Option<PathBuf>,
@@ -56,6 +59,7 @@ impl Config {
             home: path("HOME"),
             config_home: path("XDG_CONFIG_HOME").or_else(|| Some(path("HOME")?.join(".config"))),
             state_home: path("XDG_STATE_HOME").or_else(|| Some(path("HOME")?.join(".local/state"))),
+            data_home: path("XDG_DATA_HOME").or_else(|| Some(path("HOME")?.join(".local/share"))),
             runtime_directory: path("XDG_RUNTIME_DIR"),
             bus_address: text("DBUS_SESSION_BUS_ADDRESS"),
             data_directory: path("TASKFLOWS_DATA_DIR"),

@@ -298,7 +298,7 @@ fn what_a_command_leaves_in_its_group_ends_with_it_and_who_detached_himself_stay
     let began = Instant::now();
     let output = place.sh(
         &["--kill-after", "200ms"],
-        "sleep 3211 & (trap '' TERM; sleep 3212) & setsid sleep 3213 & echo done",
+        "sleep 3211 & (trap '' TERM; sleep 3212) & setsid sleep 3213 & sleep 0.3; echo done",
     );
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "done\n".to_owned()));
     assert!(began.elapsed() < Duration::from_secs(8));
@@ -422,7 +422,10 @@ fn a_command_runs_again_as_it_ran() {
 #[test]
 fn the_last_lines_are_kept_with_each_attempt() {
     let place = Place::new();
-    place.sh(&["--name", "t", "--retries", "1", "--backoff", "1ms"], "seq 150; echo oops >&2; exit 1");
+    place.sh(
+        &["--name", "t", "--retries", "1", "--backoff", "1ms"],
+        "seq 150; sleep 0.2; echo oops >&2; exit 1",
+    );
     let id = place.newest()["id"].as_str().unwrap().to_owned();
     let output = place.tf(&["history", &id, "-o", "json"]).output().unwrap();
     let run: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -7,7 +7,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use taskflows_core::Service;
 use taskflows_core::effects::{Action, LogQuery, LogReader, ServiceManager, Target, Wanted};
 use taskflows_core::schedule::Zones;
-use taskflows_core::testing::{FixedToolbox, MemoryEnvironmentStore, contract, inspection};
+use taskflows_core::testing::{FixedToolbox, MemoryEnvironmentStore, contract, inspection, watching};
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
 use taskflows_tests::LiveManager;
 
@@ -16,6 +16,7 @@ fn adapter(manager: &LiveManager) -> SystemdServiceManager {
         scope: Scope::User,
         unit_directory: manager.unit_directory(),
         state_directory: manager.home().join(".local/state/taskflows"),
+        timer_stamps: Some(manager.home().join(".local/share/systemd/timers")),
         bus: manager.variable("DBUS_SESSION_BUS_ADDRESS").to_owned(),
         journal: JournalSource { directory: Some(manager.journal_directory()), ..JournalSource::default() },
         limits: Limits::default(),
@@ -39,6 +40,13 @@ async fn systemd_keeps_to_the_contract_of_an_inspector() {
     let manager = LiveManager::start();
     let services = adapter(&manager);
     inspection::inspector(&services, &services).await;
+}
+
+#[tokio::test]
+async fn systemd_keeps_to_the_contract_of_a_watch() {
+    let manager = LiveManager::start();
+    let services = adapter(&manager);
+    watching::service_watch(&services, &services).await;
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use super::env::EnvVerb;
 use super::global::Global;
 use super::import::ImportArguments;
 use super::inspect::{LogsArguments, NextArguments, WhyArguments};
+use super::monitor::MonitorVerb;
 use super::service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 use super::source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
 use super::task::{ExecArguments, HistoryArguments, RetryArguments, RunArguments};
@@ -143,6 +144,15 @@ pub enum Verb {
     /// Look for what keeps services from running, on this host and in what is installed; exit 1 on errors.
     #[command(before_help = "Examples:\n  tf doctor\n  tf doctor -v\n  tf doctor -o json\n")]
     Doctor,
+    /// Look for runs that were missed, or take an unusual time.
+    #[command(
+        before_help = "Examples:\n  tf monitor check\n  tf monitor check --all -o json\n  tf monitor install\n"
+    )]
+    Monitor {
+        /// What to do.
+        #[command(subcommand)]
+        verb: MonitorVerb,
+    },
     /// Say why a service ran, or did not, now or at some time.
     #[command(
         before_help = "Examples:\n  tf why backup\n  tf why backup --at '2026-11-24 02:00'\n  tf why backup --at 8h -o json\n"

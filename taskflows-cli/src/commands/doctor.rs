@@ -1,9 +1,14 @@
+use std::path::Path;
+
 use serde::Serialize;
 use taskflows_core::effects::EnvironmentError;
 use taskflows_core::inspect::{Finding, Severity, diagnose, questions};
 
+use taskflows_systemd::MONITOR_TIMER;
+
 use crate::arguments::{Format, Global};
 use crate::error::chain;
+use crate::monitor::MemoryFile;
 use crate::output::{Tone, data, paint};
 use crate::ui::harmless;
 use crate::{App, CliError, Exit, Ui, show};
@@ -36,6 +41,8 @@ pub(super) async fn doctor(ui: &mut Ui<'_>, app: &App, global: &Global) -> Resul
     let host = app.host.look(&questions(&survey, app.security_directory.as_deref())).await;
     let mut findings = diagnose(&survey, &host, (app.now)(), &app.zones);
     findings.splice(0..0, judge_environments(app).await);
+    findings.extend(judge_monitor(app, &survey.unit_directory));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let shown = |finding: &&Finding| global.verbose > 0 || finding.severity > Severity::Ok;
     match global.output {
         Format::Table | Format::Wide => {
@@ -64,6 +71,14 @@ async fn judge_environments(app: &App) -> Option<Finding> {
         _ => ("environments".to_owned(), chain(&error)),
     };
     Some(Finding::unreadable_environments(path, reason))
+}
+
+/// Tells where the watch for missed runs has stopped, if it is installed.
+fn judge_monitor(app: &App, units: &Path) -> Option<Finding> {
+    units.join(MONITOR_TIMER).exists().then(|| {
+        let memory = MemoryFile::new(&app.data_directory).read().unwrap_or_default();
+        Finding::of_monitor(MONITOR_TIMER, memory.last_look, (app.now)())
+    })
 }
 
 fn show_finding(ui: &mut Ui<'_>, finding: &Finding) -> Result<(), CliError> {

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::arguments::{EnvVerb, Format, Verb};
+use crate::arguments::{EnvVerb, Format, MonitorVerb, Verb};
 use crate::{CliError, Exit};
 
 const TABLE: &[Format] = &[Format::Table, Format::Wide];
@@ -35,6 +35,7 @@ fn formats(verb: &Verb) -> &'static [Format] {
         Verb::Calendar(_) | Verb::Timespan(_) | Verb::Logs(_) => DATA,
         Verb::Env { verb: EnvVerb::Create(_) | EnvVerb::Edit(_) | EnvVerb::Remove { .. } } => TABLE,
         Verb::Exec(_) | Verb::Run(_) | Verb::Retry(_) => TABLE,
+        Verb::Monitor { verb: MonitorVerb::Install } => TABLE,
         Verb::Remove(_) | Verb::Completion { .. } | Verb::Man { .. } => TABLE,
         // It is JSON however it is asked for.
         Verb::Schema => &[Format::Table, Format::Wide, Format::Json],
@@ -57,6 +58,7 @@ fn formats(verb: &Verb) -> &'static [Format] {
         | Verb::Show(_)
         | Verb::History(_)
         | Verb::Doctor
+        | Verb::Monitor { verb: MonitorVerb::Check(_) | MonitorVerb::Status }
         | Verb::Why(_) => ALL,
     }
 }

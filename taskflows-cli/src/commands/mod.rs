@@ -19,6 +19,7 @@ mod import;
 mod list;
 mod logs;
 mod man;
+mod monitor;
 mod next;
 mod plan;
 mod prune;
@@ -79,6 +80,7 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::History(arguments) => history::history(ui, app, global, arguments).await,
         Verb::Logs(logs) => logs::logs(ui, app, global, logs).await,
         Verb::Doctor => doctor::doctor(ui, app, global).await,
+        Verb::Monitor { verb } => monitor::monitor(ui, app, global, verb).await,
         Verb::Why(why) => why::why(ui, app, global, why).await,
         Verb::Completion { shell } => completion(ui, *shell),
         Verb::Man { command, dir } => man(ui, command, dir.as_deref()),

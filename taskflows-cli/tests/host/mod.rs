@@ -8,13 +8,13 @@ use std::sync::Arc;
 use clap::Parser;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use taskflows_cli::{App, Arguments, Ui, run_on};
+use taskflows_cli::{App, Arguments, CliError, Exit, MonitorSink, Told, Ui, run_on};
 use taskflows_core::effects::{LogEntry, LogOrigin};
 use taskflows_core::inspect::{Clock, HostFacts, Linger, Reading, Resource};
 use taskflows_core::schedule::Zones;
 use taskflows_core::testing::{
-    FakeHostProbe, FakeInspector, FakeServiceManager, FixedToolbox, MemoryEnvironmentStore, MemoryLogReader,
-    MemoryRunStore,
+    FakeHostProbe, FakeInspector, FakeServiceManager, FakeServiceWatch, FixedToolbox, MemoryEnvironmentStore,
+    MemoryLogReader, MemoryRunStore,
 };
 
 /// The definitions of `jobs.toml`.
@@ -51,12 +51,32 @@ fn good_host() -> HostFacts {
     }
 }
 
+/// Keeps what a monitor tells, or refuses to.
+#[derive(Debug, Default)]
+pub(crate) struct KeptTold {
+    pub(crate) told: std::sync::Mutex<Vec<Told>>,
+    pub(crate) refuses: std::sync::atomic::AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl MonitorSink for KeptTold {
+    async fn report(&self, told: &[Told], _: Timestamp) -> Result<(), CliError> {
+        if self.refuses.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(CliError::new(Exit::Failed, "the disk is full"));
+        }
+        self.told.lock().unwrap().extend_from_slice(told);
+        Ok(())
+    }
+}
+
 /// A host whose manager, log and clock are fakes, and a directory of definition files.
 pub(crate) struct Host {
     pub(crate) manager: Arc<FakeServiceManager>,
     pub(crate) logs: Arc<MemoryLogReader>,
     pub(crate) runs: Arc<MemoryRunStore>,
     pub(crate) inspector: Arc<FakeInspector>,
+    pub(crate) watch: Arc<FakeServiceWatch>,
+    pub(crate) told: Arc<KeptTold>,
     pub(crate) probe: Arc<FakeHostProbe>,
     pub(crate) app: App,
     pub(crate) width: Option<u16>,
@@ -72,6 +92,8 @@ impl Host {
         let logs = Arc::new(MemoryLogReader::default());
         let runs = Arc::new(MemoryRunStore::default());
         let inspector = Arc::new(FakeInspector::over(Arc::clone(&manager)));
+        let watch = Arc::new(FakeServiceWatch::over(Arc::clone(&manager)));
+        let told = Arc::new(KeptTold::default());
         let probe = Arc::new(FakeHostProbe::new(good_host()));
         let clock = Arc::clone(&manager);
         let files = tempfile::tempdir().unwrap();
@@ -85,6 +107,8 @@ impl Host {
             program: "/usr/bin/tf".parse().unwrap(),
             tells_data_directory: false,
             inspector: Arc::clone(&inspector) as _,
+            watch: Arc::clone(&watch) as _,
+            monitor_sink: Arc::clone(&told) as _,
             host: Arc::clone(&probe) as _,
             security_directory: Some("/home/me/.services".into()),
             zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
@@ -104,6 +128,8 @@ impl Host {
             logs,
             runs,
             inspector,
+            watch,
+            told,
             probe,
             app,
             width: Some(80),

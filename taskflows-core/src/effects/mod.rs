@@ -10,6 +10,7 @@ mod run_observer;
 mod run_store;
 mod service_error;
 mod service_manager;
+mod service_watch;
 mod toolbox;
 
 pub use environment_store::{EnvironmentError, EnvironmentStore, NamedEnvironment};
@@ -22,4 +23,5 @@ pub use service_manager::{
     Action, Depth, Details, Edits, Effect, Listing, Next, Origin, Performed, Removal, ServiceManager, Start,
     State, Target, Wanted,
 };
+pub use service_watch::ServiceWatch;
 pub use toolbox::{Conda, Engine, ToolError, Toolbox};

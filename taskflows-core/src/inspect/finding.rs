@@ -1,5 +1,10 @@
 use std::fmt;
 
+use jiff::{SignedDuration, Timestamp};
+
+/// A watch that is older has stopped: it is kept each minute.
+const STALE: SignedDuration = SignedDuration::from_mins(5);
+
 /// How much a [`Finding`] matters; the worst is the greatest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
@@ -55,6 +60,22 @@ impl Finding {
             .remedy(remedy)
     }
 
+    /// Judges the watch for missed runs by when it last looked; it looks each minute.
+    pub fn of_monitor(unit: &str, last_look: Option<Timestamp>, now: Timestamp) -> Self {
+        let age = last_look.map(|last| now.duration_since(last));
+        match age {
+            Some(age) if age < STALE => Self::ok("monitor", unit, "looks for missed runs"),
+            Some(age) => Self::error(
+                "monitor",
+                unit,
+                format!("last looked for missed runs {} min ago, so nobody is told of them", age.as_mins()),
+            )
+            .remedy("tf monitor install"),
+            None => Self::warning("monitor", unit, "has not yet looked for missed runs")
+                .remedy("wait a minute, then tf monitor check"),
+        }
+    }
+
     fn new(
         severity: Severity,
         check: &'static str,
@@ -87,5 +108,22 @@ impl Finding {
     pub(super) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_that_stopped_is_an_error() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let severity = |ago: Option<i64>| {
+            let last = ago.map(|ago| Timestamp::from_second(1_000_000 - ago).unwrap());
+            Finding::of_monitor("own-taskflows-monitor.timer", last, now).severity
+        };
+        assert_eq!(severity(Some(90)), Severity::Ok);
+        assert_eq!(severity(Some(301)), Severity::Error);
+        assert_eq!(severity(None), Severity::Warning);
     }
 }

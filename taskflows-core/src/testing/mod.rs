@@ -20,18 +20,21 @@
 pub mod contract;
 mod fake_inspector;
 mod fake_service_manager;
+mod fake_service_watch;
 mod fixed_toolbox;
 pub mod inspection;
 mod memory_environment_store;
 mod memory_log_reader;
 mod memory_run_store;
 pub mod run_store;
+pub mod watching;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 pub use fake_inspector::{FakeHostProbe, FakeInspector};
 pub use fake_service_manager::FakeServiceManager;
+pub use fake_service_watch::FakeServiceWatch;
 pub use fixed_toolbox::FixedToolbox;
 pub use memory_environment_store::MemoryEnvironmentStore;
 pub use memory_log_reader::MemoryLogReader;
@@ -64,6 +67,13 @@ mod tests {
         let manager = std::sync::Arc::new(FakeServiceManager::default());
         let inspector = FakeInspector::over(std::sync::Arc::clone(&manager));
         ready(inspection::inspector(&*manager, &inspector));
+    }
+
+    #[test]
+    fn the_fake_keeps_to_the_contract_of_a_watch() {
+        let manager = std::sync::Arc::new(FakeServiceManager::default());
+        let watch = FakeServiceWatch::over(std::sync::Arc::clone(&manager));
+        ready(watching::service_watch(&*manager, &watch));
     }
 
     #[test]

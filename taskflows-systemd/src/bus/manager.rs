@@ -180,17 +180,43 @@ impl Bus {
         self.within(self.limits.read, &format!("read {name} of {unit}"), call).await
     }
 
-    /// Returns the version the manager says it has.
-    pub(crate) async fn version(&self) -> Result<String, ServiceError> {
+    /// Reads a property of the manager itself; `what` is said of it in errors.
+    async fn own_property(&self, what: &str, name: &str) -> Result<Value, ServiceError> {
         let call = async {
+            let body = (MANAGER, name);
             let reply = self
                 .connection
-                .call_method(Some(DESTINATION), OBJECT, Some(PROPERTIES), "Get", &(MANAGER, "Version"))
+                .call_method(Some(DESTINATION), OBJECT, Some(PROPERTIES), "Get", &body)
                 .await?;
-            let value: OwnedVariant = reply.body().deserialize()?;
-            Ok(value.downcast_ref::<&str>().map(str::to_owned).unwrap_or_default())
+            reply.body().deserialize::<OwnedVariant>()
         };
-        self.within(self.limits.read, "read the manager's version", call).await
+        self.within(self.limits.read, &format!("read the manager's {what}"), call).await
+    }
+
+    /// Returns the version the manager says it has.
+    pub(crate) async fn version(&self) -> Result<String, ServiceError> {
+        let value = self.own_property("version", "Version").await?;
+        Ok(value.downcast_ref::<&str>().map(str::to_owned).unwrap_or_default())
+    }
+
+    /// Returns when the manager came up.
+    pub(crate) async fn began(&self) -> Result<Option<Timestamp>, ServiceError> {
+        let value = self.own_property("start", "UserspaceTimestamp").await?;
+        Ok(value.downcast_ref::<u64>().ok().and_then(realtime))
+    }
+
+    /// Reads every property of a timer as a timer, fifteen of them.
+    pub(crate) async fn timer_properties(&self, unit: &str) -> Result<HashMap<String, Value>, ServiceError> {
+        let path = unit_path(unit);
+        let call = async {
+            let body = ("org.freedesktop.systemd1.Timer",);
+            let reply = self
+                .connection
+                .call_method(Some(DESTINATION), path.as_str(), Some(PROPERTIES), "GetAll", &body)
+                .await?;
+            reply.body().deserialize::<HashMap<String, OwnedVariant>>()
+        };
+        self.within(self.limits.read, &format!("read {unit}"), call).await
     }
 
     /// Adds to the end of a run that never began how the command ended that was to prepare it.

@@ -63,7 +63,8 @@ pub(super) fn matches(scope: Scope, services: &[ServiceName]) -> Vec<String> {
         Scope::User => own(manager),
         Scope::System => [manager, vec!["_PID=1".to_owned()]].concat(),
     };
-    let stream = [own(identifiers), vec!["_TRANSPORT=stdout".to_owned()]].concat();
+    let stream =
+        [own(identifiers), ["stdout", "journal"].map(|way| format!("_TRANSPORT={way}")).to_vec()].concat();
     [own(process), manager, stream].join(&"+".to_owned())
 }
 
@@ -80,7 +81,7 @@ mod tests {
             found,
             format!(
                 "_SYSTEMD_USER_UNIT=taskflows-a.service {own} + USER_UNIT=taskflows-a.service {own} \
-                 + SYSLOG_IDENTIFIER=taskflows-a {own} _TRANSPORT=stdout"
+                 + SYSLOG_IDENTIFIER=taskflows-a {own} _TRANSPORT=stdout _TRANSPORT=journal"
             )
         );
         let found = matches(Scope::System, &["a".parse().unwrap()]).join(" ");

@@ -124,7 +124,7 @@ async fn last_trigger(bus: &Bus, timer: &UnitName, wanted: bool) -> Result<Optio
 }
 
 /// Reads microseconds of the monotonic clock.
-fn monotonic(micros: u64) -> Option<Timestamp> {
+pub(super) fn monotonic(micros: u64) -> Option<Timestamp> {
     if micros == 0 || micros == UNSET {
         return None;
     }

@@ -1,6 +1,7 @@
 //! What is installed and how it stands, for the rules of core.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -303,9 +304,7 @@ fn on_disk(installed: &Installed, scope: Scope) -> Evidence {
 fn timer_on_disk(text: &str, is_enabled: bool) -> TimerEvidence {
     let lines = directives(text);
     let values = |key: &'static str| lines.iter().filter(move |line| line.key == key).map(|line| &line.value);
-    let span = |key| values(key).next_back().and_then(|value| value.parse::<TimeSpan>().ok());
-    let slack = span("AccuracySec").unwrap_or(ACCURACY).duration()
-        + span("RandomizedDelaySec").map(|delay| delay.duration()).unwrap_or_default();
+    let slack = timer_slack(text);
     let spans = |key| values(key).filter_map(|value| value.parse().ok()).collect();
     let counts = |line: &Directive| line.key.starts_with("On") && line.key.ends_with("Sec");
     TimerEvidence {
@@ -322,4 +321,12 @@ fn timer_on_disk(text: &str, is_enabled: bool) -> TimerEvidence {
             .is_some_and(|value| matches!(value.as_str(), "true" | "yes" | "1" | "on")),
         slack: TimeSpan::from_micros(u64::try_from(slack.as_micros()).unwrap_or(u64::MAX)),
     }
+}
+
+/// Returns by how much a timer may be late by itself.
+pub(super) fn timer_slack(text: &str) -> Duration {
+    let last = |key: &str| text.lines().rev().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    let span = |key| last(key).and_then(|value| value.parse::<TimeSpan>().ok());
+    let delay = span("RandomizedDelaySec").map(|delay| delay.duration()).unwrap_or_default();
+    span("AccuracySec").unwrap_or(ACCURACY).duration() + delay
 }

@@ -9,6 +9,7 @@ mod enforce;
 mod inspect;
 mod install;
 mod list;
+mod monitor;
 mod support;
 mod switch;
 
@@ -43,6 +44,8 @@ pub struct SystemdSettings {
     pub unit_directory: PathBuf,
     /// The directory for what is kept between commands.
     pub state_directory: PathBuf,
+    /// The directory in which the manager keeps the stamps of persistent timers, where that is known.
+    pub timer_stamps: Option<PathBuf>,
     /// The address of the message bus on which the manager is, such as `unix:path=/run/user/1000/bus`.
     pub bus: String,
     /// Where the journal is read.

@@ -132,9 +132,12 @@ mod tests {
         App {
             services: Arc::clone(&manager) as _,
             inspector: Arc::new(FakeInspector::over(Arc::clone(&manager))),
+            watch: Arc::new(taskflows_core::testing::FakeServiceWatch::over(Arc::clone(&manager))),
+            monitor_sink: Arc::new(crate::NoSink),
             host: Arc::new(FakeHostProbe::default()),
             security_directory: None,
             logs: Arc::new(MemoryLogReader::default()),
+            runs: Arc::new(taskflows_core::testing::MemoryRunStore::default()),
             environments: Arc::new(MemoryEnvironmentStore::default()),
             tools: Arc::new(FixedToolbox::default()),
             data_directory: "/data".into(),
