@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use taskflows_alerts::task_events::RunFacts;
 use taskflows_core::UnitPath;
 use taskflows_core::effects::{
     EnvironmentStore, HostProbe, Inspector, LogReader, RunStore, ServiceManager, ServiceWatch, Toolbox,
 };
+use taskflows_core::grafana::Explore;
 use taskflows_core::schedule::Zones;
 use taskflows_store::SqliteRunStore;
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
 
+use crate::alerting::{DeskSink, Telling};
 use crate::environments::EnvironmentFile;
 use crate::host::LocalHost;
-use crate::monitor::{MonitorSink, NoSink};
+use crate::monitor::MonitorSink;
 use crate::tools::HostTools;
 use crate::{CliError, Config, Exit};
 
@@ -59,6 +62,10 @@ pub struct App {
     pub variable: Box<Variable>,
     /// The home directory of who runs the services.
     pub home: Option<PathBuf>,
+    /// Where the logs of services are looked at.
+    pub explore: Option<Explore>,
+    /// The name of this host.
+    pub host_name: String,
     /// The zone in which times are shown.
     pub display: TimeZone,
     /// The time.
@@ -117,8 +124,11 @@ impl App {
         });
         let logs = Arc::new(manager.journal());
         let manager = Arc::new(manager);
+        let facts = facts_of_host(config, &display);
         Ok(Self {
-            data_directory: data,
+            explore: config.grafana.clone(),
+            host_name: host_name(),
+            data_directory: data.clone(),
             program,
             tells_data_directory,
             runs,
@@ -129,7 +139,7 @@ impl App {
             logs,
             inspector: Arc::clone(&manager) as _,
             watch: Arc::clone(&manager) as _,
-            monitor_sink: Arc::new(NoSink),
+            monitor_sink: Arc::new(DeskSink { directory: data.clone(), facts }),
             services: manager,
             host: Arc::new(LocalHost::new(config.home.clone())),
             security_directory: config.home.as_ref().map(|home| home.join(".services")),
@@ -177,6 +187,35 @@ fn display_zone(config: &Config, zones: &Zones) -> Result<TimeZone, CliError> {
     zones
         .named(name)
         .map_err(|error| CliError::new(Exit::Usage, format!("TASKFLOWS_DISPLAY_TIMEZONE: {error}")))
+}
+
+/// Returns what this host calls itself, without its domain.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let short = name.trim().split('.').next().unwrap_or_default();
+    if short.is_empty() { "localhost".to_owned() } else { short.to_owned() }
+}
+
+fn facts_of_host(config: &Config, display: &TimeZone) -> RunFacts {
+    let mut facts = RunFacts::new("", host_name());
+    facts.explore = config.grafana.clone();
+    facts.zone = display.clone();
+    facts
+}
+
+/// Returns where a run of `tf exec` finds out who is told of it.
+///
+/// # Errors
+/// As [`App::connect`].
+pub(crate) fn telling(config: &Config, scope: Scope) -> Result<Telling, CliError> {
+    let zones = Zones::deferred(|| jiff::tz::db().clone(), TimeZone::system);
+    let display = display_zone(config, &zones)?;
+    Ok(Telling {
+        directory: state_directory(config, scope)?,
+        units: unit_directory(config, scope).ok(),
+        program: PathBuf::from(program(config)?.as_str()),
+        facts: facts_of_host(config, &display),
+    })
 }
 
 fn unit_directory(config: &Config, scope: Scope) -> Result<PathBuf, CliError> {

@@ -2,6 +2,8 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use taskflows_core::grafana::Explore;
+
 /// What the environment says, before anything is looked up.
 ///
 /// | variable | meaning | without it |
@@ -14,6 +16,8 @@ use std::path::PathBuf;
 /// | `TASKFLOWS_DATA_DIR` | what is kept between commands | `/opt/taskflows/data` where it can be written, else `$XDG_STATE_HOME/taskflows` |
 /// | `TASKFLOWS_TF` | the `tf` that units call | the one that writes them |
 /// | `TASKFLOWS_DISPLAY_TIMEZONE` | the zone in which times are shown | UTC |
+/// | `TASKFLOWS_GRAFANA` | Grafana, for the links in alerts | no links |
+/// | `TASKFLOWS_DEADMAN_URL` | what is asked for after each look of the monitor | nothing |
 /// | `VISUAL`, `EDITOR` | what `tf edit` opens files with | `sensible-editor`, `vi` |
 /// | `TASKFLOWS_JOURNAL_DIRECTORY` | a directory of journal files | the machine's journal |
 /// | `TASKFLOWS_CONTAINER_ENGINE` | the container engine: docker, podman, or a path | docker, else podman |
@@ -38,6 +42,8 @@ pub struct Config {
     pub(crate) podman_host: Option<String>,
     pub(crate) search_path: Option<OsString>,
     pub(crate) editor: Option<String>,
+    pub(crate) grafana: Option<Explore>,
+    pub(crate) deadman_url: Option<String>,
 }
 
 impl Config {
@@ -72,6 +78,8 @@ impl Config {
             podman_host: text("CONTAINER_HOST"),
             search_path: get("PATH"),
             editor: text("VISUAL").or_else(|| text("EDITOR")),
+            grafana: text("TASKFLOWS_GRAFANA").map(|url| Explore::new(&url)),
+            deadman_url: text("TASKFLOWS_DEADMAN_URL"),
         }
     }
 

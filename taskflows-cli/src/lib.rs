@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod alert_groups;
+mod alerting;
 mod app;
 mod arguments;
 mod commands;
 mod config;
+mod config_file;
 mod definitions;
 mod environments;
 mod error;

@@ -15,8 +15,18 @@ pub fn run(arguments: Arguments, config: Config, terminal: &mut Terminal) -> Exi
         Verb::Man { command, dir } => man(&mut ui, command, dir.as_deref()),
         Verb::Schema => schema(&mut ui),
         // Nor is anything else opened before a command runs than what it needs.
-        Verb::Exec(exec) => exec_here(&mut ui, &config, arguments.global.scope.into(), exec),
-        _ => on_host(&mut ui, &arguments, &config),
+        // The command is run, whatever is wrong with what would be told of it.
+        Verb::Exec(exec) => {
+            let config = match config.clone().with_file() {
+                Ok(config) => config,
+                Err(error) => {
+                    ui.remark(format!("note: {error}"));
+                    config
+                }
+            };
+            exec_here(&mut ui, &config, arguments.global.scope.into(), exec)
+        }
+        _ => config.with_file().and_then(|config| on_host(&mut ui, &arguments, &config)),
     });
     end(&mut ui, result)
 }

@@ -53,6 +53,11 @@ impl Explore {
         }
     }
 
+    /// Returns Grafana's address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Returns the address that shows what `query` selects between two instants.
     ///
     /// Source: Grafana's documentation, "Explore", "Generating Explore URLs from external tools".

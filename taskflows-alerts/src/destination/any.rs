@@ -57,6 +57,40 @@ impl Destination {
         self.channels_within(Limits::default(), env)
     }
 
+    /// Returns the ids of the channels that [`Destination::channels`] returns, without opening anything: a process that only
+    /// queues needs no more. Where the way to it is not part of this build there is none.
+    pub fn channel_ids(&self) -> Vec<String> {
+        let mut ids = match self {
+            #[cfg(feature = "slack")]
+            Self::Slack(slack) => vec![slack.id()],
+            #[cfg(feature = "email")]
+            Self::Email(email) => email.ids(),
+            #[cfg(feature = "discord")]
+            Self::Discord(discord) => vec![discord.id()],
+            #[cfg(feature = "webhook")]
+            Self::Webhook(webhook) => vec![webhook.id()],
+            #[cfg(feature = "pagerduty")]
+            Self::PagerDuty(service) => vec![service.id()],
+            #[cfg(feature = "alertmanager")]
+            Self::Alertmanager(server) => vec![server.id()],
+            #[cfg(feature = "command")]
+            Self::Command(command) => vec![command.id()],
+            #[cfg(not(all(
+                feature = "slack",
+                feature = "email",
+                feature = "discord",
+                feature = "webhook",
+                feature = "pagerduty",
+                feature = "alertmanager",
+                feature = "command"
+            )))]
+            _ => Vec::<String>::new(),
+        };
+        let mut seen = std::collections::BTreeSet::new();
+        ids.retain(|id| seen.insert(id.clone()));
+        ids
+    }
+
     /// As [`Destination::channels`], with other limits on an attempt.
     ///
     /// # Errors
@@ -67,21 +101,33 @@ impl Destination {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Vec<Channel>, ChannelError> {
         let _ = (&limits, env);
-        let channels: Result<Vec<Channel>, String> = match self {
+        let channels: Result<Vec<Channel>, Option<String>> = match self {
             #[cfg(feature = "slack")]
-            Self::Slack(slack) => slack.channel_within(limits, env).map(|channel| vec![channel]),
+            Self::Slack(slack) => {
+                slack.channel_within(limits, env).map(|channel| vec![channel]).map_err(Some)
+            }
             #[cfg(feature = "email")]
-            Self::Email(email) => email.channels_within(limits),
+            Self::Email(email) => email.channels_within(limits).map_err(Some),
             #[cfg(feature = "discord")]
-            Self::Discord(discord) => discord.channel_within(limits).map(|channel| vec![channel]),
+            Self::Discord(discord) => {
+                discord.channel_within(limits).map(|channel| vec![channel]).map_err(Some)
+            }
             #[cfg(feature = "webhook")]
-            Self::Webhook(webhook) => webhook.channel_within(limits).map(|channel| vec![channel]),
+            Self::Webhook(webhook) => {
+                webhook.channel_within(limits).map(|channel| vec![channel]).map_err(Some)
+            }
             #[cfg(feature = "pagerduty")]
-            Self::PagerDuty(service) => service.channel_within(limits).map(|channel| vec![channel]),
+            Self::PagerDuty(service) => {
+                service.channel_within(limits).map(|channel| vec![channel]).map_err(Some)
+            }
             #[cfg(feature = "alertmanager")]
-            Self::Alertmanager(server) => server.channel_within(limits).map(|channel| vec![channel]),
+            Self::Alertmanager(server) => {
+                server.channel_within(limits).map(|channel| vec![channel]).map_err(Some)
+            }
             #[cfg(feature = "command")]
-            Self::Command(command) => command.channel_within(limits).map(|channel| vec![channel]),
+            Self::Command(command) => {
+                command.channel_within(limits).map(|channel| vec![channel]).map_err(Some)
+            }
             // Each feature has the name of its type.
             #[cfg(not(all(
                 feature = "slack",
@@ -92,12 +138,13 @@ impl Destination {
                 feature = "alertmanager",
                 feature = "command"
             )))]
-            without => {
-                let name = without.type_name();
-                return Err(ChannelError::FeatureMissing { destination: name, feature: name });
-            }
+            _ => Err(None),
         };
-        channels.map_err(|reason| ChannelError::Unusable { destination: self.type_name(), reason })
+        let name = self.type_name();
+        channels.map_err(|reason| match reason {
+            Some(reason) => ChannelError::Unusable { destination: name, reason },
+            None => ChannelError::FeatureMissing { destination: name, feature: name },
+        })
     }
 }
 
@@ -188,6 +235,35 @@ mod tests {
         ] {
             let destination = read(table.clone()).unwrap_or_else(|error| panic!("{table}: {error}"));
             assert_eq!(destination.type_name(), kind, "{table}");
+        }
+    }
+
+    #[test]
+    #[cfg(all(
+        feature = "slack",
+        feature = "email",
+        feature = "discord",
+        feature = "webhook",
+        feature = "pagerduty",
+        feature = "alertmanager",
+        feature = "command"
+    ))]
+    fn the_ids_are_those_of_the_channels() {
+        for table in [
+            json!({"channel": "#ops", "bot_token": "xoxb-1"}),
+            json!({"webhook_url": "https://hooks.slack.com/services/T/B/x"}),
+            json!({"addr": "a@x.org", "password": "p", "receiver_addr": ["B <b@x.org>", "c@x.org", "b@x.org"]}),
+            json!({"webhook_url": "https://discord.com/api/webhooks/1/x"}),
+            json!({"url": "https://x.org/hook"}),
+            json!({"type": "alertmanager", "url": "https://am:9093/base/"}),
+            json!({"routing_key": " k "}),
+            json!({"command": ["/usr/bin/wall", "x"]}),
+        ] {
+            let destination = read(table.clone()).unwrap();
+            let channels = destination.channels(&|_| None).unwrap_or_else(|error| panic!("{table}: {error}"));
+            let ids: Vec<String> = channels.into_iter().map(|channel| channel.id).collect();
+            assert_eq!(destination.channel_ids(), ids, "{table}");
+            assert!(!ids.is_empty());
         }
     }
 

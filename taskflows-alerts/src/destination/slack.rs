@@ -63,13 +63,25 @@ mod ways {
                 Some(_) if self.bot_token.is_some() => {
                     Err("`bot_token` and `webhook_url` are two ways; take one".into())
                 }
-                Some(url) => hook(url.expose(), limits),
+                Some(url) => hook(url.expose(), self.id(), limits),
                 None => self.bot(limits, env),
             }
         }
 
+        fn name(&self) -> &str {
+            self.channel.trim().trim_start_matches('#')
+        }
+
+        /// Returns the id of its channel.
+        pub(in crate::destination) fn id(&self) -> String {
+            match &self.webhook_url {
+                Some(url) => format!("slack:webhook-{}", fingerprint(url.expose(), 4)),
+                None => format!("slack:{}", self.name()),
+            }
+        }
+
         fn bot(&self, limits: Limits, env: &dyn Fn(&str) -> Option<String>) -> Result<Channel, String> {
-            let channel = self.channel.trim().trim_start_matches('#');
+            let channel = self.name();
             if channel.is_empty() {
                 return Err("`channel` is empty".into());
             }
@@ -90,13 +102,12 @@ mod ways {
             let place = Place::new(format!("Slack channel {channel}")).hiding(&token);
             let inner = SlackBot::new(channel.to_owned(), token.trim().to_owned(), api, &place, limits)?;
             let notifier = Arc::new(Limited { inner, place, limit: limits.whole });
-            Ok(Channel { id: format!("slack:{channel}"), notifier })
+            Ok(Channel { id: self.id(), notifier })
         }
     }
 
-    fn hook(url: &str, limits: Limits) -> Result<Channel, String> {
+    fn hook(url: &str, id: String, limits: Limits) -> Result<Channel, String> {
         let address = address(url, false).map_err(|error| format!("`webhook_url`: {error}"))?;
-        let id = format!("slack:webhook-{}", fingerprint(url, 4));
         let place = hiding(Place::new("Slack webhook"), &address);
         let inner = SlackHook::new(address, &place, limits)?;
         Ok(Channel { id, notifier: Arc::new(Limited { inner, place, limit: limits.whole }) })

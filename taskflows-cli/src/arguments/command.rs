@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::alert::{AlertVerb, HookVerb};
 use super::env::EnvVerb;
 use super::global::Global;
 use super::import::ImportArguments;
@@ -158,6 +159,22 @@ pub enum Verb {
         before_help = "Examples:\n  tf why backup\n  tf why backup --at '2026-11-24 02:00'\n  tf why backup --at 8h -o json\n"
     )]
     Why(WhyArguments),
+    /// See what is wrong, take it on, silence it, and try the channels.
+    #[command(
+        before_help = "Examples:\n  tf alert list\n  tf alert ack backup\n  tf alert silence 'web-*' --for 2h --comment 'new disk'\n  tf alert test ops\n"
+    )]
+    Alert {
+        /// What to do.
+        #[command(subcommand)]
+        verb: AlertVerb,
+    },
+    /// What systemd calls.
+    #[command(hide = true)]
+    Hook {
+        /// What happened.
+        #[command(subcommand)]
+        verb: HookVerb,
+    },
     /// Print the completions for a shell.
     #[command(
         before_help = "Examples:\n  tf completion bash > ~/.local/share/bash-completion/completions/tf\n"

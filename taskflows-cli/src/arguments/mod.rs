@@ -1,5 +1,6 @@
 //! The command line: what each command takes.
 
+mod alert;
 mod command;
 mod env;
 mod global;
@@ -14,6 +15,10 @@ mod time;
 pub use command::{Arguments, Verb};
 pub use global::Global;
 
+pub(crate) use alert::{
+    AckArguments, AlertListArguments, AlertSendArguments, AlertTestArguments, AlertVerb, HookVerb,
+    SilenceArguments,
+};
 pub(crate) use env::{EnvArguments, EnvEditArguments, EnvVerb, EnvWhat};
 pub(crate) use global::{Format, ScopeArgument};
 pub(crate) use import::{CrontabArguments, ImportArguments, ImportFrom, ImportTarget, UnitArguments};

@@ -14,7 +14,8 @@ use taskflows_runtime::process::{
 use taskflows_store::{SqliteRunStore, own_mark};
 use taskflows_systemd::Scope;
 
-use crate::app::state_directory;
+use crate::alerting::Telling;
+use crate::app::{state_directory, telling};
 use crate::arguments::{ExecArguments, PolicyArguments};
 use crate::error::chain;
 use crate::ui::note_style;
@@ -28,6 +29,19 @@ pub(super) struct Surroundings<'a> {
     pub(super) runs: Option<&'a dyn RunStore>,
     pub(super) variable: &'a Variable,
     pub(super) trigger: Trigger,
+    pub(super) telling: Option<Telling>,
+}
+
+impl<'a> Surroundings<'a> {
+    pub(super) fn of(app: &'a App, trigger: Trigger) -> Self {
+        let telling = Telling {
+            directory: app.data_directory.clone(),
+            units: None,
+            program: app.program.as_str().into(),
+            facts: app.facts(""),
+        };
+        Self { runs: Some(&*app.runs), variable: &*app.variable, trigger, telling: Some(telling) }
+    }
 }
 
 /// Runs a command without anything that only services need.
@@ -49,15 +63,21 @@ pub(crate) fn exec_here(
     };
     let variable: &Variable = &|name| std::env::var(name).ok();
     let runs = store.as_ref().map(|store| store as &dyn RunStore);
-    let exit =
-        runtime.block_on(exec_in(ui, &Surroundings { runs, variable, trigger: Trigger::Unknown }, arguments));
+    // Only who has alerts looks at zones, groups and units.
+    let may_tell = arguments.service.is_some() || !arguments.alerts.is_empty();
+    let telling = may_tell.then(|| telling(config, scope)).transpose();
+    let telling = match telling {
+        Err(error) if !arguments.alerts.is_empty() => return Err(error),
+        telling => telling.ok().flatten(),
+    };
+    let around = Surroundings { runs, variable, trigger: Trigger::Unknown, telling };
+    let exit = runtime.block_on(exec_in(ui, &around, arguments));
     runtime.shutdown_background();
     exit
 }
 
 pub(super) async fn exec(ui: &mut Ui<'_>, app: &App, arguments: &ExecArguments) -> Result<Exit, CliError> {
-    let trigger = Trigger::Unknown;
-    exec_in(ui, &Surroundings { runs: Some(&*app.runs), variable: &*app.variable, trigger }, arguments).await
+    exec_in(ui, &Surroundings::of(app, Trigger::Unknown), arguments).await
 }
 
 /// Runs a command and ends as it does.
@@ -70,7 +90,18 @@ pub(super) async fn exec_in(
     let command = command(arguments);
     let outputs = Outputs::of_this_process((around.variable)("JOURNAL_STREAM").as_deref());
     let records = Arc::new(JournalRecords::new(arguments.service.clone()));
-    let observers = observers(arguments, &records);
+    let task = task(arguments);
+    let telling = around.telling.as_ref();
+    let alerts = match telling {
+        Some(telling) => {
+            telling.observer(&task, arguments.service.as_ref(), &arguments.alerts, policy.retries)?
+        }
+        None => None,
+    };
+    let tells = alerts.is_some() && arguments.service.is_none();
+    let observers: Vec<Arc<dyn RunObserver>> = std::iter::once(Arc::clone(&records) as Arc<dyn RunObserver>)
+        .chain(alerts.map(|alerts| Arc::new(alerts) as Arc<dyn RunObserver>))
+        .collect();
     let run = CommandRun {
         record: record(around, arguments, &policy),
         policy,
@@ -86,16 +117,14 @@ pub(super) async fn exec_in(
         .map_err(|error| CliError::new(Exit::Child(125), format!("could not listen to signals: {error}")))?;
     outputs.settle(SETTLED);
     records.settle(SETTLED);
+    if let Some(telling) = telling.filter(|_| tells) {
+        telling.leave_sender();
+    }
     if let Some(signal) = end.signal {
         let _ = ui.out.flush();
         end_by(signal);
     }
     Ok(Exit::Child(end.code))
-}
-
-/// Returns who is told of the run.
-fn observers(_: &ExecArguments, records: &Arc<JournalRecords>) -> Vec<Arc<dyn RunObserver>> {
-    vec![Arc::clone(records) as _]
 }
 
 /// Tells what does no harm to the run, even where remarks are unwanted: nobody else does.

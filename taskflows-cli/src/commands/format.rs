@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::arguments::{EnvVerb, Format, MonitorVerb, Verb};
+use crate::arguments::{AlertVerb, EnvVerb, Format, MonitorVerb, Verb};
 use crate::{CliError, Exit};
 
 const TABLE: &[Format] = &[Format::Table, Format::Wide];
@@ -37,6 +37,8 @@ fn formats(verb: &Verb) -> &'static [Format] {
         Verb::Exec(_) | Verb::Run(_) | Verb::Retry(_) => TABLE,
         Verb::Monitor { verb: MonitorVerb::Install } => TABLE,
         Verb::Remove(_) | Verb::Completion { .. } | Verb::Man { .. } => TABLE,
+        Verb::Alert { verb: AlertVerb::List(_) | AlertVerb::Test(_) } => ALL,
+        Verb::Alert { .. } | Verb::Hook { .. } => TABLE,
         // It is JSON however it is asked for.
         Verb::Schema => &[Format::Table, Format::Wide, Format::Json],
         Verb::Create(_)

@@ -1,6 +1,7 @@
 //! One file for each command: parse, call one thing, show the result.
 
 mod act;
+mod alert;
 mod alert_groups;
 mod calendar;
 mod completion;
@@ -15,6 +16,7 @@ mod env;
 mod exec;
 mod format;
 mod history;
+mod hook;
 mod import;
 mod list;
 mod logs;
@@ -82,6 +84,8 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Doctor => doctor::doctor(ui, app, global).await,
         Verb::Monitor { verb } => monitor::monitor(ui, app, global, verb).await,
         Verb::Why(why) => why::why(ui, app, global, why).await,
+        Verb::Alert { verb } => alert::alert(ui, app, global, verb).await,
+        Verb::Hook { verb } => hook::hook(ui, app, verb).await,
         Verb::Completion { shell } => completion(ui, *shell),
         Verb::Man { command, dir } => man(ui, command, dir.as_deref()),
     }

@@ -26,7 +26,7 @@ pub(super) async fn retry(
         return Err(CliError::new(Exit::Failed, error).hint("start the program that it is a task of"));
     };
     let arguments = again(&run, command)?;
-    let around = Surroundings { runs: Some(&*app.runs), variable: &*app.variable, trigger };
+    let around = Surroundings::of(app, trigger);
     exec_in(ui, &around, &arguments).await
 }
 

@@ -114,6 +114,8 @@ impl Host {
             zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
             variable: Box::new(|name| (name == "REGION").then(|| "eu".to_owned())),
             home: None,
+            explore: None,
+            host_name: "web1".to_owned(),
             display: TimeZone::UTC,
             now: Box::new(move || clock.now()),
             editor: None,

@@ -78,6 +78,15 @@ pub trait ServiceManager: Send + Sync {
         Ok(found)
     }
 
+    /// Returns when the run of a service began that goes on or is just ending; `None` where that is not known.
+    ///
+    /// # Errors
+    /// When the manager cannot be asked.
+    async fn began(&self, name: &ServiceName) -> Result<Option<Timestamp>, ServiceError> {
+        let _ = name;
+        Ok(None)
+    }
+
     /// Makes what sends alerts and looks for missed runs be there and run, and tells whether anything was to do.
     /// [`ServiceManager::install`] sees to it by itself where a service has alerts, and takes it away after the last
     /// one, unless alerts still wait to be sent.

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use rustix::process::Signal;
 use taskflows_core::effects::{RunObserver, RunStore};
 use taskflows_core::task::{
-    Attempt, Failure, Finish, Last, Machine, RunEvent, RunEventKind, RunFinish, RunId, RunRecord, Step, TaskPolicy,
+    Attempt, Failure, Finish, Last, Machine, RunEvent, RunEventKind, RunFinish, RunId, RunRecord, Step,
+    TaskPolicy,
 };
 use taskflows_core::{ExitKind, Outcome, RunEnd};
 

@@ -1,7 +1,7 @@
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use taskflows_core::effects::{Depth, Details, Next, ServiceError};
-use taskflows_core::{NamePattern, Outcome};
+use taskflows_core::{NamePattern, Outcome, ServiceName};
 
 use super::SystemdServiceManager;
 use super::list::Overview;
@@ -22,6 +22,18 @@ impl SystemdServiceManager {
         let bus = self.bus().await?;
         let asks = overview.services.iter().map(|service| self.details_one(&bus, &overview, service, depth));
         join_all(asks).await.into_iter().collect()
+    }
+
+    pub(super) async fn run_began(&self, name: &ServiceName) -> Result<Option<Timestamp>, ServiceError> {
+        let (bus, unit) = (self.bus().await?, UnitName::service(name).to_string());
+        // The main process is started anew by a restart policy, which leaves the unit active in between; and not at all
+        // where what prepares the run fails.
+        let properties = [("Service", "ExecMainStartTimestamp"), ("Unit", "InactiveExitTimestamp")];
+        let mut times = Vec::new();
+        for (interface, property) in properties {
+            times.extend(number(&bus.property(&unit, interface, property).await?).and_then(realtime));
+        }
+        Ok(times.into_iter().max())
     }
 
     async fn details_one(

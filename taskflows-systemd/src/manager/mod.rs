@@ -207,6 +207,10 @@ impl ServiceManager for SystemdServiceManager {
         self.marks(patterns)
     }
 
+    async fn began(&self, name: &ServiceName) -> Result<Option<Timestamp>, ServiceError> {
+        self.run_began(name).await
+    }
+
     async fn ensure_support_units(&self) -> Result<bool, ServiceError> {
         self.ensure_support().await
     }

@@ -14,15 +14,23 @@ use super::alert::alert;
 use crate::{Channel, Delivery, Limits, Notifier, NotifyError, Receipt};
 
 impl Alertmanager {
+    fn base(&self) -> &str {
+        self.url.trim().trim_end_matches('/').trim_end_matches("/api/v2/alerts")
+    }
+
+    /// Returns the id of its channel.
+    pub(in crate::destination) fn id(&self) -> String {
+        format!("alertmanager:{}", self.base().split_once("://").map_or(self.base(), |(_, rest)| rest))
+    }
+
     pub(in crate::destination) fn channel_within(&self, limits: Limits) -> Result<Channel, String> {
-        let base = self.url.trim().trim_end_matches('/').trim_end_matches("/api/v2/alerts");
+        let base = self.base();
         let mut url = address(base, self.allow_http).map_err(|error| match error {
             error if base.starts_with("http://") => {
                 format!("`url`: {error}, or set `allow_http = true` where the network is your own")
             }
             error => format!("`url`: {error}"),
         })?;
-        let id = format!("alertmanager:{}", base.split_once("://").map_or(base, |(_, rest)| rest));
         url.path_segments_mut()
             .map_err(|()| "`url` cannot have a path")?
             .pop_if_empty()
@@ -35,7 +43,7 @@ impl Alertmanager {
             headers: headers(&self.headers)?,
             labels: self.labels.clone(),
         };
-        Ok(Channel { id, notifier: Arc::new(Limited { inner, place, limit: limits.whole }) })
+        Ok(Channel { id: self.id(), notifier: Arc::new(Limited { inner, place, limit: limits.whole }) })
     }
 }
 

@@ -21,17 +21,24 @@ const WORDS: Duration = Duration::from_millis(200);
 const TEMPORARY: i32 = 75;
 
 impl Command {
+    fn name(&self) -> &str {
+        self.command.first().and_then(|program| program.rsplit('/').next()).unwrap_or_default()
+    }
+
+    /// Returns the id of its channel.
+    pub(in crate::destination) fn id(&self) -> String {
+        format!("command:{}-{}", self.name(), fingerprint(&self.command.join("\0"), 4))
+    }
+
     pub(in crate::destination) fn channel_within(&self, limits: Limits) -> Result<Channel, String> {
         let [program, ..] = self.command.as_slice() else { return Err("`command` is empty".into()) };
         if program.is_empty() {
             return Err("`command` names no program".into());
         }
-        let name = program.rsplit('/').next().unwrap_or(program);
-        let id = format!("command:{name}-{}", fingerprint(&self.command.join("\0"), 4));
-        let place = Place::new(format!("command {name}"));
+        let place = Place::new(format!("command {}", self.name()));
         let place = self.command.iter().skip(1).fold(place, |place, argument| place.hiding(argument));
         let inner = CommandNotifier { command: self.command.clone(), place: place.clone() };
-        Ok(Channel { id, notifier: Arc::new(Limited { inner, place, limit: limits.whole }) })
+        Ok(Channel { id: self.id(), notifier: Arc::new(Limited { inner, place, limit: limits.whole }) })
     }
 }
 

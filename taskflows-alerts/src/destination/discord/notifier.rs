@@ -13,6 +13,11 @@ use crate::render::{self, DiscordMessage};
 use crate::{Channel, Delivery, Limits, Notifier, NotifyError, Receipt};
 
 impl Discord {
+    /// Returns the id of its channel.
+    pub(in crate::destination) fn id(&self) -> String {
+        format!("discord:{}", fingerprint(self.webhook_url.expose(), 4))
+    }
+
     pub(in crate::destination) fn channel_within(&self, limits: Limits) -> Result<Channel, String> {
         let url = self.webhook_url.expose();
         let address = address(url, false).map_err(|error| format!("`webhook_url`: {error}"))?;
@@ -20,7 +25,7 @@ impl Discord {
         let http = Http::new(&place, &address, None, limits)?;
         let inner = DiscordNotifier { url: address, http };
         let notifier = Arc::new(Limited { inner, place, limit: limits.whole });
-        Ok(Channel { id: format!("discord:{}", fingerprint(url, 4)), notifier })
+        Ok(Channel { id: self.id(), notifier })
     }
 }
 

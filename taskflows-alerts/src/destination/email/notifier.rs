@@ -13,6 +13,12 @@ use super::{Email, MailTls};
 use crate::{Channel, Delivery, Limits, Notifier, NotifyError, Receipt};
 
 impl Email {
+    /// Returns the ids of its channels, those that are no addresses left out.
+    pub(in crate::destination) fn ids(&self) -> Vec<String> {
+        let mailboxes = self.receiver_addr.iter().filter_map(|text| mailbox("receiver_addr", text).ok());
+        mailboxes.map(|mailbox| id(&mailbox)).collect()
+    }
+
     pub(in crate::destination) fn channels_within(&self, limits: Limits) -> Result<Vec<Channel>, String> {
         let from = mailbox("addr", &self.addr)?;
         if self.receiver_addr.is_empty() {
@@ -39,7 +45,7 @@ impl Email {
         let to = mailbox("receiver_addr", text)?;
         let place = Place::new(to.email.to_string());
         let place = self.password.iter().fold(place, |place, password| place.hiding(password.expose()));
-        let id = format!("email:{}", to.email);
+        let id = id(&to);
         let inner = MailNotifier { from: from.clone(), to, server: server.clone(), place: place.clone() };
         Ok(Channel { id, notifier: Arc::new(Limited { inner, place, limit: limits.whole }) })
     }
@@ -79,6 +85,10 @@ impl Email {
             Some(password) => Ok(Some(Credentials::new(user(), password.expose().to_owned()))),
         }
     }
+}
+
+fn id(to: &Mailbox) -> String {
+    format!("email:{}", to.email)
 }
 
 fn mailbox(key: &str, text: &str) -> Result<Mailbox, String> {

@@ -12,6 +12,11 @@ use super::event::{event, is_change};
 use crate::{Channel, Delivery, Limits, Notifier, NotifyError, Receipt};
 
 impl PagerDuty {
+    /// Returns the id of its channel.
+    pub(in crate::destination) fn id(&self) -> String {
+        format!("pagerduty:{}", fingerprint(self.routing_key.expose().trim(), 4))
+    }
+
     pub(in crate::destination) fn channel_within(&self, limits: Limits) -> Result<Channel, String> {
         let routing_key = self.routing_key.expose().trim().to_owned();
         if routing_key.is_empty() {
@@ -24,9 +29,8 @@ impl PagerDuty {
         let place = Place::new("PagerDuty").hiding(&routing_key);
         let (alerts, changes) = (at("/v2/enqueue")?, at("/v2/change/enqueue")?);
         let http = Http::new(&place, &alerts, None, limits)?;
-        let id = format!("pagerduty:{}", fingerprint(&routing_key, 4));
         let inner = PagerDutyNotifier { routing_key, alerts, changes, http };
-        Ok(Channel { id, notifier: Arc::new(Limited { inner, place, limit: limits.whole }) })
+        Ok(Channel { id: self.id(), notifier: Arc::new(Limited { inner, place, limit: limits.whole }) })
     }
 }
 

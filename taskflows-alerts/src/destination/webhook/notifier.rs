@@ -16,10 +16,16 @@ use super::Webhook;
 use crate::{Channel, Delivery, Limits, Notifier, NotifyError, Receipt};
 
 impl Webhook {
+    /// Returns the id of its channel.
+    pub(in crate::destination) fn id(&self) -> String {
+        let text = self.url.expose();
+        let host = Url::parse(text.trim()).ok().and_then(|url| url.host_str().map(str::to_owned));
+        format!("webhook:{}-{}", host.unwrap_or_default(), fingerprint(text, 4))
+    }
+
     pub(in crate::destination) fn channel_within(&self, limits: Limits) -> Result<Channel, String> {
         let text = self.url.expose();
         let url = address(text, self.allow_http).map_err(|error| format!("`url`: {error}"))?;
-        let id = format!("webhook:{}-{}", url.host_str().unwrap_or_default(), fingerprint(text, 4));
         let place = hiding(Place::new(format!("the webhook at {}", authority(&url))), &url);
         let place = place.hiding_values(self.headers.values());
         let inner = WebhookNotifier {
@@ -28,7 +34,7 @@ impl Webhook {
             headers: headers(&self.headers)?,
             secret: self.secret.as_ref().map(|secret| signing_key(secret.expose())).transpose()?,
         };
-        Ok(Channel { id, notifier: Arc::new(Limited { inner, place, limit: limits.whole }) })
+        Ok(Channel { id: self.id(), notifier: Arc::new(Limited { inner, place, limit: limits.whole }) })
     }
 }
 

@@ -133,6 +133,8 @@ mod tests {
             services: Arc::clone(&manager) as _,
             inspector: Arc::new(FakeInspector::over(Arc::clone(&manager))),
             watch: Arc::new(taskflows_core::testing::FakeServiceWatch::over(Arc::clone(&manager))),
+            explore: None,
+            host_name: "localhost".to_owned(),
             monitor_sink: Arc::new(crate::NoSink),
             host: Arc::new(FakeHostProbe::default()),
             security_directory: None,

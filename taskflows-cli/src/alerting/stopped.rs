@@ -1,0 +1,230 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+use taskflows_alerts::incident::{Observation, ObservationKind, Subject};
+use taskflows_alerts::task_events::{NextStep, RunFacts, failed, finished};
+use taskflows_core::alerting::AlertMark;
+use taskflows_core::effects::RunStore;
+use taskflows_core::task::{RunFinish, RunId, RunQuery, RunRecord, Trigger};
+use taskflows_core::{ExitKind, Outcome, RunEnd, ServiceName, Signal};
+
+use super::AlertDesk;
+use crate::{App, CliError, Variable};
+
+/// How many runs the usual length is taken of.
+const USUAL_OF: usize = 20;
+
+/// How few of them say nothing yet.
+const USUAL_FROM: usize = 5;
+
+/// How long the manager may take to say when a run began, and when the next one does.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What systemd tells a command of `ExecStopPost=`.
+///
+/// Source: systemd.exec(5), "Environment Variables Set or Propagated by the Service Manager".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stopped {
+    result: String,
+    exit: Option<ExitKind>,
+    invocation: Option<RunId>,
+}
+
+impl Stopped {
+    /// Reads the variables; `None` where this is no command of `ExecStopPost=`.
+    pub(crate) fn from_variables(variable: &Variable) -> Option<Self> {
+        let number = |text: &str| text.parse::<i32>().ok();
+        let signal =
+            |text: &str| format!("SIG{text}").parse::<Signal>().ok().map(|signal| i32::from(signal.number()));
+        let status = variable("EXIT_STATUS");
+        let status = status.as_deref();
+        let exit = match variable("EXIT_CODE").as_deref() {
+            Some("exited") => status.and_then(number).map(ExitKind::Exited),
+            Some("killed" | "dumped") => {
+                status.and_then(|text| signal(text).or_else(|| number(text))).map(ExitKind::Killed)
+            }
+            _ => None,
+        };
+        let invocation = variable("INVOCATION_ID").and_then(|id| id.parse().ok());
+        Some(Self { result: variable("SERVICE_RESULT")?, exit, invocation })
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self.result.as_str() {
+            "success" => Outcome::Succeeded,
+            result => {
+                Outcome::Failed(RunEnd { result: result.to_owned(), exit: self.exit, is_preparation: false })
+            }
+        }
+    }
+
+    /// Tells whether somebody stopped it, which is neither a good end nor a bad one.
+    fn was_asked_to_stop(&self) -> bool {
+        self.result == "success" && matches!(self.exit, Some(ExitKind::Killed(_)))
+    }
+}
+
+/// Keeps how a run of a service ended, and has it told.
+///
+/// # Errors
+/// When the end could not be kept, or not be told; each is tried whatever became of the other.
+pub(crate) async fn stopped(app: &App, name: &ServiceName, end: &Stopped) -> Result<(), CliError> {
+    let now = (app.now)();
+    let run = keep(app, name, end, now).await;
+    let told = tell(app, name, end, run.as_ref().ok(), now).await;
+    run?;
+    told
+}
+
+/// Keeps the end in the store, and returns all that is known of the run.
+async fn keep(app: &App, name: &ServiceName, end: &Stopped, now: Timestamp) -> Result<RunRecord, CliError> {
+    let id = end.invocation.unwrap_or_else(taskflows_runtime::process::new_run_id);
+    let query = RunQuery { id_prefix: Some(id.to_string()), limit: Some(1), ..RunQuery::default() };
+    let known = app.runs.recent(&query).await?.pop();
+    let mut run = match known {
+        Some(run) => run,
+        None => {
+            let run = begun(app, name, id, now).await;
+            app.runs.begin(&run).await?;
+            run
+        }
+    };
+    // What drove the run knows more of its end: which attempt, and that it took too long.
+    let is_told = matches!(&run.outcome, Outcome::Failed(_) | Outcome::Succeeded);
+    let outcome = match (end.outcome(), &run.outcome) {
+        (Outcome::Failed(_), Outcome::Failed(known)) => Outcome::Failed(known.clone()),
+        (outcome, _) => outcome,
+    };
+    if !is_told {
+        let attempts = run.attempts.max(1);
+        let finish = RunFinish { ended: now, outcome: outcome.clone(), attempts, error: run.error.clone() };
+        app.runs.finish(id, &finish).await?;
+        run.attempts = attempts;
+    }
+    run.ended = run.ended.or(Some(now));
+    run.outcome = outcome;
+    Ok(run)
+}
+
+/// Returns what is known of a run that nobody drove but systemd.
+async fn begun(app: &App, name: &ServiceName, id: RunId, now: Timestamp) -> RunRecord {
+    let asked = tokio::time::timeout(PATIENCE, app.services.began(name)).await;
+    let started = asked.ok().and_then(Result::ok).flatten().filter(|started| *started <= now);
+    let scheduled = (app.variable)("TRIGGER_TIMER_REALTIME_USEC").and_then(|micros| micros.parse().ok());
+    let scheduled = scheduled.and_then(|micros| Timestamp::from_microsecond(micros).ok());
+    RunRecord {
+        id,
+        task: name.to_string(),
+        service: Some(name.clone()),
+        scheduled,
+        started: started.unwrap_or(now),
+        ended: None,
+        outcome: Outcome::Running,
+        attempts: 1,
+        max_attempts: 1,
+        error: None,
+        trigger: if scheduled.is_some() { Trigger::Timer } else { Trigger::Unknown },
+        command: None,
+        options: Vec::new(),
+        directory: None,
+        process: None,
+    }
+}
+
+async fn tell(
+    app: &App,
+    name: &ServiceName,
+    end: &Stopped,
+    run: Option<&RunRecord>,
+    now: Timestamp,
+) -> Result<(), CliError> {
+    let files = app.services.files(name).await?;
+    let Some(mark) = files.files.values().find_map(|text| AlertMark::of_unit(text)) else { return Ok(()) };
+    if mark.groups.is_empty() || end.was_asked_to_stop() {
+        return Ok(());
+    }
+    let desk = AlertDesk::open(&app.data_directory)?;
+    let outcome = run.map_or_else(|| end.outcome(), |run| run.outcome.clone());
+    let facts = facts(app, name, run, &outcome, now).await;
+    let id = facts.run.map_or_else(|| now.to_string(), |run| run.to_string());
+    let (word, kind, message) = match &outcome {
+        Outcome::Succeeded => {
+            let duration = facts.took().unwrap_or_default();
+            ("finished", ObservationKind::Finished { duration }, finished(&facts))
+        }
+        _ => ("failed", ObservationKind::Failed, failed(&facts)),
+    };
+    let subject = Subject::new(name.as_str(), &facts.host);
+    let seen = Observation { id: format!("{id}/{word}"), subject, at: now, kind, message };
+    desk.observe(&mark.groups, &[seen], now)
+}
+
+async fn facts(
+    app: &App,
+    name: &ServiceName,
+    run: Option<&RunRecord>,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> RunFacts {
+    let mut facts = app.facts(name.as_str());
+    facts.outcome = outcome.clone();
+    facts.ended = Some(now);
+    if let Some(run) = run {
+        facts.run = Some(run.id);
+        facts.attempt = Some((run.attempts, run.max_attempts));
+        facts.scheduled = run.scheduled;
+        facts.started = Some(run.started);
+        facts.ended = run.ended.or(facts.ended);
+        facts.error = run.error.clone();
+    }
+    if *outcome != Outcome::Succeeded {
+        let patterns = [name.into()];
+        let next = tokio::time::timeout(PATIENCE, app.services.upcoming(&patterns, 1)).await;
+        facts.next = next
+            .ok()
+            .and_then(Result::ok)
+            .map(|starts| starts.first().map_or(NextStep::Nothing, |start| NextStep::Run(start.at)));
+        facts.usual = usual(app.runs.as_ref(), name).await;
+    }
+    facts
+}
+
+/// Returns how long the runs of a service take that end well: the median of the last ones.
+pub(super) async fn usual(runs: &dyn RunStore, name: &ServiceName) -> Option<Duration> {
+    let query = RunQuery { tasks: vec![name.to_string()], limit: Some(USUAL_OF), ..RunQuery::default() };
+    let good = runs.recent(&query).await.ok()?.into_iter().filter(|run| run.outcome == Outcome::Succeeded);
+    let took = good.filter_map(|run| Duration::try_from(run.ended?.duration_since(run.started)).ok());
+    let mut took: Vec<Duration> = took.collect();
+    took.sort_unstable();
+    (took.len() >= USUAL_FROM).then(|| took[took.len() / 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(variables: &'static [(&str, &str)], outcome: &Outcome, asked: bool) {
+        let variable = move |name: &str| {
+            variables.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned())
+        };
+        let stopped = Stopped::from_variables(&variable).unwrap();
+        assert_eq!((&stopped.outcome(), stopped.was_asked_to_stop()), (outcome, asked));
+    }
+
+    fn failed(result: &str, exit: ExitKind) -> Outcome {
+        Outcome::Failed(RunEnd { result: result.into(), exit: Some(exit), is_preparation: false })
+    }
+
+    #[test]
+    fn the_variables_of_systemd_tell_the_end() {
+        let good = [("SERVICE_RESULT", "success"), ("EXIT_CODE", "exited"), ("EXIT_STATUS", "0")];
+        check(Box::leak(Box::new(good)), &Outcome::Succeeded, false);
+        let bad = [("SERVICE_RESULT", "exit-code"), ("EXIT_CODE", "exited"), ("EXIT_STATUS", "3")];
+        check(Box::leak(Box::new(bad)), &failed("exit-code", ExitKind::Exited(3)), false);
+        let killed = [("SERVICE_RESULT", "signal"), ("EXIT_CODE", "killed"), ("EXIT_STATUS", "KILL")];
+        check(Box::leak(Box::new(killed)), &failed("signal", ExitKind::Killed(9)), false);
+        let stopped = [("SERVICE_RESULT", "success"), ("EXIT_CODE", "killed"), ("EXIT_STATUS", "TERM")];
+        check(Box::leak(Box::new(stopped)), &Outcome::Succeeded, true);
+        assert_eq!(Stopped::from_variables(&|_: &str| None), None);
+    }
+}

@@ -1,0 +1,94 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use taskflows_alerts::task_events::with_log;
+use taskflows_alerts::{Component, Delivery, Message, Notifier, NotifyError, Receipt};
+use taskflows_core::effects::{LogOrigin, LogQuery, LogReader, RunStore};
+use taskflows_core::task::{RunQuery, RunRecord};
+use tokio::time::{Duration, timeout};
+
+/// How many lines go along.
+const LINES: usize = 15;
+
+/// How long the log may take to be read.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Adds to a message about a run, before it is sent, the last lines that the run wrote.
+///
+/// They are read by who sends, not by who queues: a run waits for no journal.
+pub(crate) struct WithLog {
+    pub(crate) inner: Arc<dyn Notifier>,
+    pub(crate) logs: Arc<dyn LogReader>,
+    pub(crate) runs: Arc<dyn RunStore>,
+}
+
+#[async_trait]
+impl Notifier for WithLog {
+    fn amends_in_place(&self) -> bool {
+        self.inner.amends_in_place()
+    }
+
+    async fn notify(&self, delivery: &Delivery<'_>) -> Result<Receipt, NotifyError> {
+        match self.complete(delivery.message).await {
+            Some(message) => self.inner.notify(&Delivery { message: &message, ..*delivery }).await,
+            None => self.inner.notify(delivery).await,
+        }
+    }
+
+    async fn amend(&self, receipt: &Receipt, delivery: &Delivery<'_>) -> Result<Receipt, NotifyError> {
+        match self.complete(delivery.message).await {
+            Some(message) => self.inner.amend(receipt, &Delivery { message: &message, ..*delivery }).await,
+            None => self.inner.amend(receipt, delivery).await,
+        }
+    }
+}
+
+impl WithLog {
+    async fn complete(&self, message: &Message) -> Option<Message> {
+        let kind = message.labels.get("kind")?;
+        let has_log = message.body.iter().any(|part| matches!(part, Component::Code { .. }));
+        if has_log || !matches!(kind.as_str(), "failed" | "error") {
+            return None;
+        }
+        let lines = timeout(PATIENCE, self.lines(message.labels.get("run")?)).await.ok()??;
+        let mut message = message.clone();
+        with_log(&mut message, &lines, &[]);
+        Some(message)
+    }
+
+    async fn lines(&self, run: &str) -> Option<Vec<String>> {
+        let query = RunQuery { id_prefix: Some(run.to_owned()), limit: Some(1), ..RunQuery::default() };
+        let record = self.runs.recent(&query).await.ok()?.pop()?;
+        let lines = match &record.service {
+            Some(_) => self.journal(&record).await,
+            None => None,
+        };
+        match lines {
+            Some(lines) if !lines.is_empty() => Some(lines),
+            _ => self.kept(&record).await,
+        }
+    }
+
+    async fn journal(&self, record: &RunRecord) -> Option<Vec<String>> {
+        let margin = SignedDuration::from_secs(1);
+        let query = LogQuery {
+            services: vec![record.service.clone()?],
+            // systemd's own lines are among them, and are left out below.
+            lines: Some(LINES * 2),
+            since: record.started.checked_sub(margin).ok(),
+            until: record.ended.and_then(|ended| ended.checked_add(margin).ok()),
+        };
+        let entries = self.logs.read(&query).await.ok()?.into_iter();
+        let entries = entries.filter(|entry| entry.origin == LogOrigin::Process);
+        let lines: Vec<String> = entries.map(|entry| entry.message).collect();
+        Some(lines[lines.len().saturating_sub(LINES)..].to_vec())
+    }
+
+    async fn kept(&self, record: &RunRecord) -> Option<Vec<String>> {
+        let attempt = self.runs.attempts(record.id).await.ok()?.pop()?;
+        let lines: Vec<&str> = attempt.tail.lines().collect();
+        let last = &lines[lines.len().saturating_sub(LINES)..];
+        (!last.is_empty()).then(|| last.iter().map(|line| (*line).to_owned()).collect())
+    }
+}

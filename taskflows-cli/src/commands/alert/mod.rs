@@ -1,0 +1,34 @@
+//! `tf alert`.
+
+mod incidents;
+mod list;
+mod send;
+mod silence;
+mod test;
+
+use crate::arguments::{AlertVerb, Global};
+use crate::{App, CliError, Exit, Ui};
+
+pub(super) async fn alert(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    verb: &AlertVerb,
+) -> Result<Exit, CliError> {
+    match verb {
+        AlertVerb::List(arguments) => list::list(ui, app, global, arguments),
+        AlertVerb::Ack(arguments) => incidents::ack(ui, app, arguments),
+        AlertVerb::Close(arguments) => incidents::close(ui, app, arguments),
+        AlertVerb::Silence(arguments) => silence::silence(ui, app, arguments),
+        AlertVerb::Unsilence { id } => silence::unsilence(ui, app, *id),
+        AlertVerb::Test(arguments) => test::test(ui, app, global, arguments).await,
+        AlertVerb::Send(arguments) => send::send(ui, app, arguments).await,
+        AlertVerb::Retry { channel } => send::retry(ui, app, channel),
+    }
+}
+
+/// Returns who acts, where nobody else is named.
+fn actor(app: &App, by: Option<&String>) -> String {
+    let name = |variable: &str| (app.variable)(variable).filter(|name| !name.is_empty());
+    by.cloned().or_else(|| name("USER")).or_else(|| name("LOGNAME")).unwrap_or_else(|| "somebody".to_owned())
+}
