@@ -9,6 +9,8 @@ use serde_json::Value;
 use taskflows_alerts::{Message, render};
 
 type Checked = Result<(), TestCaseError>;
+/// The name of a tag, and its attributes.
+type Tag<'a> = (&'a str, Vec<(&'a str, &'a str)>);
 
 fn units(text: &str) -> usize {
     text.encode_utf16().count()
@@ -97,7 +99,7 @@ fn check_block(block: &Value, message: &Message) -> Checked {
 
 /// The tags of `html` outside of text, each with its attributes; fails on a `<` that begins no tag of this form, and
 /// on an element that is not closed where it should be.
-fn tags(html: &str) -> Result<Vec<(&str, Vec<(&str, &str)>)>, TestCaseError> {
+fn tags(html: &str) -> Result<Vec<Tag<'_>>, TestCaseError> {
     let fail = |at: &str| TestCaseError::fail(at.chars().take(200).collect::<String>());
     let mut found = Vec::new();
     let mut open = Vec::new();
@@ -215,7 +217,7 @@ fn check_markdown(text: &str, ours: &[&str]) -> Checked {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn a_subject_is_one_short_line(message in messages::any::message()) {

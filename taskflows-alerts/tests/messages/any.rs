@@ -76,7 +76,8 @@ const URLS: [&str; 10] = [
 
 pub(crate) fn text() -> impl Strategy<Value = String> {
     let marked = || vec(select(MARKUP.as_slice()), 0..12).prop_map(|pieces| pieces.concat());
-    let long = (select(MARKUP.as_slice()), 0..9_000_usize).prop_map(|(piece, times)| piece.repeat(times));
+    let long = (select(MARKUP.as_slice()), 0..9_000_usize)
+        .prop_map(|(piece, bytes)| piece.repeat(bytes / piece.len()));
     prop_oneof![4 => any::<String>(), 6 => marked(), 4 => "[a-z0-9 ./-]{0,40}", 1 => long]
 }
 
