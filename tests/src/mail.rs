@@ -120,9 +120,23 @@ impl Drop for MailServer {
             let _ = self.daemon.kill();
         }
         let _ = self.daemon.wait();
+        // What it has started still writes its log, and would make the directory again.
+        for _ in 0..500 {
+            if !is_named_by_a_process(&self.directory.path().display().to_string()) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
         // The box is another user's.
         let _ = as_root("rm").arg("-rf").arg(self.directory.path()).status();
     }
+}
+
+/// Tells whether a process has `text` among its arguments.
+fn is_named_by_a_process(text: &str) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+    let arguments = processes.flatten().filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    arguments.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).any(|all| all.contains(text))
 }
 
 fn as_root(program: &str) -> Command {

@@ -100,35 +100,38 @@ impl Destination {
         limits: Limits,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Vec<Channel>, ChannelError> {
-        let _ = (&limits, env);
-        let channels: Result<Vec<Channel>, Option<String>> = match self {
-            #[cfg(feature = "slack")]
-            Self::Slack(slack) => {
-                slack.channel_within(limits, env).map(|channel| vec![channel]).map_err(Some)
-            }
-            #[cfg(feature = "email")]
-            Self::Email(email) => email.channels_within(limits).map_err(Some),
-            #[cfg(feature = "discord")]
-            Self::Discord(discord) => {
-                discord.channel_within(limits).map(|channel| vec![channel]).map_err(Some)
-            }
-            #[cfg(feature = "webhook")]
-            Self::Webhook(webhook) => {
-                webhook.channel_within(limits).map(|channel| vec![channel]).map_err(Some)
-            }
-            #[cfg(feature = "pagerduty")]
-            Self::PagerDuty(service) => {
-                service.channel_within(limits).map(|channel| vec![channel]).map_err(Some)
-            }
-            #[cfg(feature = "alertmanager")]
-            Self::Alertmanager(server) => {
-                server.channel_within(limits).map(|channel| vec![channel]).map_err(Some)
-            }
-            #[cfg(feature = "command")]
-            Self::Command(command) => {
-                command.channel_within(limits).map(|channel| vec![channel]).map_err(Some)
-            }
+        let name = self.type_name();
+        match self.reached(limits, env) {
+            Some(channels) => channels.map_err(|reason| ChannelError::Unusable { destination: name, reason }),
             // Each feature has the name of its type.
+            None => Err(ChannelError::FeatureMissing { destination: name, feature: name }),
+        }
+    }
+
+    /// Returns the channels, or nothing where the way to them is not part of this build.
+    fn reached(
+        &self,
+        limits: Limits,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Option<Result<Vec<Channel>, String>> {
+        let one = |channel: Channel| vec![channel];
+        // A build without any way uses none of them.
+        let _ = (limits, env, one);
+        match self {
+            #[cfg(feature = "slack")]
+            Self::Slack(slack) => Some(slack.channel_within(limits, env).map(one)),
+            #[cfg(feature = "email")]
+            Self::Email(email) => Some(email.channels_within(limits)),
+            #[cfg(feature = "discord")]
+            Self::Discord(discord) => Some(discord.channel_within(limits).map(one)),
+            #[cfg(feature = "webhook")]
+            Self::Webhook(webhook) => Some(webhook.channel_within(limits).map(one)),
+            #[cfg(feature = "pagerduty")]
+            Self::PagerDuty(service) => Some(service.channel_within(limits).map(one)),
+            #[cfg(feature = "alertmanager")]
+            Self::Alertmanager(server) => Some(server.channel_within(limits).map(one)),
+            #[cfg(feature = "command")]
+            Self::Command(command) => Some(command.channel_within(limits).map(one)),
             #[cfg(not(all(
                 feature = "slack",
                 feature = "email",
@@ -138,13 +141,8 @@ impl Destination {
                 feature = "alertmanager",
                 feature = "command"
             )))]
-            _ => Err(None),
-        };
-        let name = self.type_name();
-        channels.map_err(|reason| match reason {
-            Some(reason) => ChannelError::Unusable { destination: name, reason },
-            None => ChannelError::FeatureMissing { destination: name, feature: name },
-        })
+            _ => None,
+        }
     }
 }
 

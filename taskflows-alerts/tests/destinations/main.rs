@@ -1,6 +1,6 @@
 //! Each destination against a server that answers what a test tells it.
 
-#![allow(missing_docs, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
 
 mod alertmanager;
 mod answers;

@@ -89,10 +89,10 @@ async fn serve(stream: TcpStream, tls: Tls, acceptor: Option<TlsAcceptor>, seen:
         }
         (Tls::Offered, Some(acceptor)) => {
             let mut session = Session { stream: BufReader::new(stream), seen: seen.clone(), offers: true };
-            if session.run(true).await {
-                if let Ok(stream) = acceptor.accept(session.stream.into_inner()).await {
-                    Session { stream: BufReader::new(stream), seen, offers: false }.run(false).await;
-                }
+            if session.run(true).await
+                && let Ok(stream) = acceptor.accept(session.stream.into_inner()).await
+            {
+                Session { stream: BufReader::new(stream), seen, offers: false }.run(false).await;
             }
         }
         _ => {

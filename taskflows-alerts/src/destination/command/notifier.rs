@@ -53,14 +53,15 @@ impl CommandNotifier {
         let mut child = self.start(delivery.key)?;
         let group = Group::of(&child);
         let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
-        let tell = async {
+        let tell = tokio::spawn(async move {
             if let Some(mut stdin) = stdin {
                 // Whether it reads is its own affair; its exit code tells.
                 let _ = stdin.write_all(input.as_bytes()).await;
             }
-        };
+        });
         let words = tokio::spawn(read(stderr));
-        let ((), status) = tokio::join!(tell, child.wait());
+        let status = child.wait().await;
+        tell.abort();
         let status = status.map_err(|error| self.place.transient(error.to_string(), None))?;
         let abort = words.abort_handle();
         let words = tokio::time::timeout(WORDS, words).await.ok().and_then(Result::ok).unwrap_or_default();
