@@ -23,6 +23,9 @@ struct Kept {
     limits: Limits,
     states: BTreeMap<StateKey, (State, Option<Timestamp>)>,
     observed: BTreeMap<String, Timestamp>,
+    /// What this transaction added to it and took from it.
+    fresh: Vec<String>,
+    forgotten: Vec<(String, Timestamp)>,
     silences: BTreeMap<i64, Silence>,
     last_silence: i64,
     rows: BTreeMap<i64, Row>,
@@ -59,10 +62,19 @@ impl MemoryAlertStore {
 impl AlertStore for MemoryAlertStore {
     fn transact(&self, work: &mut Work<'_>) -> Result<(), AlertStoreError> {
         let mut kept = self.kept();
-        let mut changed = kept.clone();
-        work(&mut changed)?;
-        *kept = changed;
-        Ok(())
+        // What is only ever added to or thinned out is moved, not copied: it may be large.
+        let observed = std::mem::take(&mut kept.observed);
+        let mut changed = Kept { observed, ..kept.clone() };
+        let done = work(&mut changed);
+        let (fresh, forgotten) = (std::mem::take(&mut changed.fresh), std::mem::take(&mut changed.forgotten));
+        if done.is_ok() {
+            *kept = changed;
+        } else {
+            kept.observed = changed.observed;
+            fresh.iter().for_each(|id| drop(kept.observed.remove(id)));
+            kept.observed.extend(forgotten);
+        }
+        done
     }
 
     fn next_tick(&self) -> Result<Option<Timestamp>, AlertStoreError> {
@@ -79,6 +91,7 @@ impl Ledger for Kept {
         if self.observed.contains_key(id) {
             return Ok(false);
         }
+        self.fresh.push(id.to_owned());
         Ok(self.observed.insert(id.to_owned(), now).is_none())
     }
 
@@ -159,7 +172,8 @@ impl Ledger for Kept {
     }
 
     fn forget(&mut self, before: Timestamp) -> Result<(), AlertStoreError> {
-        self.observed.retain(|_, at| *at >= before);
+        let old: Vec<_> = self.observed.extract_if(.., |_, at| *at < before).collect();
+        self.forgotten.extend(old);
         let long_before = before.checked_sub(KEPT_LONGER).unwrap_or(Timestamp::MIN);
         self.settled.retain(|_, (_, at)| *at >= long_before);
         Ok(())
