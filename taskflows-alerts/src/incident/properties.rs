@@ -124,7 +124,7 @@ fn reread(world: &World) {
     world
         .store
         .transact(&mut |ledger| {
-            for (key, state) in &states {
+            for (_, state) in &states {
                 let text = serde_json::to_string(state).unwrap();
                 let read: State = serde_json::from_str(&text).unwrap();
                 assert_eq!(read, *state);

@@ -31,6 +31,12 @@ struct Kept {
     rows: BTreeMap<i64, Row>,
     last_row: i64,
     settled: BTreeMap<(String, String), (Option<Receipt>, Timestamp)>,
+    /// The channel and key of each message that was ever queued.
+    known: BTreeSet<(String, String)>,
+    /// No message is too old before.
+    expires_from: Option<Timestamp>,
+    /// No less than what waits has.
+    most_bytes: u64,
     channels: BTreeMap<String, ChannelStatus>,
 }
 
@@ -71,7 +77,7 @@ impl AlertStore for MemoryAlertStore {
             *kept = changed;
         } else {
             kept.observed = changed.observed;
-            fresh.iter().for_each(|id| drop(kept.observed.remove(id)));
+            kept.observed.retain(|id, _| !fresh.contains(id));
             kept.observed.extend(forgotten);
         }
         done
@@ -141,11 +147,7 @@ impl Ledger for Kept {
 
     fn push(&mut self, entry: &NewEntry, now: Timestamp) -> Result<Pushed, AlertStoreError> {
         let key = (entry.channel.clone(), entry.key.clone());
-        let waits = self
-            .rows
-            .values()
-            .any(|row| row.entry.new.channel == entry.channel && row.entry.new.key == entry.key);
-        if waits || self.settled.contains_key(&key) {
+        if !self.known.insert(key.clone()) {
             return Ok(Pushed::Known);
         }
         if self.fold(entry, now) {
@@ -167,6 +169,9 @@ impl Ledger for Kept {
             error: None,
         };
         self.channel(&entry.new.channel);
+        let expires_at = entry.new.expires_at;
+        self.expires_from = Some(self.expires_from.map_or(expires_at, |from| from.min(expires_at)));
+        self.most_bytes += bytes;
         self.rows.insert(entry.id, Row { entry, bytes, leased_until: None, given_up: false });
         Ok(Pushed::Queued)
     }
@@ -175,7 +180,9 @@ impl Ledger for Kept {
         let old: Vec<_> = self.observed.extract_if(.., |_, at| *at < before).collect();
         self.forgotten.extend(old);
         let long_before = before.checked_sub(KEPT_LONGER).unwrap_or(Timestamp::MIN);
-        self.settled.retain(|_, (_, at)| *at >= long_before);
+        for (key, _) in self.settled.extract_if(.., |_, (_, at)| *at < long_before) {
+            self.known.remove(&key);
+        }
         Ok(())
     }
 }
@@ -217,10 +224,15 @@ impl Kept {
             row.entry.new.message.mentions = mentions;
         }
         row.bytes = size(&row.entry.new);
+        self.most_bytes += row.bytes;
         true
     }
 
     fn is_full(&self, channel: &str, bytes: u64) -> bool {
+        let few = (self.rows.len() as u64) < self.limits.entries.min(self.limits.per_channel);
+        if few && self.most_bytes.saturating_add(bytes) <= self.limits.bytes {
+            return false;
+        }
         let queued = self.rows.values().filter(|row| !row.given_up);
         let (count, sum) = queued.fold((0, 0), |(count, sum), row| (count + 1, sum + row.bytes));
         count >= self.limits.entries
@@ -253,6 +265,9 @@ impl Kept {
     }
 
     fn drop_expired(&mut self, channel: &str, now: Timestamp) {
+        if self.expires_from.is_none_or(|from| from > now) {
+            return;
+        }
         let old =
             |row: &&Row| row.entry.new.expires_at <= now && row.leased_until.is_none_or(|until| until <= now);
         let old: Vec<Entry> = self.waiting(channel).filter(old).map(|row| row.entry.clone()).collect();
