@@ -1,4 +1,5 @@
 //! The store of alerts on disk.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its store is to fail")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
