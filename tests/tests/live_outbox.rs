@@ -12,7 +12,7 @@ use taskflows_store::Store;
 const DISK: &str = "TASKFLOWS_TEST_SMALL_DISK";
 
 fn entry(key: u32) -> NewEntry {
-    let message = Message { title: "x".repeat(2_000), ..Message::default() };
+    let message = Message { title: "x".repeat(20_000), ..Message::default() };
     NewEntry::send("a", &key.to_string(), message, Timestamp::UNIX_EPOCH)
 }
 
@@ -47,7 +47,7 @@ fn on_a_small_disk() {
 #[test]
 fn a_full_disk_loses_nothing_that_was_kept() {
     let directory = tempfile::tempdir().unwrap();
-    let script = "mount -t tmpfs -o size=1m tmpfs \"$1\" && head -c 500000 /dev/zero >\"$1/ballast\" && \
+    let script = "mount -t tmpfs -o size=12m tmpfs \"$1\" && head -c 6000000 /dev/zero >\"$1/ballast\" && \
         exec \"$2\" --exact on_a_small_disk --nocapture";
     let program = std::env::current_exe().unwrap();
     let output = Command::new("unshare")
