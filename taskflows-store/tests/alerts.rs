@@ -1,4 +1,5 @@
 //! The store of alerts on disk.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its store is to fail")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -188,7 +189,7 @@ fn a_damaged_file_is_told_by_its_path_and_never_looks_empty() {
     let store = Store::open(directory.path()).unwrap();
     for number in 0..20 {
         store.push(&[entry("a", &number.to_string())], at(0)).unwrap();
-        observe(&store, &failure(&format!("service{number}"), "1")).unwrap();
+        observe(&store, &failure(&format!("service{number}"), &number.to_string())).unwrap();
     }
     drop(store);
     let file = directory.path().join("state.db");
@@ -210,10 +211,54 @@ fn a_damaged_file_is_told_by_its_path_and_never_looks_empty() {
             }
             // A flip in free space, or in a letter of a title, is nothing that can be seen.
             Ok(found) => {
-                assert!(found >= 30, "{found} of 40 are left and nobody said so");
+                assert!(found >= 40, "{found} of 40 are left and nobody said so");
                 quiet += 1;
             }
         }
     }
     assert!(told > 50 && quiet > 0, "{told} told, {quiet} not");
+}
+
+/// Plays the process that is killed: this test program runs itself with the directory in this variable.
+const KILLED: &str = "TASKFLOWS_STORE_TEST_KILLED";
+
+#[test]
+fn child_that_queues_until_it_is_killed() {
+    let Some(directory) = std::env::var_os(KILLED) else { return };
+    let store = Store::open(directory.as_ref()).unwrap();
+    let mut kept = std::fs::File::create(std::path::Path::new(&directory).join("kept")).unwrap();
+    for key in 0..u64::MAX {
+        store.push(&[entry("a", &key.to_string())], at(0)).unwrap();
+        std::io::Write::write_all(&mut kept, b".").unwrap();
+    }
+}
+
+#[test]
+fn what_was_queued_before_a_kill_is_sent_after_it_once() {
+    for round in 0..3 {
+        let directory = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_that_queues_until_it_is_killed"])
+            .env(KILLED, directory.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let kept = || std::fs::metadata(directory.path().join("kept")).map_or(0, |kept| kept.len());
+        while kept() < 20 + round * 7 {
+            assert!(child.try_wait().unwrap().is_none(), "it queues until it is killed");
+            std::thread::sleep(PAUSE);
+        }
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let mut sent = Vec::new();
+        while let Next::Send(claim) = store.claim("a", at(0), SignedDuration::from_secs(60)).unwrap() {
+            sent.push(claim.entry.new.key.clone());
+            store.settle(&claim.entry, &Settlement::Sent(Receipt::default()), at(0)).unwrap();
+        }
+        // One may be kept without the child having had the time to say so.
+        let (sent_count, kept) = (sent.len() as u64, kept());
+        assert!(sent_count == kept || sent_count == kept + 1, "{sent_count} of {kept}");
+        assert!(sent.iter().enumerate().all(|(number, key)| *key == number.to_string()));
+    }
 }

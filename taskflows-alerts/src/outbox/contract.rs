@@ -11,8 +11,14 @@ use super::{
 use crate::incident::{Engine, Observation, ObservationKind, Rules, Silence, Subject};
 use crate::{Message, MessageState, Receipt, SendOn, Severity};
 
+/// Checks one fact of a queue.
+pub type QueueCheck = fn(&dyn Outbox);
+
+/// Checks one fact of a store, both of whose sides it is given.
+pub type StoreCheck = fn(&dyn AlertStore, &dyn Outbox);
+
 /// What is called with an empty queue.
-pub const QUEUE: [(&str, fn(&dyn Outbox)); 12] = [
+pub const QUEUE: [(&str, QueueCheck); 12] = [
     ("a channel is sent in order", a_channel_is_sent_in_order),
     ("a key is queued once", a_key_is_queued_once),
     ("a claimed message is nobody else's until its lease is over", a_claim_is_exclusive),
@@ -28,14 +34,14 @@ pub const QUEUE: [(&str, fn(&dyn Outbox)); 12] = [
 ];
 
 /// What is called with an empty queue that holds [`SMALL`].
-pub const FULL: [(&str, fn(&dyn Outbox)); 3] = [
+pub const FULL: [(&str, QueueCheck); 3] = [
     ("a full channel drops what comes", a_full_channel_drops_what_comes),
     ("what is critical takes the place of what is not", what_is_critical_takes_a_place),
     ("bytes are bounded", bytes_are_bounded),
 ];
 
 /// What is called with an empty store.
-pub const INCIDENTS: [(&str, fn(&dyn AlertStore, &dyn Outbox)); 5] = [
+pub const INCIDENTS: [(&str, StoreCheck); 5] = [
     ("what fails leaves nothing behind", what_fails_leaves_nothing),
     ("an incident and its message are kept together", an_incident_and_its_message_are_kept),
     ("an observation is new once until it is forgotten", an_observation_is_new_once),

@@ -23,11 +23,20 @@ struct Kept {
     limits: Limits,
     states: BTreeMap<StateKey, (State, Option<Timestamp>)>,
     observed: BTreeMap<String, Timestamp>,
+    /// What this transaction added to it and took from it.
+    fresh: Vec<String>,
+    forgotten: Vec<(String, Timestamp)>,
     silences: BTreeMap<i64, Silence>,
     last_silence: i64,
     rows: BTreeMap<i64, Row>,
     last_row: i64,
     settled: BTreeMap<(String, String), (Option<Receipt>, Timestamp)>,
+    /// The channel and key of each message that was ever queued.
+    known: BTreeSet<(String, String)>,
+    /// No message is too old before.
+    expires_from: Option<Timestamp>,
+    /// No less than what waits has.
+    most_bytes: u64,
     channels: BTreeMap<String, ChannelStatus>,
 }
 
@@ -59,10 +68,19 @@ impl MemoryAlertStore {
 impl AlertStore for MemoryAlertStore {
     fn transact(&self, work: &mut Work<'_>) -> Result<(), AlertStoreError> {
         let mut kept = self.kept();
-        let mut changed = kept.clone();
-        work(&mut changed)?;
-        *kept = changed;
-        Ok(())
+        // What is only ever added to or thinned out is moved, not copied: it may be large.
+        let observed = std::mem::take(&mut kept.observed);
+        let mut changed = Kept { observed, ..kept.clone() };
+        let done = work(&mut changed);
+        let (fresh, forgotten) = (std::mem::take(&mut changed.fresh), std::mem::take(&mut changed.forgotten));
+        if done.is_ok() {
+            *kept = changed;
+        } else {
+            kept.observed = changed.observed;
+            kept.observed.retain(|id, _| !fresh.contains(id));
+            kept.observed.extend(forgotten);
+        }
+        done
     }
 
     fn next_tick(&self) -> Result<Option<Timestamp>, AlertStoreError> {
@@ -79,6 +97,7 @@ impl Ledger for Kept {
         if self.observed.contains_key(id) {
             return Ok(false);
         }
+        self.fresh.push(id.to_owned());
         Ok(self.observed.insert(id.to_owned(), now).is_none())
     }
 
@@ -128,11 +147,7 @@ impl Ledger for Kept {
 
     fn push(&mut self, entry: &NewEntry, now: Timestamp) -> Result<Pushed, AlertStoreError> {
         let key = (entry.channel.clone(), entry.key.clone());
-        let waits = self
-            .rows
-            .values()
-            .any(|row| row.entry.new.channel == entry.channel && row.entry.new.key == entry.key);
-        if waits || self.settled.contains_key(&key) {
+        if !self.known.insert(key.clone()) {
             return Ok(Pushed::Known);
         }
         if self.fold(entry, now) {
@@ -154,14 +169,20 @@ impl Ledger for Kept {
             error: None,
         };
         self.channel(&entry.new.channel);
+        let expires_at = entry.new.expires_at;
+        self.expires_from = Some(self.expires_from.map_or(expires_at, |from| from.min(expires_at)));
+        self.most_bytes += bytes;
         self.rows.insert(entry.id, Row { entry, bytes, leased_until: None, given_up: false });
         Ok(Pushed::Queued)
     }
 
     fn forget(&mut self, before: Timestamp) -> Result<(), AlertStoreError> {
-        self.observed.retain(|_, at| *at >= before);
+        let old: Vec<_> = self.observed.extract_if(.., |_, at| *at < before).collect();
+        self.forgotten.extend(old);
         let long_before = before.checked_sub(KEPT_LONGER).unwrap_or(Timestamp::MIN);
-        self.settled.retain(|_, (_, at)| *at >= long_before);
+        for (key, _) in self.settled.extract_if(.., |_, (_, at)| *at < long_before) {
+            self.known.remove(&key);
+        }
         Ok(())
     }
 }
@@ -203,10 +224,15 @@ impl Kept {
             row.entry.new.message.mentions = mentions;
         }
         row.bytes = size(&row.entry.new);
+        self.most_bytes += row.bytes;
         true
     }
 
     fn is_full(&self, channel: &str, bytes: u64) -> bool {
+        let few = (self.rows.len() as u64) < self.limits.entries.min(self.limits.per_channel);
+        if few && self.most_bytes.saturating_add(bytes) <= self.limits.bytes {
+            return false;
+        }
         let queued = self.rows.values().filter(|row| !row.given_up);
         let (count, sum) = queued.fold((0, 0), |(count, sum), row| (count + 1, sum + row.bytes));
         count >= self.limits.entries
@@ -239,6 +265,9 @@ impl Kept {
     }
 
     fn drop_expired(&mut self, channel: &str, now: Timestamp) {
+        if self.expires_from.is_none_or(|from| from > now) {
+            return;
+        }
         let old =
             |row: &&Row| row.entry.new.expires_at <= now && row.leased_until.is_none_or(|until| until <= now);
         let old: Vec<Entry> = self.waiting(channel).filter(old).map(|row| row.entry.clone()).collect();
