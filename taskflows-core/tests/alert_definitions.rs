@@ -116,6 +116,9 @@ fn a_slip_is_shown_with_its_place_and_the_nearest_word() {
         ),
         group("send_to = { type = 'email', addr = 'a@b' }"),
         group("send_to = { type = 'webhook', url = 'example.org', headers = { 'a b' = 'x' } }"),
+        group(
+            "send_to = { type = 'alertmanager', url = 'https://a', labels = { 'a-b' = 'x' }, allow_http = 'ja' }",
+        ),
         group("send_to = { type = 'discord', webhook_url = '${env:EMAIL_PWD}' }"),
         group("send_to = { type = 'command', command = 'page me' }"),
         group("send_to = { type = 'command', command = ['./page'] }"),

@@ -11,7 +11,7 @@ use zbus::{Message, ObjectPath, OwnedObjectPath, OwnedVariant, Type};
 
 use super::connect::Bus;
 use super::unit_path;
-use crate::unit::UnitName;
+use crate::unit::{UnitName, is_support_unit};
 
 const DESTINATION: &str = "org.freedesktop.systemd1";
 const OBJECT: &str = "/org/freedesktop/systemd1";
@@ -49,7 +49,7 @@ type CommandTuple = (String, Vec<String>, bool, u64, u64, u64, u64, u32, i32, i3
 
 fn unit(tuple: UnitTuple<'_>) -> Option<(String, Unit)> {
     let (name, description, load_state, active_state, sub_state, _, _, job, _, _) = tuple;
-    if !UnitName::is_like_ours(name) {
+    if !UnitName::is_like_ours(name) && !is_support_unit(name) {
         return None;
     }
     let description = if name.ends_with(".service") { description } else { "" };

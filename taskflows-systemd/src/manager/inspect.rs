@@ -127,7 +127,10 @@ impl SystemdServiceManager {
 
     /// Adds to each unit what the manager has of it, and those that it alone has.
     async fn add_loaded(&self, bus: &Bus, known: &Units, units: &mut Vec<UnitFacts>) {
-        let is_unit = |name: &&String| name.ends_with(".service") || name.ends_with(".timer");
+        // Those of our own beside the services' are not looked at by their files either.
+        let is_unit = |name: &&String| {
+            UnitName::is_like_ours(name) && (name.ends_with(".service") || name.ends_with(".timer"))
+        };
         let mut only_loaded: Vec<&String> = known
             .keys()
             .filter(is_unit)

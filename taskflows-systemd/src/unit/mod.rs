@@ -18,5 +18,6 @@ pub use names::{Role, UnitName};
 pub(crate) use read::{directives, references};
 pub(crate) use render::MOST_UNIT_BYTES;
 pub use render::{RenderContext, render};
+pub(crate) use support::is_support_unit;
 pub use support::{MONITOR_SERVICE, MONITOR_TIMER, OUTBOX_DUE, SENDER_PATH, SENDER_SERVICE, support_units};
 pub(crate) use timer::TimerLines;

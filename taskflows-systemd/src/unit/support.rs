@@ -19,6 +19,11 @@ pub const MONITOR_SERVICE: &str = "own-taskflows-monitor.service";
 /// The file in the data directory that is there while alerts wait to be sent.
 pub const OUTBOX_DUE: &str = "outbox.due";
 
+/// Tells whether a name is that of such a unit.
+pub(crate) fn is_support_unit(name: &str) -> bool {
+    [SENDER_PATH, SENDER_SERVICE, MONITOR_TIMER, MONITOR_SERVICE].contains(&name)
+}
+
 /// The variable by which `tf` finds its data where the usual place is not meant.
 const DATA_DIRECTORY: &str = "TASKFLOWS_DATA_DIR";
 

@@ -13,6 +13,15 @@ use crate::service::CommandLine;
 const URL: Shape = Shape::Pattern("^https?://");
 const ADDRESS: Shape = Shape::Pattern("^\\S+@\\S+$");
 
+const SENDER: Shape = Shape::Pattern("^(\\S+@\\S+|[^<>]*<\\S+@\\S+>)$");
+const CA_FILE: Field = field("ca_file", Shape::Text, "a file of certificates that are trusted as well");
+const HEADERS: Field = field("headers", Shape::Map(&Shape::Text), "more headers");
+const ALLOW_HTTP: Field = field(
+    "allow_http",
+    Shape::Flag,
+    "whether the address may begin with http, so that others can read along",
+);
+
 const fn kind(words: &'static [&'static str]) -> Field {
     required("type", Shape::Words(words), "what it is")
 }
@@ -24,6 +33,7 @@ static SLACK: Object = Object {
         field("channel", Shape::Text, "the channel; not needed where `webhook_url` says it"),
         field("bot_token", Shape::Text, "the token of a bot; else SLACK_BOT_TOKEN of who sends"),
         field("webhook_url", URL, "an incoming webhook, in place of a bot"),
+        field("api_url", URL, "where the Web API is; https://slack.com/api/ unless told"),
     ],
     refused: &[],
 };
@@ -31,8 +41,8 @@ static EMAIL: Object = Object {
     what: "an email destination",
     fields: &[
         kind(&["email"]),
-        required("addr", ADDRESS, "the address it is from"),
-        required("password", Shape::Text, "the password of its mailbox"),
+        required("addr", SENDER, "who it is from: an address, or `Alerts <alerts@example.org>`"),
+        field("password", Shape::Text, "the password of its mailbox; without one nobody logs in"),
         required("receiver_addr", Shape::OneOrMany(&ADDRESS), "the addresses it is for"),
         field("smtp_server", Shape::Text, "the server that takes it; smtp.gmail.com unless told"),
         field("smtp_port", Shape::Whole(1, 65_535), "its port; 465 unless told"),
@@ -42,7 +52,7 @@ static EMAIL: Object = Object {
             Shape::Words(&["implicit", "starttls", "none"]),
             "how it is kept from others; told by the port unless told",
         ),
-        field("ca_file", Shape::Text, "a file of certificates that are trusted as well"),
+        CA_FILE,
     ],
     refused: &[],
 };
@@ -57,7 +67,9 @@ static WEBHOOK: Object = Object {
         kind(&["webhook"]),
         required("url", URL, "where JSON is posted to"),
         field("secret", Shape::Text, "what the body is signed with"),
-        field("headers", Shape::Map(&Shape::Text), "more headers"),
+        HEADERS,
+        CA_FILE,
+        ALLOW_HTTP,
     ],
     refused: &[],
 };
@@ -75,7 +87,10 @@ static ALERTMANAGER: Object = Object {
     fields: &[
         kind(&["alertmanager"]),
         required("url", URL, "where it is, without `/api`"),
-        field("headers", Shape::Map(&Shape::Text), "more headers"),
+        field("labels", Shape::Map(&Shape::Text), "labels of each alert, for its routes"),
+        HEADERS,
+        CA_FILE,
+        ALLOW_HTTP,
     ],
     refused: &[],
 };
@@ -170,6 +185,8 @@ fn kind_of<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<DestinationKin
 fn value<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, field: &Field, node: &'a Node) -> Option<Json> {
     match (field.key, field.shape) {
         ("ca_file", _) => path(reader, node).map(|path| path.as_str().into()),
+        ("addr", _) => sender(reader, node),
+        (_, Shape::Flag) => reader.boolean(node).map(Json::from),
         ("command", _) => command(reader, fields, node),
         (_, Shape::Pattern(pattern)) if pattern.starts_with("^http") => url(reader, node).map(Json::from),
         (_, Shape::Pattern(_)) => address(reader, node).map(Json::from),
@@ -183,7 +200,7 @@ fn value<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, field: &Field, node: 
             Some(number.into())
         }
         (_, Shape::Words(words)) => word(reader, node, words),
-        (_, Shape::Map(_)) => headers(reader, node),
+        (key, Shape::Map(_)) => pairs(reader, node, key == "labels"),
         _ => text(reader, node).map(Json::from),
     }
 }
@@ -228,12 +245,16 @@ fn url<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<String> {
 
 fn address<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<String> {
     let text = text(reader, node)?;
-    let is_one = text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-    if !is_one || text.contains([' ', ',', ';', '<', '>']) {
+    if !is_address(&text) {
         reader.wrong(node, format!("`{}` is no mail address", text.escape_debug()));
         return None;
     }
     Some(text)
+}
+
+fn is_address(text: &str) -> bool {
+    let is_one = text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    is_one && !text.contains([' ', ',', ';', '<', '>'])
 }
 
 fn addresses<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Json> {
@@ -247,17 +268,35 @@ fn addresses<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Json> {
     Some(all.into())
 }
 
-fn headers<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Json> {
+/// Reads an address that a name may stand before.
+fn sender<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Json> {
+    let text = text(reader, node)?;
+    let address = match text.trim_end().strip_suffix('>').and_then(|text| text.split_once('<')) {
+        Some((_, address)) => address,
+        None => text.as_str(),
+    };
+    if !is_address(address) {
+        reader.wrong(node, format!("`{}` is no mail address", text.escape_debug()));
+        return None;
+    }
+    Some(text.into())
+}
+
+/// Reads headers, or labels.
+fn pairs<'a>(reader: &mut Reader<'a>, node: &'a Node, are_labels: bool) -> Option<Json> {
+    let what = if are_labels { "label" } else { "header" };
     let Value::Table(entries) = &node.value else {
-        reader.wrong(node, "headers are a table of names and values");
+        reader.wrong(node, format!("{what}s are a table of names and values"));
         return None;
     };
     let (mut read, mut all_right) = (Map::new(), true);
     for (key, node) in entries {
-        // Source: RFC 9110, section 5.6.2.
-        let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        if key.text.is_empty() || !key.text.chars().all(is_token) {
-            let message = format!("`{}` is no name of a header", key.text.escape_debug());
+        // Source: RFC 9110, section 5.6.2; for labels the data model of Prometheus.
+        let others = if are_labels { "_" } else { "!#$%&'*+-.^_`|~" };
+        let is_token = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
+        let begins = key.text.starts_with(|c: char| !are_labels || !c.is_ascii_digit());
+        if !begins || !key.text.chars().all(is_token) {
+            let message = format!("`{}` is no name of a {what}", key.text.escape_debug());
             reader.error(Problem::error(message, key.span.clone(), ""));
             all_right = false;
         }
