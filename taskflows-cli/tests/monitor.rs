@@ -1,11 +1,12 @@
 //! `tf monitor`: what is found is shown, told once to the sink, and remembered.
 
-#[macro_use]
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
+
 mod host;
 
 use std::sync::atomic::Ordering;
 
-use host::Host;
+use host::{Host, check};
 use jiff::{SignedDuration, Timestamp};
 use taskflows_core::monitor::TimerState;
 

@@ -72,7 +72,7 @@ fn a_dead_timer_is_found_and_well_again_when_it_runs() {
 fn what_was_due_while_the_manager_was_off_is_found() {
     let mut manager = LiveManager::start();
     let due = ahead(8);
-    let schedule = |persistent| format!(r#"{{ calendar = "{}", persistent = {persistent} }}"#, calendar(due));
+    let schedule = |persistent| format!(r#"{{ schedule = "{}", persistent = {persistent} }}"#, calendar(due));
     create(
         &manager,
         &[

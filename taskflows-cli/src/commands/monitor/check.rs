@@ -1,4 +1,3 @@
-use jiff::Timestamp;
 use taskflows_core::monitor::Finding;
 
 use super::look::{is_new, look};
@@ -53,13 +52,13 @@ async fn look_and_tell(
     // Only what was taken counts as told.
     file.write(&look.memory.after(&look.facts, &look.findings, now))?;
     show::findings(ui, global.output, &look.findings, now, &app.display)?;
-    remark(ui, &look.findings, look.facts.services.len(), now);
+    remark(ui, &look.findings, look.facts.services.len());
     let is_bad = look.findings.iter().any(Finding::is_trouble) && !arguments.no_fail;
     Ok(if is_bad { Exit::Failed } else { Exit::Ok })
 }
 
 /// Sums up for a person; each minute in the journal it would be noise.
-fn remark(ui: &mut Ui<'_>, findings: &[Finding], watched: usize, _: Timestamp) {
+fn remark(ui: &mut Ui<'_>, findings: &[Finding], watched: usize) {
     let bad = findings.iter().filter(|finding| finding.is_trouble()).count();
     let services = if watched == 1 { "1 service".to_owned() } else { format!("{watched} services") };
     match bad {

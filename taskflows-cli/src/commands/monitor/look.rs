@@ -13,7 +13,7 @@ use taskflows_core::task::RunQuery;
 use crate::alert_groups::AlertGroups;
 use crate::{App, CliError};
 
-/// What is new is looked at again so much later: a change that is being made is over by then.
+/// A timer that is newly found to be off is looked at again so much later: a change that is being made is over by then.
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// For so many services at most is the journal asked whether they ran after all.
@@ -32,20 +32,22 @@ pub(super) struct Look {
     pub(super) findings: Vec<Finding>,
 }
 
-/// Looks at the services that have alerts, or at all, and keeps of what is new only what is found twice.
+/// Looks at the services that have alerts, or at all. What is new is kept only if it is found again, or if the journal
+/// does not know better.
 pub(super) async fn look(app: &App, memory: Memory, all: bool) -> Result<Look, CliError> {
-    let first = look_once(app, memory.clone(), all).await?;
-    let now = (app.now)();
-    let is_new = |finding: &Finding| is_new(&memory, finding);
-    if !first.findings.iter().any(is_new) {
-        return Ok(first);
+    let mut look = look_once(app, memory.clone(), all).await?;
+    let is_new_state = |finding: &Finding| {
+        let is_state = matches!(finding.trouble(), Trouble::Missed(reason) if reason.due().is_none());
+        is_state && is_new(&memory, finding)
+    };
+    if look.findings.iter().any(is_new_state) {
+        tokio::time::sleep(AGAIN).await;
+        let seen: BTreeSet<String> = look.findings.iter().map(Finding::id).collect();
+        look = look_once(app, memory.clone(), all).await?;
+        look.findings.retain(|finding| !is_new_state(finding) || seen.contains(&finding.id()));
     }
-    tokio::time::sleep(AGAIN).await;
-    let mut second = look_once(app, memory.clone(), all).await?;
-    let seen: BTreeSet<String> = first.findings.iter().map(Finding::id).collect();
-    second.findings.retain(|finding| !is_new(finding) || seen.contains(&finding.id()));
-    drop_what_ran(app, &mut second, &memory, now).await;
-    Ok(second)
+    drop_what_ran(app, &mut look, &memory).await;
+    Ok(look)
 }
 
 /// Tells whether a trouble was not told before.
@@ -57,7 +59,7 @@ pub(super) fn is_new(memory: &Memory, finding: &Finding) -> bool {
 }
 
 /// Asks the journal about runs that are said to be missed, and drops those of which it knows a start.
-async fn drop_what_ran(app: &App, look: &mut Look, memory: &Memory, now: Timestamp) {
+async fn drop_what_ran(app: &App, look: &mut Look, memory: &Memory) {
     let mut ran = BTreeSet::new();
     let new = look.findings.iter().filter(|finding| is_new(memory, finding));
     let lost = new.filter_map(|finding| match finding.trouble() {
@@ -67,7 +69,7 @@ async fn drop_what_ran(app: &App, look: &mut Look, memory: &Memory, now: Timesta
     for (name, due) in lost.take(MOST_ASKED) {
         // A journal that cannot be read speaks neither for it nor against it.
         let Ok(evidence) = app.inspector.evidence(&name, None).await else { continue };
-        if evidence.unreadable.is_none() && due < now && has_started_since(&evidence, due) {
+        if evidence.unreadable.is_none() && has_started_since(&evidence, due) {
             ran.insert(name);
         }
     }
