@@ -266,6 +266,32 @@ mod tests {
     }
 
     #[test]
+    #[cfg(all(
+        feature = "slack",
+        feature = "email",
+        feature = "discord",
+        feature = "webhook",
+        feature = "pagerduty",
+        feature = "alertmanager",
+        feature = "command"
+    ))]
+    fn only_who_is_not_disturbed_by_it_is_told_of_each_change() {
+        for (table, in_place) in [
+            (json!({"channel": "ops", "bot_token": "xoxb-1"}), true),
+            (json!({"webhook_url": "https://hooks.slack.com/services/T/B/x"}), false),
+            (json!({"addr": "a@x.org", "receiver_addr": "b@x.org"}), false),
+            (json!({"webhook_url": "https://discord.com/api/webhooks/1/x"}), true),
+            (json!({"url": "https://x.org/hook"}), true),
+            (json!({"type": "alertmanager", "url": "https://am:9093"}), true),
+            (json!({"routing_key": "k"}), true),
+            (json!({"command": ["wall"]}), false),
+        ] {
+            let channels = read(table.clone()).unwrap().channels(&|_| None).unwrap();
+            assert_eq!(channels[0].notifier.amends_in_place(), in_place, "{table}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_told() {
         for (table, word) in [
             (json!({}), "needs `type`: slack, email"),

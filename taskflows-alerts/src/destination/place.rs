@@ -90,6 +90,10 @@ impl<N> Limited<N> {
 
 #[async_trait]
 impl<N: Notifier> Notifier for Limited<N> {
+    fn amends_in_place(&self) -> bool {
+        self.inner.amends_in_place()
+    }
+
     async fn notify(&self, delivery: &Delivery<'_>) -> Result<Receipt, NotifyError> {
         self.within(self.inner.notify(delivery)).await
     }

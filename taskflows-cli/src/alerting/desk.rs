@@ -1,11 +1,12 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use taskflows_alerts::Destination;
 use taskflows_alerts::incident::{Engine, Observation, Rules, tick};
-use taskflows_alerts::outbox::{AlertStore, Outbox};
+use taskflows_alerts::outbox::{AlertStore, ChannelStatus, Outbox};
 use taskflows_store::Store;
 
 use super::group::{Group, groups_of};
@@ -95,13 +96,22 @@ impl AlertDesk {
         tick(store, &self.rules(), now).map_err(|error| CliError::new(Exit::Failed, chain(&error)))
     }
 
+    /// Returns the ids of all channels of all groups.
+    fn channel_ids(&self) -> BTreeSet<String> {
+        let destinations = self.groups.values().flat_map(|group| &group.destinations);
+        destinations.flat_map(Destination::channel_ids).collect()
+    }
+
     /// Wakes the sender where something waits, or will want the time to be looked at before the monitor does.
     ///
     /// # Errors
     /// When that cannot be seen, or the sender not be woken.
     pub(crate) fn wake_if_due(&self, store: &Store, now: Timestamp) -> Result<(), CliError> {
         let failed = |error| CliError::new(Exit::Failed, chain(&error));
-        let waits = store.channels().map_err(failed)?.iter().any(|channel| channel.queued > 0);
+        // A channel of a group that is gone waits for the group, and nobody can send to it before.
+        let known = self.channel_ids();
+        let waits = |channel: &ChannelStatus| channel.queued > 0 && known.contains(&channel.channel);
+        let waits = store.channels().map_err(failed)?.iter().any(waits);
         let soon = now.checked_add(SOON).unwrap_or(now);
         let ticks = store.next_tick().map_err(failed)?.is_some_and(|next| next <= soon);
         if waits || ticks { self.wake() } else { Ok(()) }

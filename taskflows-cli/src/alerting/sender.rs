@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use taskflows_alerts::outbox::{Dispatcher, Drained};
-use taskflows_alerts::{Channel, Notifier};
+use taskflows_alerts::{Channel, Delivery, Notifier, NotifyError, Receipt};
 use taskflows_core::effects::{LogReader, RunStore};
 use taskflows_store::Store;
 use tokio::time::Instant;
@@ -24,6 +25,29 @@ pub(crate) struct SendReport {
     pub(crate) drained: Drained,
     /// What is wrong with groups and channels.
     pub(crate) troubles: Vec<String>,
+}
+
+/// A channel that cannot be, so that what waits for it is given up and told through the fallback, not kept for days.
+struct Unusable {
+    place: String,
+    reason: String,
+}
+
+impl Unusable {
+    fn refuse(&self) -> Result<Receipt, NotifyError> {
+        Err(NotifyError::Permanent { place: self.place.clone(), reason: self.reason.clone() })
+    }
+}
+
+#[async_trait]
+impl Notifier for Unusable {
+    async fn notify(&self, _: &Delivery<'_>) -> Result<Receipt, NotifyError> {
+        self.refuse()
+    }
+
+    async fn amend(&self, _: &Receipt, _: &Delivery<'_>) -> Result<Receipt, NotifyError> {
+        self.refuse()
+    }
 }
 
 /// Sends what waits in the outbox of this host.
@@ -120,12 +144,16 @@ impl Sender {
         let mut channels: BTreeMap<String, Channel> = BTreeMap::new();
         for (key, group) in self.desk.groups() {
             for destination in &group.destinations {
-                match destination.channels(&|name| variable(name)) {
-                    Ok(found) => channels.extend(found.into_iter().map(|one| (one.id.clone(), one))),
-                    Err(error) => {
-                        troubles.push(format!("the group of alerts `{key}`: {}", chain(&error)));
-                    }
-                }
+                let found = destination.channels(&|name| variable(name)).unwrap_or_else(|error| {
+                    let reason = chain(&error);
+                    troubles.push(format!("the group of alerts `{key}`: {reason}"));
+                    let unusable = |id: String| {
+                        let notifier = Unusable { place: id.clone(), reason: reason.clone() };
+                        Channel { id, notifier: Arc::new(notifier) }
+                    };
+                    destination.channel_ids().into_iter().map(unusable).collect()
+                });
+                channels.extend(found.into_iter().map(|one| (one.id.clone(), one)));
             }
         }
         channels.into_values().collect()

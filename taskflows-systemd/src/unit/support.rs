@@ -67,11 +67,12 @@ fn path_lines(due: &str) -> String {
 /// Not at the full minute, when most services start.
 const TIMER: &str = "[Timer]\nOnCalendar=*:*:30\nAccuracySec=1s\n";
 
+/// That a message was given up (6) is told by its channel; to start again would not bring it back.
 fn sender(context: &RenderContext) -> String {
     format!(
-        "[Service]\nType=exec\nExecStart={}\n{}Restart=on-failure\nRestartSec=15s\nTimeoutStopSec=30s\nNice=10\n\
+        "[Service]\nType=exec\nExecStart={}\n{}SuccessExitStatus=6\nRestart=on-failure\nRestartSec=15s\nTimeoutStopSec=30s\nNice=10\n\
          SyslogIdentifier=own-taskflows-alerts\n",
-        task::own_command(context, &["alert", "send"]),
+        task::own_command(context, &["alert", "send", "--linger"]),
         data_directory(context),
     )
 }
@@ -81,7 +82,7 @@ fn monitor(context: &RenderContext) -> String {
     format!(
         "[Service]\nType=oneshot\nExecStart={}\n{}TimeoutStartSec=55s\nNice=10\nSyslogLevel=notice\n\
          LogLevelMax=notice\nSyslogIdentifier=own-taskflows-monitor\n",
-        task::own_command(context, &["monitor", "check"]),
+        task::own_command(context, &["monitor", "check", "--no-fail"]),
         data_directory(context),
     )
 }

@@ -65,6 +65,10 @@ impl AlertmanagerNotifier {
 
 #[async_trait]
 impl Notifier for AlertmanagerNotifier {
+    fn amends_in_place(&self) -> bool {
+        true
+    }
+
     async fn notify(&self, delivery: &Delivery<'_>) -> Result<Receipt, NotifyError> {
         self.send(delivery, None).await
     }

@@ -85,6 +85,10 @@ fn with(request: RequestBuilder, rendered: DiscordMessage) -> Result<RequestBuil
 
 #[async_trait]
 impl Notifier for DiscordNotifier {
+    fn amends_in_place(&self) -> bool {
+        true
+    }
+
     async fn notify(&self, delivery: &Delivery<'_>) -> Result<Receipt, NotifyError> {
         let request = self.http.post(self.url(None));
         let reply = self.send(request, render::discord(delivery.message)).await?;

@@ -43,6 +43,10 @@ struct PagerDutyNotifier {
 
 #[async_trait]
 impl Notifier for PagerDutyNotifier {
+    fn amends_in_place(&self) -> bool {
+        true
+    }
+
     async fn notify(&self, delivery: &Delivery<'_>) -> Result<Receipt, NotifyError> {
         let url = if is_change(delivery.message) { &self.changes } else { &self.alerts };
         let event = event(&self.routing_key, delivery, Timestamp::now());

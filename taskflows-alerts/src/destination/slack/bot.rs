@@ -137,6 +137,10 @@ fn uuid(key: &str) -> String {
 
 #[async_trait]
 impl Notifier for SlackBot {
+    fn amends_in_place(&self) -> bool {
+        true
+    }
+
     async fn notify(&self, delivery: &Delivery<'_>) -> Result<Receipt, NotifyError> {
         let rendered = render::slack(delivery.message);
         let posted = self.post(delivery, &rendered).await?;

@@ -86,6 +86,10 @@ fn signature(secret: &[u8], id: &str, at: i64, body: &[u8]) -> String {
 
 #[async_trait]
 impl Notifier for WebhookNotifier {
+    fn amends_in_place(&self) -> bool {
+        true
+    }
+
     async fn notify(&self, delivery: &Delivery<'_>) -> Result<Receipt, NotifyError> {
         self.send(delivery, None).await
     }
