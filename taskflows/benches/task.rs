@@ -1,7 +1,7 @@
 //! What a task costs beside tokio itself, and whether a million of them leave anything behind.
 //!
-//! `cargo bench -p taskflows --bench task`. Bodies do nothing, so what is measured is what is around them. Each sample runs
-//! [`CALLS`] calls in one block, and the figures are per call.
+//! `cargo bench -p taskflows --bench task`. Bodies do nothing, so what is measured is what is around them. A sample is
+//! many calls within one block, so its time is divided by their number: 130 µs of 1000 calls are 130 ns a call.
 
 #![expect(clippy::print_stdout, reason = "figures are for whoever runs this")]
 

@@ -35,8 +35,8 @@ mod alerts;
 /// | `alerts = …` | who is told of its runs ([`TaskAlerts`]), evaluated at its first call | nobody |
 /// | `blocking` | a function that is not async becomes one, and its body runs on a thread for blocking work | see below |
 ///
-/// A length of time is a text as systemd.time(7) has it, a number of seconds (`30`, `1.5`) or a `Duration`; `retries` may be any
-/// expression too, and `backoff` a [`Backoff`].
+/// A length of time is a text as systemd.time(7) has it, a number of seconds (`30`, `1.5`) or a `Duration`; `retries` may
+/// be any expression too, and `backoff` a [`Backoff`].
 ///
 /// # What a call returns
 ///
@@ -63,8 +63,8 @@ mod alerts;
 /// # What it needs
 ///
 /// An async task with retries or limits needs a tokio runtime around it; [`block_on`] is one for a plain `fn main`. With
-/// `retries`, each attempt has copies of the arguments, so they are `Clone`. It is made of free functions, not of methods. Inside, [`current_task_id`] is the id of the
-/// run, and each log line stands in the span `task{name, run_id, attempt}`. Dropping its future cancels it.
+/// `retries`, each attempt has copies of the arguments, so they are `Clone`. It is made of free functions, not of
+/// methods. Inside, [`current_task_id`] is the id of the run, and each log line stands in the span `task{name, run_id, attempt}`. Dropping its future cancels it.
 pub use taskflows_macros::task;
 
 pub use alerts::TaskAlerts;

@@ -8,8 +8,8 @@ use crate::{ExitKind, Outcome, RunEnd, TimeSpan};
 /// It reads no clock and rolls no dice: who drives it tells it how long ago the run began, by a clock that never goes
 /// back, and gives it chance. It is asked once after each step that it named, beginning with [`Last::Nothing`].
 ///
-/// Which attempts there are: the first at once, others only after a failure, at most one more than there are retries.
-/// A success ends the run, and the run succeeded however many attempts failed before. No attempt is given more time than
+/// Which attempts there are: the first at once, others only after a failure, at most one more than there are retries. A
+/// success ends the run, and the run succeeded however many attempts failed before. No attempt is given more time than
 /// the deadline leaves, and where a wait would last to the deadline, the run is over at once: nothing could follow.
 ///
 /// ```

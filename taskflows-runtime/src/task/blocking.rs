@@ -43,7 +43,8 @@ impl Task {
     /// Runs `body` on this thread, and waits on it between attempts, as any function that blocks: async code calls
     /// [`Task::run_blocking`] instead.
     ///
-    /// The body cannot be stopped from here: of the limits, only the deadline matters, in that no attempt begins past it.
+    /// The body cannot be stopped from here: of the limits, only the deadline matters, in that no attempt begins past
+    /// it.
     ///
     /// # Errors
     /// When the last attempt failed.
@@ -55,10 +56,11 @@ impl Task {
         self.block(view, |current, span, _limit| Attempted::of(within(&mut body, current, span)()))
     }
 
-    /// Runs each job that `body` returns on a thread of its own, and waits for it on this one, no longer than the limits allow.
+    /// Runs each job that `body` returns on a thread of its own, and waits for it on this one, no longer than the limits
+    /// allow.
     ///
-    /// A thread cannot be stopped: at a timeout the job is no longer waited for and runs on, and another attempt may begin
-    /// beside it. What it returns then is dropped. It ends with the program at the latest.
+    /// A thread cannot be stopped: at a timeout the job is no longer waited for and runs on, and another attempt may
+    /// begin beside it. What it returns then is dropped. It ends with the program at the latest.
     ///
     /// # Errors
     /// When the last attempt failed.

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use taskflows_core::task::{Step, TaskPolicy};
@@ -12,8 +13,8 @@ use super::spec::Task;
 
 /// Runs what `body` returns as a task: again where it fails and retries are left, within the limits of `policy`.
 ///
-/// `body` is called once for each attempt. Dropping the future that this returns cancels the run; a timeout drops the future of the
-/// attempt. Limits and waits need a tokio runtime with time enabled around it. A panic of the body is a failure,
+/// `body` is called once for each attempt. Dropping the future that this returns cancels the run; a timeout drops the
+/// future of the attempt. Limits and waits need a tokio runtime with time enabled around it. A panic of the body is a failure,
 /// where the program unwinds (`panic = "abort"` in a profile ends the program as ever).
 ///
 /// # Errors
@@ -79,7 +80,7 @@ impl Task {
                     }
                 }
                 Step::Wait(wait) => {
-                    tokio::time::sleep(wait).await;
+                    pause(wait).await;
                     run.waited()
                 }
                 Step::Finish(end) => break Err(run.error(&end)),
@@ -93,8 +94,8 @@ impl Task {
 
     /// Runs the jobs that `body` returns on tokio's threads for blocking work, so that the runtime goes on meanwhile.
     ///
-    /// A thread cannot be stopped: at a timeout, and where the future is dropped, the job is no longer waited for and runs on, and
-    /// another attempt may begin beside it.
+    /// A thread cannot be stopped: at a timeout, and where the future is dropped, the job is no longer waited for and
+    /// runs on, and another attempt may begin beside it.
     ///
     /// # Errors
     /// When the last attempt failed.
@@ -131,7 +132,7 @@ impl Task {
                     }
                 }
                 Step::Wait(wait) => {
-                    tokio::time::sleep(wait).await;
+                    pause(wait).await;
                     run.waited()
                 }
                 Step::Finish(end) => break Err(run.error(&end)),
@@ -141,6 +142,16 @@ impl Task {
             settle(told).await;
         }
         result
+    }
+}
+
+/// Waits; where there is nothing to wait for, others are let go first all the same.
+async fn pause(wait: Duration) {
+    if wait.is_zero() {
+        // A sleep of nothing lasts to the next tick of tokio's clock, a millisecond.
+        tokio::task::yield_now().await;
+    } else {
+        tokio::time::sleep(wait).await;
     }
 }
 

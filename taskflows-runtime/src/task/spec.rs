@@ -35,8 +35,8 @@ impl Task {
     /// Adds an observer, which is told each event of each run, in order.
     ///
     /// It is told on a thread apart, so that neither its slowness nor its panic changes or delays a run; where the
-    /// events of 1024 wait, later ones are dropped and their number is logged. The end of a run waits 5 ms at most for it to be
-    /// told, so that what it keeps on a disk is there also where the program ends then.
+    /// events of 1024 wait, later ones are dropped and their number is logged. The end of a run waits 5 ms at most for it
+    /// to be told, so that what it keeps on a disk is there also where the program ends then.
     #[must_use]
     pub fn observed_by(mut self, observer: Arc<dyn RunObserver>) -> Self {
         self.observers = self.observers.iter().cloned().chain([observer]).collect();
