@@ -26,7 +26,13 @@ pub use subject::subject;
 /// The body in two parts: what is said in words before the facts, and what comes after them.
 fn lead_and_rest(message: &Message) -> (&[Component], &[Component]) {
     let in_words = |piece: &&Component| matches!(piece, Component::Text { .. } | Component::Status { .. });
-    message.body.split_at(message.body.iter().take_while(in_words).count())
+    let mut words = message.body.iter().take_while(in_words).count();
+    // What ends with a colon announces what comes next, and stays with it.
+    let announces = |piece: &Component| matches!(piece, Component::Text { text, .. } if text.ends_with(':'));
+    if words < message.body.len() && words > 0 && announces(&message.body[words - 1]) {
+        words -= 1;
+    }
+    message.body.split_at(words)
 }
 
 /// The file that holds what did not fit into a message.

@@ -149,6 +149,9 @@ fn begin(facts: &RunFacts, on: SendOn, severity: Severity, title: String, at: Op
     };
     let labels = [("service", facts.service.clone()), ("host", facts.host.clone()), ("kind", on.to_string())];
     message.labels.extend(labels.map(|(key, value)| (key.to_owned(), value)));
+    if let (SendOn::Error, Some((attempt, _))) = (on, facts.attempt) {
+        message.labels.insert("attempt".to_owned(), attempt.to_string());
+    }
     message.labels.extend(facts.run.map(|run| ("run".to_owned(), run.to_string())));
     if let (Some(explore), Some(started)) = (&facts.explore, facts.started) {
         let until = facts.ended.or(at).unwrap_or(started);

@@ -115,7 +115,8 @@ impl Sender {
         let waits = drained.waiting.values().filter_map(|waiting| waiting.until);
         let next = waits.chain(ticks).min()?;
         let pause = Duration::try_from(next.duration_since(now)).unwrap_or_default();
-        Some(pause.max(Duration::from_millis(50)))
+        // What is queued meanwhile is not to wait for it.
+        Some(pause.clamp(Duration::from_millis(50), Duration::from_secs(1)))
     }
 
     fn dispatcher(&self, channels: Vec<Channel>) -> Dispatcher {

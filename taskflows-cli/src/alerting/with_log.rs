@@ -51,22 +51,20 @@ impl WithLog {
         if has_log || !matches!(kind.as_str(), "failed" | "error") {
             return None;
         }
-        let lines = timeout(PATIENCE, self.lines(message.labels.get("run")?)).await.ok()??;
+        let attempt = message.labels.get("attempt").and_then(|number| number.parse().ok());
+        let lines = timeout(PATIENCE, self.lines(message.labels.get("run")?, attempt)).await.ok()??;
         let mut message = message.clone();
         with_log(&mut message, &lines, &[]);
         Some(message)
     }
 
-    async fn lines(&self, run: &str) -> Option<Vec<String>> {
+    /// Returns what is kept of the attempt, of the last where none is named; else what the journal has of the run.
+    async fn lines(&self, run: &str, attempt: Option<u32>) -> Option<Vec<String>> {
         let query = RunQuery { id_prefix: Some(run.to_owned()), limit: Some(1), ..RunQuery::default() };
         let record = self.runs.recent(&query).await.ok()?.pop()?;
-        let lines = match &record.service {
-            Some(_) => self.journal(&record).await,
-            None => None,
-        };
-        match lines {
-            Some(lines) if !lines.is_empty() => Some(lines),
-            _ => self.kept(&record).await,
+        match self.kept(&record, attempt).await {
+            Some(lines) => Some(lines),
+            None => self.journal(&record).await.filter(|lines| !lines.is_empty()),
         }
     }
 
@@ -85,8 +83,9 @@ impl WithLog {
         Some(lines[lines.len().saturating_sub(LINES)..].to_vec())
     }
 
-    async fn kept(&self, record: &RunRecord) -> Option<Vec<String>> {
-        let attempt = self.runs.attempts(record.id).await.ok()?.pop()?;
+    async fn kept(&self, record: &RunRecord, number: Option<u32>) -> Option<Vec<String>> {
+        let mut attempts = self.runs.attempts(record.id).await.ok()?.into_iter();
+        let attempt = attempts.rfind(|attempt| number.is_none_or(|number| attempt.number == number))?;
         let lines: Vec<&str> = attempt.tail.lines().collect();
         let last = &lines[lines.len().saturating_sub(LINES)..];
         (!last.is_empty()).then(|| last.iter().map(|line| (*line).to_owned()).collect())
