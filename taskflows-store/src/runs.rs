@@ -314,7 +314,7 @@ impl RunStore for SqliteRunStore {
         self.write("keep the end of a run in", |connection| {
             let task = finish(connection, run, end)?;
             // Ids are chance, so their last bits are as good as dice.
-            if let Some(task) = task.as_ref().filter(|_| run.bits() % PRUNED_EVERY == 0) {
+            if let Some(task) = task.as_ref().filter(|_| run.bits().is_multiple_of(PRUNED_EVERY)) {
                 prune(connection, task, self.retention, end.ended)?;
             }
             Ok(task)

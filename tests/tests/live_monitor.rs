@@ -86,7 +86,7 @@ fn what_was_due_while_the_manager_was_off_is_found() {
     manager.off_until(until);
     manager.systemctl(&["stop", "own-taskflows-monitor.timer"]).expect(0);
     wait_until("what is persistent is made up for", SOON, || {
-        manager.property("taskflows-made-up-for.timer", "LastTriggerUSec") != ""
+        !manager.property("taskflows-made-up-for.timer", "LastTriggerUSec").is_empty()
     });
     // The monitor's own timer may have looked first.
     assert_eq!(check(&manager, 1), ["missed host-off lost"]);

@@ -81,7 +81,7 @@ async fn what_is_kept_is_read_back(store: &dyn RunStore) {
     };
     store.begin(&run).await.unwrap();
     let kept = store.recent(&RunQuery::default()).await.unwrap();
-    assert_eq!(kept, [run.clone()]);
+    assert_eq!(kept, std::slice::from_ref(&run));
     store.begin(&RunRecord { task: "another".to_owned(), ..run.clone() }).await.unwrap();
     assert_eq!(store.recent(&RunQuery::default()).await.unwrap(), kept, "a run is begun once");
 
