@@ -11,7 +11,7 @@ const SOON: Duration = Duration::from_secs(20);
 fn unit(manager: &LiveManager, name: &str, directives: &str, options: &str, script: &str) -> String {
     let path = manager.write(&format!("{name}.sh"), script);
     let text = format!(
-        "[Unit]\nX-Taskflows-Version=0.1.0\n[Service]\n{directives}\nSyslogIdentifier=taskflows-{name}\nKillMode=mixed\n\
+        "[Unit]\nX-Taskflows-Version=0.1.0\nX-Taskflows-Hash=by-hand\n[Service]\n{directives}\nSyslogIdentifier=taskflows-{name}\nKillMode=mixed\n\
          ExecStart={tf} exec --service {name} {options} -- sh {path}\n",
         tf = tf_binary().display(),
     );
@@ -38,13 +38,15 @@ fn newest(manager: &LiveManager) -> Value {
 #[test]
 fn each_line_is_in_the_journal_once_with_the_fields_of_its_run() {
     let manager = LiveManager::start();
-    let script =
-        "echo out $TASKFLOWS_ATTEMPT\necho '<3>bad' >&2\nprintf 'no end'\ntest $TASKFLOWS_ATTEMPT = 2\n";
-    let unit = unit(&manager, "lines", "Type=oneshot", "--retries 1 --backoff 10ms", script);
+    let noted = manager.write("invocation", "");
+    let script = "echo $INVOCATION_ID >NOTED\necho out $TASKFLOWS_ATTEMPT\necho '<3>bad' >&2\nprintf 'no end'\ntest $TASKFLOWS_ATTEMPT = 2\n";
+    let script = script.replace("NOTED", &noted);
+    let unit = unit(&manager, "lines", "Type=oneshot", "--retries 1 --backoff 10ms", &script);
     manager.systemctl(&["start", &unit]).expect(0);
     let run = newest(&manager);
     let id = run["id"].as_str().unwrap();
     assert_eq!((&run["outcome"], &run["attempts"]), (&"ok".into(), &2.into()));
+    assert_eq!(std::fs::read_to_string(&noted).unwrap().trim(), id, "the run is the invocation");
     let unit_field = format!("_SYSTEMD_USER_UNIT={unit}");
     wait_until("the end is in the journal", SOON, || {
         entries(&manager, &unit_field).iter().any(|entry| entry["TASKFLOWS_EVENT"] == "finished")
@@ -66,7 +68,6 @@ fn each_line_is_in_the_journal_once_with_the_fields_of_its_run() {
             (&entry["TASKFLOWS_TASK"], &entry["SYSLOG_IDENTIFIER"]),
             (&"lines".into(), &"taskflows-lines".into())
         );
-        assert_eq!(entry["_SYSTEMD_INVOCATION_ID"], id, "the run is the invocation: {entry}");
     }
     let events: Vec<_> = all.iter().filter_map(|entry| entry["TASKFLOWS_EVENT"].as_str()).collect();
     assert_eq!(events, ["started", "attempt-failed", "retrying", "finished"]);

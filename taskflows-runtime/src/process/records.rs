@@ -116,12 +116,16 @@ fn signal_name(number: i32) -> String {
         .map_or_else(|| number.to_string(), |signal| signal.to_string())
 }
 
-/// Writes a length to the millisecond, below a second to the microsecond.
-fn length(took: Duration) -> TimeSpan {
+/// Writes a length as people read it: `7ms`, `2.3s`, `1min 5s`.
+fn length(took: Duration) -> String {
     match took.as_secs() {
-        0 => TimeSpan::from(took),
-        1..60 => TimeSpan::from(Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))),
-        seconds => TimeSpan::from(Duration::from_secs(seconds)),
+        0 if took.subsec_millis() == 0 => format!("{}us", took.subsec_micros()),
+        0 => format!("{}ms", took.subsec_millis()),
+        seconds @ 1..60 => match took.subsec_millis() / 100 {
+            0 => format!("{seconds}s"),
+            tenths => format!("{seconds}.{tenths}s"),
+        },
+        seconds => TimeSpan::from(Duration::from_secs(seconds)).to_string(),
     }
 }
 
@@ -166,18 +170,18 @@ mod tests {
         check(RunEventKind::Started, "Run abcdef01 of backup started.");
         check(
             RunEventKind::AttemptFailed { attempt: 1, of: 4, error: "exit code 3".to_owned(), took },
-            "Attempt 1 of 4 failed after 2.345s: exit code 3.",
+            "Attempt 1 of 4 failed after 2.3s: exit code 3.",
         );
         let wait = Duration::from_secs(10);
         check(RunEventKind::Retrying { attempt: 2, wait }, "Attempt 2 follows in 10s.");
-        check(end(Outcome::Succeeded), "Run abcdef01 of backup ended well after 2.345s and 2 attempts.");
+        check(end(Outcome::Succeeded), "Run abcdef01 of backup ended well after 2.3s and 2 attempts.");
         let exit = Some(ExitKind::Killed(9));
         let failed = RunEnd { result: "signal".to_owned(), exit, is_preparation: false };
         check(
             end(Outcome::Failed(failed)),
-            "Run abcdef01 of backup failed after 2.345s and 2 attempts: killed by SIGKILL.",
+            "Run abcdef01 of backup failed after 2.3s and 2 attempts: killed by SIGKILL.",
         );
-        check(end(Outcome::Interrupted), "Run abcdef01 of backup was stopped after 2.345s and 2 attempts.");
+        check(end(Outcome::Interrupted), "Run abcdef01 of backup was stopped after 2.3s and 2 attempts.");
     }
 
     #[test]
