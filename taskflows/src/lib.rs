@@ -3,7 +3,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
-mod alerts;
+mod alerting;
 
 /// Makes a task of a function: tried again where it fails, within limits, logged and told to whoever must know.
 ///
@@ -67,13 +67,36 @@ mod alerts;
 /// methods. Inside, [`current_task_id`] is the id of the run, and each log line stands in the span `task{name, run_id, attempt}`. Dropping its future cancels it.
 pub use taskflows_macros::task;
 
-pub use alerts::TaskAlerts;
+pub use alerting::{TaskAlerts, flush_alerts};
+pub use taskflows_alerts::{
+    Alertmanager, Alerts, Command, Destination, Discord, Email, MailTls, Message, PagerDuty, SendOn, Slack,
+    Webhook,
+};
 pub use taskflows_core::effects::RunObserver;
 pub use taskflows_core::task::{
     Backoff, BackoffError, ParseBackoffError, RunEvent, RunEventKind, RunId, TaskPolicy, TaskPolicyError,
 };
 pub use taskflows_core::{Calendar, Outcome, Periodic, Schedule, Service};
 pub use taskflows_runtime::{
-    CurrentTask, ErrorView, Task, TaskError, TaskFailure, block_on, current_task, current_task_id,
-    flush_observers, run_task,
+    CurrentTask, ErrorView, Task, TaskError, TaskFailure, current_task, current_task_id, flush_observers,
+    run_task,
 };
+
+/// How long the end of a program waits for its alerts.
+const FLUSH: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Runs a future to its end on a runtime of its own, for a plain `fn main`; and then waits, 10 s at most, until what was
+/// told of its tasks is sent. What is left is on disk, and the next run of the program sends it.
+///
+/// ```
+/// # use taskflows::block_on;
+/// assert_eq!(block_on(async { 1 + 1 }), 2);
+/// ```
+///
+/// # Panics
+/// Within a runtime of tokio, and when none can be started.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let output = taskflows_runtime::block_on(future);
+    flush_alerts(FLUSH);
+    output
+}

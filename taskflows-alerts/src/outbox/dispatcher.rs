@@ -323,9 +323,11 @@ impl Worker {
     }
 }
 
-/// How long a message belongs to a sender: twice what an attempt may take, so that nobody sends what still is on its way.
+/// How long a message belongs to a sender: what an attempt may take and a third more, in which its end is kept. What a
+/// sender that died had is sent within a minute.
 fn lease(pacing: &Pacing) -> SignedDuration {
-    SignedDuration::try_from(pacing.attempt.saturating_mul(2)).unwrap_or(SignedDuration::MAX)
+    let attempt = pacing.attempt;
+    SignedDuration::try_from(attempt.saturating_add(attempt / 3)).unwrap_or(SignedDuration::MAX)
 }
 
 /// Waits until a moment, and tells whether it comes before the deadline.

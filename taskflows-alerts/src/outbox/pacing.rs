@@ -21,7 +21,7 @@ pub struct Pacing {
 
 impl Default for Pacing {
     /// A message a second and three at once, which every known chat takes; waits of a second up to five minutes, give or
-    /// take a tenth; a minute for an attempt.
+    /// take a tenth; 40 s for an attempt, of which destinations take 30 at most.
     fn default() -> Self {
         Self {
             every: Duration::from_secs(1),
@@ -29,7 +29,7 @@ impl Default for Pacing {
             first_wait: Duration::from_secs(1),
             longest_wait: Duration::from_secs(300),
             jitter_percent: 10,
-            attempt: Duration::from_secs(60),
+            attempt: Duration::from_secs(40),
         }
     }
 }

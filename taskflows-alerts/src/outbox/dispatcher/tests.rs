@@ -160,7 +160,7 @@ async fn a_permanent_failure_is_told_once_and_the_next_message_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_channel_delays_no_other() {
     let mut post = Post::new();
-    post.channel("slow", MemoryNotifier::new().taking(Duration::from_secs(50)));
+    post.channel("slow", MemoryNotifier::new().taking(Duration::from_secs(35)));
     let quick = post.channel("quick", MemoryNotifier::new());
     post.send("slow", "1");
     (0..10).for_each(|key| post.send("quick", &key.to_string()));
@@ -220,7 +220,7 @@ async fn what_was_interrupted_is_sent_again_with_its_key() {
     assert!(cut.is_err());
     assert_eq!(chat.told(), []);
     assert_eq!(post.drain(500).await.sent, 1);
-    assert_eq!((keys(&chat), post.seconds()), (vec!["1".to_owned()], 130));
+    assert_eq!((keys(&chat), post.seconds()), (vec!["1".to_owned()], 63));
 }
 
 #[tokio::test(start_paused = true)]

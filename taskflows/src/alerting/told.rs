@@ -1,10 +1,16 @@
 use std::sync::Arc;
 
+use taskflows_alerts::{
+    Alertmanager, Alerts, Command, Destination, Discord, Email, PagerDuty, Slack, Webhook,
+};
 use taskflows_core::effects::RunObserver;
+
+use super::observer::AlertedTask;
 
 /// What `alerts = …` of a task may be: whoever is told of its runs.
 ///
-/// An observer of your own, or several in an array, a `Vec` or an `Option`.
+/// [`Alerts`], a destination alone (which is told of the start, of errors and of the end), an observer of your own; or
+/// several in an array, a `Vec` or an `Option`.
 pub trait TaskAlerts {
     /// Returns those who are told each event of each run.
     fn into_observers(self) -> Vec<Arc<dyn RunObserver>>;
@@ -39,3 +45,20 @@ impl<A: TaskAlerts, const N: usize> TaskAlerts for [A; N] {
         self.into_iter().flat_map(A::into_observers).collect()
     }
 }
+
+impl TaskAlerts for Alerts {
+    fn into_observers(self) -> Vec<Arc<dyn RunObserver>> {
+        vec![Arc::new(AlertedTask::new(self))]
+    }
+}
+
+macro_rules! destinations {
+    ($($kind:ident),*) => {$(
+        impl TaskAlerts for $kind {
+            fn into_observers(self) -> Vec<Arc<dyn RunObserver>> {
+                Alerts::from(self).into_observers()
+            }
+        }
+    )*};
+}
+destinations!(Alertmanager, Command, Destination, Discord, Email, PagerDuty, Slack, Webhook);
