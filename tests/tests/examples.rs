@@ -13,6 +13,7 @@ fn tf(verb: &str, file: &Path, home: &Path) -> Output {
         .env("HOME", home)
         .env("PATH", home.join("bin"))
         .env("EMAIL_PWD", "hunter2")
+        .env("PAGERDUTY_KEY", "hunter2")
         .output()
         .unwrap();
     Output {

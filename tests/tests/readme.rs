@@ -31,7 +31,9 @@ fn shell(manager: &LiveManager, line: &str) -> String {
 fn the_readme_shows_what_happens() {
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
     let manager = LiveManager::start();
-    manager.write("jobs.toml", &blocks(&readme, "toml")[0]);
+    let definitions = blocks(&readme, "toml");
+    manager.write("jobs.toml", &definitions[0]);
+    manager.write("alerts.toml", definitions.iter().find(|text| text.contains("sync-orders")).unwrap());
     let mut commands = 0;
     for step in blocks(&readme, "console").iter().flat_map(|block| block.split("$ ").skip(1)) {
         let (command, shown) = step.split_once('\n').unwrap();
@@ -54,7 +56,7 @@ fn the_readme_shows_what_happens() {
         assert_eq!(told, shown, "$ {command}\n{ran}");
         commands += 1;
     }
-    assert_eq!(commands, 7, "the README's commands are found");
+    assert_eq!(commands, 14, "the README's commands are found");
 }
 
 #[test]
