@@ -3,9 +3,11 @@
 mod engine;
 mod live;
 mod mail;
+mod receiver;
 mod slack;
 
 pub use engine::{Engine, IMAGE};
 pub use live::{LiveManager, Output, repository, tf_binary, wait_until};
 pub use mail::MailServer;
+pub use receiver::{Answer, HttpReceiver, Received};
 pub use slack::SlackEmulator;

@@ -50,6 +50,11 @@ impl AlertDesk {
         self.groups.iter().map(|(key, group)| (key.clone(), group.rules.clone())).collect()
     }
 
+    /// Tells whether there is a store: before the first run there is none.
+    pub(crate) fn has_store(&self) -> bool {
+        self.directory.join("state.db").exists()
+    }
+
     /// Opens the store.
     ///
     /// # Errors

@@ -1,7 +1,11 @@
+use std::collections::BTreeMap;
+
+use taskflows_core::alerting::AlertMark;
 use taskflows_core::effects::{Action, Edits, Target, Wanted};
 use taskflows_core::{Change, Consequence, Plan, ServiceName, Step};
 
 use super::act::{MANY, perform_on};
+use super::alert::close_untold;
 use super::consequence::clause;
 use super::plan::{changed, nothing_changed, remark_switched_off, show_plan, summary, write_data};
 use super::prune::{Request, may_prune, request};
@@ -56,6 +60,8 @@ pub(super) async fn install(
     let back = groups.change(&request.groups.before)?;
     match app.services.install(Wanted { edits, ..request.wanted() }).await {
         Ok(plan) => {
+            // While the groups are there by which this is told.
+            close_untold(ui, app, &marks(request, &plan));
             groups.change(&request.groups.after)?;
             request.groups.tell(ui);
             Ok(plan)
@@ -66,6 +72,15 @@ pub(super) async fn install(
             Err(error.into())
         }
     }
+}
+
+/// Returns whom services that change tell from now on, and those that go.
+fn marks(request: &Request, plan: &Plan) -> BTreeMap<ServiceName, Option<AlertMark>> {
+    let changing: Vec<&ServiceName> = changed(plan).map(|step| &step.name).collect();
+    let services = request.wanted().services.iter().map(|service| (&service.name, service.alert_mark()));
+    let gone = request.removals.iter().map(|removal| (&removal.name, None));
+    let all = gone.chain(services).filter(|(name, _)| changing.contains(name));
+    all.map(|(name, mark)| (name.clone(), mark)).collect()
 }
 
 async fn start_changed(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> Result<Exit, CliError> {

@@ -1,5 +1,6 @@
 use taskflows_core::ServiceName;
 
+use super::alert::close_untold;
 use super::confirm::may_remove;
 use super::remark_left_behind;
 use super::show::remark_drop_ins;
@@ -34,6 +35,7 @@ pub(super) async fn remove(
         }
         Err(error) => Err(error.into()),
         Ok(plan) => {
+            close_untold(ui, app, &names.iter().map(|name| (name.clone(), None)).collect());
             AlertGroups::new(&app.data_directory).forget(&names)?;
             remark_left_behind(ui, &plan);
             for name in &names {

@@ -6,6 +6,12 @@ mod send;
 mod silence;
 mod test;
 
+use std::collections::BTreeMap;
+
+use taskflows_core::ServiceName;
+use taskflows_core::alerting::AlertMark;
+
+use crate::alerting;
 use crate::arguments::{AlertVerb, Global};
 use crate::{App, CliError, Exit, Ui};
 
@@ -24,6 +30,14 @@ pub(super) async fn alert(
         AlertVerb::Test(arguments) => test::test(ui, app, global, arguments).await,
         AlertVerb::Send(arguments) => send::send(ui, app, arguments).await,
         AlertVerb::Retry { channel } => send::retry(ui, app, channel),
+    }
+}
+
+/// Closes what is open of services that are gone, and in groups that are told no more of a service. The change is made
+/// by then, so what is wrong with this is no failure of it.
+pub(super) fn close_untold(ui: &mut Ui<'_>, app: &App, marks: &BTreeMap<ServiceName, Option<AlertMark>>) {
+    if let Err(error) = alerting::close_untold(app, marks, &actor(app, None)) {
+        ui.remark(format!("note: what was open of them stays open (`tf alert close`): {error}"));
     }
 }
 

@@ -2,6 +2,7 @@ use taskflows_core::monitor::Finding;
 
 use super::look::{is_new, look};
 use super::show;
+use crate::alerting::settle_what_lasts;
 use crate::arguments::{Global, MonitorCheckArguments};
 use crate::monitor::{MemoryFile, Outcome, Told, ping};
 use crate::{App, CliError, Exit, Ui};
@@ -49,6 +50,7 @@ async fn look_and_tell(
     let has_alerts = |finding: &&Finding| of(finding).is_none_or(|one| one.groups.is_some());
     let all: Vec<Told> = look.findings.iter().filter(has_alerts).map(told).collect();
     app.monitor_sink.report(&all, now).await?;
+    settle_what_lasts(app, now).await?;
     // Only what was taken counts as told.
     file.write(&look.memory.after(&look.facts, &look.findings, now))?;
     show::findings(ui, global.output, &look.findings, now, &app.display)?;

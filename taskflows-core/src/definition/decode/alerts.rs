@@ -4,6 +4,7 @@ use super::destination::{self, DESTINATIONS};
 use super::fields::Reader;
 use super::reading;
 use super::service::length;
+use crate::Service;
 use crate::alerting::{AlertGroup, AlertOn, AlertUse, Escalation, GroupName, QuietHours};
 use crate::definition::node::{Node, Value};
 use crate::definition::problem::Problem;
@@ -124,6 +125,32 @@ pub(super) fn uses<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones) -
         uses.extend(one);
     }
     uses
+}
+
+/// Warns of what nobody sees of a service that systemd alone runs: that a run begins, and that an attempt failed.
+pub(super) fn warn_of_untold(
+    reader: &mut Reader<'_>,
+    said: Option<&Node>,
+    service: &Service,
+    known: &BTreeMap<GroupName, AlertGroup>,
+) {
+    let Some(said) = said.filter(|_| service.task.is_none()) else { return };
+    for (one, item) in service.alerts.iter().zip(Reader::one_or_many(said)) {
+        let (group, whose) = match one {
+            AlertUse::Named(name) => (known.get(name), format!(" of the alert group `{name}`")),
+            AlertUse::Inline(group) => (Some(group.as_ref()), String::new()),
+        };
+        let seen_by_task = |word: &&AlertOn| matches!(word, AlertOn::Start | AlertOn::Error);
+        let words = group.into_iter().flat_map(|group| &group.send_on).filter(seen_by_task);
+        let words: Vec<String> = words.map(|word| format!("`{}`", word.as_str())).collect();
+        if !words.is_empty() {
+            let verb = if words.len() == 1 { "is" } else { "are" };
+            let words = words.join(" and ");
+            let message = format!("{words}{whose} {verb} told only of services with `task`");
+            let help = "add `task = {}` to have its runs driven by `tf exec`";
+            reader.warn(Problem::warning(message, item.span.clone(), "").help(help));
+        }
+    }
 }
 
 /// Reads one group. Without zones that of its quiet hours is taken as it stands.

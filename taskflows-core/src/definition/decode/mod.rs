@@ -218,6 +218,7 @@ fn parse(source: &Source) -> Result<super::node::Node, super::node::SyntaxError>
 struct Known<'k> {
     zones: &'k Zones,
     environments: &'k BTreeMap<EnvironmentName, Environment>,
+    alerts: &'k BTreeMap<GroupName, AlertGroup>,
     /// The file that was named on the command line.
     origin: Option<&'k str>,
 }

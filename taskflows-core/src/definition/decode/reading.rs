@@ -141,7 +141,12 @@ impl<'s> Files<'s> {
             named_alerts.extend(alert_uses(fallbacks, &reader, &file.source));
             opened.push((file, reader, fields));
         }
-        let known = Known { zones: self.surroundings.zones, environments: &environments.known, origin };
+        let known = Known {
+            zones: self.surroundings.zones,
+            environments: &environments.known,
+            alerts: &groups.known,
+            origin,
+        };
         let defined: Arc<[EnvironmentName]> = environments.known.keys().cloned().collect();
         let mut definition = Definition { alert_uses: named_alerts, ..Definition::default() };
         for (name, (source, _)) in &groups.places {

@@ -172,6 +172,7 @@ pub(super) fn service<'a>(reader: &mut Reader<'a>, node: &'a Node, known: &Known
     };
     if reader.told.errors.len() == before {
         conflicts(reader, &fields, &service);
+        alerts::warn_of_untold(reader, alerts_of(node), &service, known.alerts);
     }
     Some(service)
 }
