@@ -3,6 +3,7 @@
 //! Facts are gathered by the effects [`Inspector`](crate::effects::Inspector) and
 //! [`HostProbe`](crate::effects::HostProbe); the rules here only judge them.
 
+mod channel;
 mod doctor;
 mod evidence;
 mod facts;
@@ -11,6 +12,7 @@ mod history;
 mod measure;
 mod why;
 
+pub use channel::ChannelFacts;
 pub use doctor::{diagnose, questions};
 pub use evidence::{Deed, Event, Evidence, ManagerLife, Sleep, TimerEvidence, Trigger};
 pub use facts::{
