@@ -197,3 +197,18 @@ fn the_titles_of_a_wide_table_are_not_broken() {
         assert!(titles.contains(title), "{}", host.transcript);
     }
 }
+
+#[test]
+fn alerts_that_reach_nobody_are_told() {
+    let mut host = Host::new();
+    host.write(
+        "alerts.toml",
+        "version = 1\n[alerts.ops]\nsend_to = [{ type = \"slack\", channel = \"ops\" }, { type = \"webhook\", url = \"http://x.org/\" }]\n\
+         [[services]]\nname = \"web\"\nstart_command = \"true\"\nalerts = \"ops\"\n",
+    );
+    host.tf("create alerts.toml");
+    host.tf("doctor");
+    std::fs::write(host.files.path().join(".data/alerts.json"), "{").unwrap();
+    host.tf("doctor");
+    insta::assert_snapshot!(host.transcript);
+}

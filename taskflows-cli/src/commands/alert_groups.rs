@@ -8,6 +8,7 @@ use taskflows_core::{Service, ServiceName};
 
 use crate::alert_groups::{GroupChanges, Kept, owner};
 use crate::definitions::Definitions;
+use crate::error::chain;
 use crate::{AlertGroups, App, CliError, KeptGroup, Ui};
 
 /// The variables that may hold the token of a bot of Slack, the first that is set.
@@ -22,6 +23,23 @@ pub(super) struct GroupPlan {
     pub(super) after: GroupChanges,
     /// The groups that are new.
     fresh: BTreeSet<String>,
+}
+
+/// Tells of destinations that nothing can ever be sent to, such as an address that is none.
+fn remark_unusable(ui: &mut Ui<'_>, app: &App, key: &str, group: &AlertGroup) {
+    // What lacks a token was told of already.
+    for destination in group.destinations().filter(|destination| !destination.lacks_token()) {
+        let read = serde_json::from_value::<taskflows_alerts::Destination>(destination.to_json());
+        let reason = match read {
+            Ok(destination) => {
+                destination.channels(&|name| (app.variable)(name)).err().map(|error| chain(&error))
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(reason) = reason {
+            ui.remark(format!("note: nobody can be told by the alert group {key}: {reason}"));
+        }
+    }
 }
 
 impl GroupPlan {
@@ -70,6 +88,7 @@ impl GroupPlan {
         }
         let fresh = desired.keys().filter(|key| !kept.contains_key(*key)).cloned().collect();
         desired.retain(|key, group| kept.get(key) != Some(group));
+        desired.iter().for_each(|(key, kept)| remark_unusable(ui, app, key, &kept.group));
         let before = GroupChanges { writes: desired, removes: BTreeSet::new() };
         Ok(Self { before, after: GroupChanges { writes: Kept::new(), removes }, fresh })
     }
