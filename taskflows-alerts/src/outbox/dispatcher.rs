@@ -212,8 +212,8 @@ fn is_to_report(status: &ChannelStatus, now: Timestamp) -> bool {
 fn lost(status: &ChannelStatus, now: Timestamp) -> Message {
     let field = |name: &str, value: String| Field { name: name.to_owned(), value };
     let mut fields = vec![
-        field("Given up since ever", status.undelivered.to_string()),
-        field("Dropped since ever", status.dropped.to_string()),
+        field("Given up so far", status.undelivered.to_string()),
+        field("Dropped so far", status.dropped.to_string()),
         field("Waiting", status.queued.to_string()),
     ];
     if let Some(error) = &status.last_error {
