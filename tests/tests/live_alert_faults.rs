@@ -313,7 +313,7 @@ fn fifty_failures_at_once_are_one_message() {
 
 #[test]
 fn what_waits_for_a_group_that_is_gone_is_shown_and_holds_up_nobody() {
-    let receiver = HttpReceiver::start([GOOD]);
+    let receiver = HttpReceiver::start([Answer::Http(503, "", "")]);
     let stage = Stage::new(&webhook(&receiver));
     stage.fail();
     let services = SERVICES.replace("alerts = \"ops\"", "alerts = \"other\"");
@@ -328,7 +328,6 @@ fn what_waits_for_a_group_that_is_gone_is_shown_and_holds_up_nobody() {
     stage.fail();
     wait_until("the other group is told", SOON, || told.exists());
     wait_until("the sender is not started again", SOON, || !stage.data().join("outbox.due").exists());
-    assert_eq!(receiver.received().len(), 0);
     let channels = stage.channels();
     assert!(channels.iter().any(|one| one["queued"].as_u64() > Some(0)), "{channels:?}");
 }
@@ -338,6 +337,7 @@ fn the_incident_of_a_service_that_is_removed_is_closed_and_that_is_told() {
     let receiver = HttpReceiver::start([GOOD]);
     let stage = Stage::new(&webhook(&receiver));
     stage.fail();
+    stage.send().expect(0);
     stage.manager.tf(&["remove", "broken"]).expect(0);
     let list = stage.manager.tf(&["alert", "list", "-o", "json"]).expect(0).stdout;
     assert_eq!(list.trim(), "[]");
