@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use taskflows_core::alerting::AlertGroup;
@@ -90,6 +91,11 @@ impl AlertGroups {
             }
         };
         records.into_iter().map(known).collect()
+    }
+
+    /// Returns when the file was last written.
+    pub(crate) fn written(&self) -> Option<SystemTime> {
+        self.directory.join(FILE).metadata().ok()?.modified().ok()
     }
 
     /// Changes what is kept as a whole, with nobody else at it, and returns what takes that back.

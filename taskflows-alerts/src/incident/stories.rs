@@ -400,7 +400,7 @@ fn quiet_hours_hold_back_all_but_what_is_critical_and_tell_it_at_their_end() {
     world.after("1h").told(&[concat!(
         "send chat FIRING: 2 incidents in quiet hours, 1 open ",
         r#"["backup failed", "mail failed, well again after 0s"] "#,
-        r#"["2026-01-02T00:00:00Z: report started", "2026-01-02T00:00:00Z: before finished"]"#
+        r#"["2026-01-02 00:00:00 UTC: report started", "2026-01-02 00:00:00 UTC: before finished"]"#
     )]);
     world.is_well("backup");
     assert_eq!(world.entries.len(), 2, "{:?}", world.entries);

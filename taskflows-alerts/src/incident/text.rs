@@ -28,7 +28,7 @@ pub(super) fn standing(incident: &Incident) -> Message {
     message.state = MessageState::Firing;
     if incident.failures + incident.missed > 1 {
         count(&mut message, incident);
-        field(&mut message, "Last", incident.last_at.to_string());
+        field(&mut message, "Last", clock(incident.last_at));
     }
     if let Some(ack) = &incident.acked {
         field(&mut message, "Acknowledged", format!("by {}", ack.by));
@@ -54,8 +54,18 @@ pub(super) fn resolved(incident: &Incident, at: Timestamp) -> Message {
 /// Returns what is told below it then.
 pub(super) fn recovered(incident: &Incident, well: &Message, at: Timestamp) -> Message {
     let mut message = well.clone();
+    // What ended the incident is the end of a run or that it runs at all; what people wait for is that it is over.
+    if message.labels.get("kind").is_some_and(|kind| ["finish", "recovered"].contains(&kind.as_str())) {
+        let lasted = span(at.duration_since(incident.opened_at));
+        message.title = format!("{} is well again after {lasted}", incident.subject.name);
+    }
     end(&mut message, incident, at);
     message
+}
+
+/// Writes a moment as people read it.
+fn clock(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 fn end(message: &mut Message, incident: &Incident, at: Timestamp) {
@@ -102,7 +112,7 @@ pub(super) fn bundle(bundle: &Bundle, now: Timestamp) -> Message {
         message.body.push(Component::List { items, ordered: false });
     }
     let mut notes: Vec<String> =
-        bundle.notes.iter().map(|note| format!("{}: {}", note.at, note.title)).collect();
+        bundle.notes.iter().map(|note| format!("{}: {}", clock(note.at), note.title)).collect();
     if bundle.more > 0 {
         notes.push(format!("and {} more", bundle.more));
     }

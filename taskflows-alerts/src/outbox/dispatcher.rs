@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Duration, Instant, sleep, sleep_until, timeout};
 
 use super::pacing::{Bucket, Pacing};
 use super::{AlertStoreError, ChannelStatus, Claim, Entry, EntryKind, NewEntry, Next, Outbox, Settlement};
@@ -13,6 +13,9 @@ use crate::{Delivery, Field, Message, Notifier, NotifyError, Receipt, Severity};
 
 /// What people are told of a broken channel is not told again for this long, unless it worked in between.
 const REPORT_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// A channel that has nothing is looked at again so often while others are busy.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -133,24 +136,39 @@ impl Dispatcher {
         let mut workers = JoinSet::new();
         for (id, notifier) in &self.channels {
             let bucket = buckets.remove(id).unwrap_or_else(|| Bucket::new(&self.pacing, Instant::now()));
-            let worker =
-                Worker { all: self.clone(), channel: id.clone(), notifier: notifier.clone(), bucket };
-            workers.spawn(worker.drain(deadline));
+            workers.spawn(self.worker(id, notifier, bucket).drain(deadline));
         }
         let mut failed = None;
-        while let Some(ended) = workers.join_next().await {
+        loop {
+            let ended = tokio::select! {
+                ended = workers.join_next() => ended,
+                // What comes for a channel that has nothing is not to wait for another that is slow.
+                () = sleep(AGAIN), if failed.is_none() && Instant::now() < deadline => {
+                    for (id, notifier) in &self.channels {
+                        if let Some(bucket) = buckets.remove(id) {
+                            workers.spawn(self.worker(id, notifier, bucket).drain(deadline));
+                        }
+                    }
+                    continue;
+                }
+            };
             match ended {
-                Ok((channel, bucket, Ok(part))) => {
+                None => break,
+                Some(Ok((channel, bucket, Ok(part)))) => {
                     drained.sent += part.sent;
                     drained.skipped += part.skipped;
                     drained.undelivered += part.undelivered;
                     buckets.insert(channel, bucket);
                 }
-                Ok((_, _, Err(error))) => failed = Some(error),
-                Err(error) => failed = Some(DispatchError::Stopped { reason: error.to_string() }),
+                Some(Ok((_, _, Err(error)))) => failed = Some(error),
+                Some(Err(error)) => failed = Some(DispatchError::Stopped { reason: error.to_string() }),
             }
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    fn worker(&self, channel: &str, notifier: &Arc<dyn Notifier>, bucket: Bucket) -> Worker {
+        Worker { all: self.clone(), channel: channel.to_owned(), notifier: notifier.clone(), bucket }
     }
 
     /// Queues a message for what each channel lost and nobody was told of, and tells whether there was any.
@@ -212,8 +230,8 @@ fn is_to_report(status: &ChannelStatus, now: Timestamp) -> bool {
 fn lost(status: &ChannelStatus, now: Timestamp) -> Message {
     let field = |name: &str, value: String| Field { name: name.to_owned(), value };
     let mut fields = vec![
-        field("Given up since ever", status.undelivered.to_string()),
-        field("Dropped since ever", status.dropped.to_string()),
+        field("Given up so far", status.undelivered.to_string()),
+        field("Dropped so far", status.dropped.to_string()),
         field("Waiting", status.queued.to_string()),
     ];
     if let Some(error) = &status.last_error {

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use taskflows_alerts::Destination;
@@ -23,6 +24,8 @@ pub(crate) struct AlertDesk {
     directory: PathBuf,
     groups: BTreeMap<String, Group>,
     troubles: Vec<String>,
+    /// When the groups were written that it read.
+    written: Option<SystemTime>,
 }
 
 impl AlertDesk {
@@ -31,8 +34,16 @@ impl AlertDesk {
     /// # Errors
     /// When the groups cannot be read.
     pub(crate) fn open(directory: &Path) -> Result<Self, CliError> {
+        // Before they are read: a change in between is seen as one.
+        let written = AlertGroups::new(directory).written();
         let (groups, troubles) = groups_of(&AlertGroups::load(directory)?);
-        Ok(Self { directory: directory.to_owned(), groups, troubles })
+        Ok(Self { directory: directory.to_owned(), groups, troubles, written })
+    }
+
+    /// Returns it with the groups of now, where they were written again; `None` where they were not, or are damaged.
+    pub(crate) fn renewed(&self) -> Option<Self> {
+        let is_same = AlertGroups::new(&self.directory).written() == self.written;
+        if is_same { None } else { Self::open(&self.directory).ok() }
     }
 
     /// Returns the groups by their keys.

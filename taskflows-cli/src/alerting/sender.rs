@@ -16,7 +16,7 @@ use crate::error::chain;
 use crate::{App, CliError, Exit, Variable};
 
 /// How long one look at the queue may last: what waits longer is looked at again, with what came meanwhile.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_secs(15);
 
 /// What was sent, and what could not be.
 #[derive(Debug, Default)]
@@ -77,16 +77,20 @@ impl Sender {
     /// # Errors
     /// When the store fails.
     pub(crate) async fn send(
-        &self,
+        &mut self,
         variable: &Variable,
         patience: Duration,
         lingers: bool,
     ) -> Result<SendReport, CliError> {
         let mut report = SendReport { troubles: self.desk.troubles().to_vec(), ..SendReport::default() };
         let channels = self.channels(variable, &mut report.troubles);
-        let dispatcher = self.dispatcher(channels);
+        let mut dispatcher = self.dispatcher(channels);
         let end = Instant::now() + patience;
         loop {
+            if let Some(desk) = self.desk.renewed() {
+                self.desk = desk;
+                dispatcher = self.dispatcher(self.channels(variable, &mut report.troubles));
+            }
             let next = self.desk.tick(&self.store, (self.now)())?;
             let deadline = end.min(Instant::now() + LOOK);
             let drained = dispatcher.drain_until_idle(deadline).await;

@@ -1,7 +1,8 @@
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use taskflows_alerts::task_events::with_log;
 use taskflows_alerts::{Component, Delivery, Message, Notifier, NotifyError, Receipt};
 use taskflows_core::effects::{LogOrigin, LogQuery, LogReader, RunStore};
@@ -13,6 +14,9 @@ const LINES: usize = 15;
 
 /// How long the log may take to be read.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Runs that began so long before one may have ended just before it.
+const NEIGHBOURS: SignedDuration = SignedDuration::from_hours(1);
 
 /// Adds to a message about a run, before it is sent, the last lines that the run wrote.
 ///
@@ -69,18 +73,42 @@ impl WithLog {
     }
 
     async fn journal(&self, record: &RunRecord) -> Option<Vec<String>> {
-        let margin = SignedDuration::from_secs(1);
+        let (since, until) = self.span(record).await;
         let query = LogQuery {
             services: vec![record.service.clone()?],
             // systemd's own lines are among them, and are left out below.
             lines: Some(LINES * 2),
-            since: record.started.checked_sub(margin).ok(),
-            until: record.ended.and_then(|ended| ended.checked_add(margin).ok()),
+            since,
+            until,
         };
         let entries = self.logs.read(&query).await.ok()?.into_iter();
         let entries = entries.filter(|entry| entry.origin == LogOrigin::Process);
         let lines: Vec<String> = entries.map(|entry| entry.message).collect();
         Some(lines[lines.len().saturating_sub(LINES)..].to_vec())
+    }
+
+    /// Returns when its lines were written: a moment before and after it, since a journal that is busy notes lines late,
+    /// but not while the run before or after it was under way.
+    async fn span(&self, record: &RunRecord) -> (Option<Timestamp>, Option<Timestamp>) {
+        let margin = SignedDuration::from_secs(1);
+        let mut since = record.started.checked_sub(margin).ok();
+        let mut until = record.ended.and_then(|ended| ended.checked_add(margin).ok());
+        let query = RunQuery {
+            tasks: vec![record.task.clone()],
+            since: record.started.checked_sub(NEIGHBOURS).ok(),
+            // What began later than this does not narrow it.
+            until: until.or(Some(record.started)),
+            limit: Some(100),
+            ..RunQuery::default()
+        };
+        for other in self.runs.recent(&query).await.unwrap_or_default() {
+            match other.started.cmp(&record.started) {
+                Ordering::Less => since = since.max(other.ended.filter(|ended| *ended <= record.started)),
+                Ordering::Greater => until = until.map(|until| until.min(other.started)),
+                Ordering::Equal => {}
+            }
+        }
+        (since, until)
     }
 
     async fn kept(&self, record: &RunRecord, number: Option<u32>) -> Option<Vec<String>> {

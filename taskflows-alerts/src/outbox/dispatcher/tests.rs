@@ -176,6 +176,24 @@ async fn a_slow_channel_delays_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_comes_while_another_channel_is_slow_does_not_wait_for_it() {
+    let mut post = Post::new();
+    post.channel("slow", MemoryNotifier::new().taking(Duration::from_secs(50)));
+    let quick = post.channel("quick", MemoryNotifier::new());
+    post.send("slow", "1");
+    let dispatcher = post.dispatcher();
+    let draining =
+        tokio::spawn(
+            async move { dispatcher.drain_until_idle(Instant::now() + Duration::from_secs(90)).await },
+        );
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    post.send("quick", "2");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(quick.told().len(), 1);
+    assert_eq!(draining.await.unwrap().unwrap().sent, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_attempt_that_does_not_end_is_given_up_and_tried_again() {
     let mut post = Post::new();
     post.channel("mute", MemoryNotifier::new().taking(Duration::from_secs(10_000)));

@@ -10,7 +10,7 @@ pub(super) async fn send(
     app: &App,
     arguments: &AlertSendArguments,
 ) -> Result<Exit, CliError> {
-    let sender = Sender::open(app)?;
+    let mut sender = Sender::open(app)?;
     let report = sender.send(&*app.variable, arguments.patience.duration(), arguments.linger).await?;
     for trouble in &report.troubles {
         ui.remark(format!("note: {trouble}"));
