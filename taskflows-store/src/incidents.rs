@@ -18,10 +18,12 @@ impl AlertStore for Store {
         })
     }
 
-    fn next_tick(&self) -> Result<Option<Timestamp>, AlertStoreError> {
+    fn next_tick(&self, groups: &[&str]) -> Result<Option<Timestamp>, AlertStoreError> {
         self.reading(|connection, place| {
+            let sql = "SELECT min(due) FROM alert_state WHERE due IS NOT NULL
+                AND alert_group IN (SELECT value FROM json_each(?1))";
             let due: Option<i64> = connection
-                .query_row("SELECT min(due) FROM alert_state WHERE due IS NOT NULL", [], |row| row.get(0))
+                .query_row(sql, [place.encode(&groups)?], |row| row.get(0))
                 .map_err(place.failed("read alerts of"))?;
             due.map(|due| place.moment(due)).transpose()
         })
@@ -177,14 +179,21 @@ impl Ledger for SqliteLedger<'_> {
         .map(|_| ())
     }
 
-    fn due(&mut self, now: Timestamp, limit: usize) -> Result<Vec<StateKey>, AlertStoreError> {
+    fn due(
+        &mut self,
+        groups: &[&str],
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<StateKey>, AlertStoreError> {
         let failed = || self.place.failed("read alerts of");
         let sql = "SELECT alert_group, name FROM alert_state WHERE due <= ?1
+            AND alert_group IN (SELECT value FROM json_each(?3))
             ORDER BY due, alert_group, name LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql).map_err(failed())?;
         let key = |row: &rusqlite::Row<'_>| Ok(StateKey { group: row.get(0)?, name: row.get(1)? });
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let keys = statement.query_map(params![now.as_microsecond(), limit], key).map_err(failed())?;
+        let groups = self.place.encode(&groups)?;
+        let keys = statement.query_map(params![now.as_microsecond(), limit, groups], key).map_err(failed())?;
         keys.collect::<Result<_, _>>().map_err(failed())
     }
 
@@ -223,6 +232,8 @@ impl Ledger for SqliteLedger<'_> {
         self.change("DELETE FROM alert_observed WHERE at < ?1", [before.as_microsecond()])?;
         let long_before = before.checked_sub(KEPT_LONGER).unwrap_or(Timestamp::MIN);
         self.change("DELETE FROM outbox_settled WHERE at < ?1", [long_before.as_microsecond()])?;
+        let sql = "DELETE FROM outbox WHERE given_up = 1 AND queued_at < ?1";
+        self.change(sql, [before.as_microsecond()])?;
         Ok(())
     }
 }

@@ -193,8 +193,10 @@ impl Queue<'_> {
             return self.check_count(channel, 0).map(|()| Next::Nothing);
         };
         let until = leased_until.unwrap_or(not_before).max(not_before);
-        let still = leased_until.is_some_and(|until| until > now.as_microsecond());
-        if still || not_before > now.as_microsecond() {
+        // What lies further ahead than any wait was written while the clock was ahead.
+        let ahead = |at: i64| at > now.as_microsecond() && at <= ceil(longest_wait(now));
+        let still = leased_until.is_some_and(ahead);
+        if still || ahead(not_before) {
             let until = if still { leased_until.unwrap_or(until) } else { not_before };
             return Ok(Next::Wait(self.place.moment(until)?));
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
 use taskflows_alerts::outbox::Limits;
 use thiserror::Error;
 
@@ -40,11 +41,17 @@ impl Store {
         let path = directory.join(FILE);
         let failed = |source: std::io::Error| StoreError::File { path: path.clone(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
-        // SQLite would make the file as wide as the umask allows.
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|error| failed(error.into()))?;
+        // SQLite would make the file as wide as the umask allows. One that is there is not opened beside it: to close a
+        // descriptor of a file ends all locks that this process has on it. Source: fcntl(2), "Record locks".
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        match open(&path, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(_) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(failed(error.into())),
+        }
         let opened = || -> rusqlite::Result<(Connection, Result<(), u32>)> {
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX
+                | OpenFlags::SQLITE_OPEN_NOFOLLOW;
             let mut connection = Connection::open_with_flags(&path, flags)?;
             connection.busy_timeout(WAIT)?;
             connection.set_prepared_statement_cache_capacity(64);

@@ -4,6 +4,8 @@
 //! (several with commas between them), and `SMTP_SERVER`, `SMTP_PORT`, `SMTP_USER`, `SMTP_CA` for another server
 //! than Gmail's (`SMTP_TLS` where its port speaks TLS from the beginning).
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::io;
 use std::time::Duration;
 

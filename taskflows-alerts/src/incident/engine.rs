@@ -163,7 +163,7 @@ fn due(state: &State, context: &Context<'_>) -> Option<Timestamp> {
 
 /// Brings what time alone brings to every state that is due, and returns when the next one is.
 ///
-/// A state whose group is not among these rests until something is seen of it.
+/// A state whose group is not among these is left to who knows its rules.
 ///
 /// # Errors
 /// When the store fails.
@@ -172,13 +172,14 @@ pub fn tick(
     groups: &BTreeMap<String, Rules>,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, AlertStoreError> {
+    let names: Vec<&str> = groups.keys().map(String::as_str).collect();
     // One state may make another due at once; it ends when none is, and in any case.
     for _ in 0..ROUNDS {
         store.transact(&mut |ledger| {
-            let due = ledger.due(now, AT_ONCE)?;
+            let due = ledger.due(&names, now, AT_ONCE)?;
             due.iter().try_for_each(|key| tick_one(ledger, groups, key, now))
         })?;
-        let next = store.next_tick()?;
+        let next = store.next_tick(&names)?;
         if next.is_none_or(|next| next > now) {
             store.transact(&mut |ledger| forget(ledger, now))?;
             return Ok(next);
@@ -195,10 +196,7 @@ fn tick_one(
 ) -> Result<(), AlertStoreError> {
     match groups.get(&key.group) {
         Some(rules) => Engine::new(&key.group, rules).tick(ledger, &key.name, now),
-        None => {
-            let state = ledger.load(key)?;
-            ledger.save(key, state.as_ref(), None)
-        }
+        None => Ok(()),
     }
 }
 

@@ -56,10 +56,10 @@ impl World {
     pub(super) fn after(&mut self, span: &str) -> &mut Self {
         let end = self.now + span.parse::<SignedDuration>().unwrap();
         let groups = BTreeMap::from([("ops".to_owned(), self.rules.clone())]);
-        while let Some(due) = self.store.next_tick().unwrap().filter(|due| *due <= end) {
+        while let Some(due) = self.store.next_tick(&["ops"]).unwrap().filter(|due| *due <= end) {
             self.now = self.now.max(due);
             tick(&self.store, &groups, self.now).unwrap();
-            let next = self.store.next_tick().unwrap();
+            let next = self.store.next_tick(&["ops"]).unwrap();
             assert!(
                 next.is_none_or(|next| next > self.now),
                 "it is done with {}, and yet due at {next:?}",

@@ -80,7 +80,9 @@ impl SubjectState {
 
     fn finished(&mut self, seen: &Observation, context: &Context<'_>) -> Vec<Effect> {
         // A run that was over before the last failure says nothing of what came after.
-        let Some(incident) = self.incident.as_mut().filter(|incident| seen.at >= incident.last_at) else {
+        let Some(incident) =
+            self.incident.as_mut().filter(|incident| seen.at >= incident.last_at.min(context.now))
+        else {
             return self.notice(seen, context);
         };
         if positive(context.rules.keep_firing_for).is_some() {

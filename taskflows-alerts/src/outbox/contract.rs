@@ -302,7 +302,7 @@ fn what_fails_leaves_nothing(store: &dyn AlertStore, outbox: &dyn Outbox) {
     });
     assert!(error.unwrap_err().is_lease_lost());
     assert_eq!((store.states().unwrap().len(), outbox.queued("a").unwrap().len()), (0, 0));
-    assert_eq!(store.next_tick().unwrap(), None);
+    assert_eq!(store.next_tick(&["ops"]).unwrap(), None);
 }
 
 fn observe(store: &dyn AlertStore, id: &str) -> bool {
@@ -321,7 +321,7 @@ fn an_incident_and_its_message_are_kept(store: &dyn AlertStore, outbox: &dyn Out
     let incident = states[0].1.incident().unwrap();
     assert_eq!((incident.failures, incident.told, incident.opened_at), (1, true, at(0)));
     assert_eq!(outbox.queued("a").unwrap()[0].new.message.title, "backup failed");
-    assert_eq!(store.next_tick().unwrap(), Some(at(600)));
+    assert_eq!(store.next_tick(&["ops"]).unwrap(), Some(at(600)));
 }
 
 fn an_observation_is_new_once(store: &dyn AlertStore, _: &dyn Outbox) {
@@ -363,15 +363,16 @@ fn states_are_due_in_order(store: &dyn AlertStore, _: &dyn Outbox) {
             for (name, due) in [("x", Some(at(3))), ("y", Some(at(1))), ("z", None), ("w", Some(at(9)))] {
                 ledger.save(&key(name), Some(&state), due)?;
             }
-            assert_eq!(ledger.due(at(3), 10)?, [key("y"), key("x")]);
-            assert_eq!(ledger.due(at(3), 1)?, [key("y")]);
+            assert_eq!(ledger.due(&["g"], at(3), 10)?, [key("y"), key("x")]);
+            assert_eq!(ledger.due(&["g"], at(3), 1)?, [key("y")]);
             ledger.save(&key("y"), None, Some(at(1)))?;
             assert_eq!(ledger.load(&key("y"))?, None);
             assert_eq!(ledger.load(&key("z"))?, Some(state.clone()));
+            assert_eq!(ledger.due(&["another"], at(9), 10)?, [], "it is somebody else's to look at");
             ledger.make_due(at(2))?;
-            assert_eq!(ledger.due(at(2), 10)?.len(), 4);
+            assert_eq!(ledger.due(&["g"], at(2), 10)?.len(), 4);
             Ok(())
         })
         .unwrap();
-    assert_eq!(store.next_tick().unwrap(), Some(at(2)));
+    assert_eq!(store.next_tick(&["g"]).unwrap(), Some(at(2)));
 }

@@ -178,3 +178,8 @@ impl Default for Limits {
         Self { entries: 10_000, bytes: 64 << 20, per_channel: 1_000 }
     }
 }
+
+/// Returns the last moment that a message may be told to wait for: a place asks for an hour at most.
+pub fn longest_wait(now: Timestamp) -> Timestamp {
+    now.checked_add(SignedDuration::from_hours(2)).unwrap_or(Timestamp::MAX)
+}

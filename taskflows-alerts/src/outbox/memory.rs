@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     AlertStore, AlertStoreError, ChannelStatus, Claim, Entry, EntryKind, Ledger, Limits, NewEntry, Next,
-    Outbox, Pushed, Settlement, Work,
+    Outbox, Pushed, Settlement, Work, longest_wait,
 };
 use crate::incident::{Silence, State, StateKey};
 use crate::{MessageState, Receipt, Severity};
@@ -83,8 +83,10 @@ impl AlertStore for MemoryAlertStore {
         done
     }
 
-    fn next_tick(&self) -> Result<Option<Timestamp>, AlertStoreError> {
-        Ok(self.kept().states.values().filter_map(|(_, due)| *due).min())
+    fn next_tick(&self, groups: &[&str]) -> Result<Option<Timestamp>, AlertStoreError> {
+        let kept = self.kept();
+        let own = kept.states.iter().filter(|(key, _)| groups.contains(&key.group.as_str()));
+        Ok(own.filter_map(|(_, (_, due))| *due).min())
     }
 
     fn states(&self) -> Result<Vec<(StateKey, State)>, AlertStoreError> {
@@ -118,9 +120,16 @@ impl Ledger for Kept {
         Ok(())
     }
 
-    fn due(&mut self, now: Timestamp, limit: usize) -> Result<Vec<StateKey>, AlertStoreError> {
+    fn due(
+        &mut self,
+        groups: &[&str],
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<StateKey>, AlertStoreError> {
         let due = |(key, (_, due)): (&StateKey, &(State, Option<Timestamp>))| {
-            due.filter(|due| *due <= now).map(|due| (due, key.clone()))
+            due.filter(|_| groups.contains(&key.group.as_str()))
+                .filter(|due| *due <= now)
+                .map(|due| (due, key.clone()))
         };
         let due: BTreeSet<_> = self.states.iter().filter_map(due).collect();
         Ok(due.into_iter().take(limit).map(|(_, key)| key).collect())
@@ -183,6 +192,7 @@ impl Ledger for Kept {
         for (key, _) in self.settled.extract_if(.., |_, (_, at)| *at < long_before) {
             self.known.remove(&key);
         }
+        self.rows.retain(|_, row| !row.given_up || row.entry.queued_at >= before);
         Ok(())
     }
 }
@@ -347,10 +357,12 @@ impl Outbox for MemoryAlertStore {
         let mut kept = self.kept();
         kept.drop_expired(channel, now);
         let Some(first) = kept.waiting(channel).next().cloned() else { return Ok(Next::Nothing) };
-        if let Some(until) = first.leased_until.filter(|until| *until > now) {
+        // What lies further ahead than any wait was written while the clock was ahead.
+        let ahead = |at: &Timestamp| *at > now && *at <= longest_wait(now);
+        if let Some(until) = first.leased_until.filter(ahead) {
             return Ok(Next::Wait(until));
         }
-        if first.entry.not_before > now {
+        if ahead(&first.entry.not_before) {
             return Ok(Next::Wait(first.entry.not_before));
         }
         let receipt = kept.receipt_for(&first.entry.new);

@@ -12,7 +12,9 @@ mod store;
 
 #[cfg(feature = "deliver")]
 pub use dispatcher::{Clock, DispatchError, Dispatcher, Drained, Waiting};
-pub use entry::{ChannelStatus, Claim, Entry, EntryKind, Limits, NewEntry, Next, Pushed, Settlement};
+pub use entry::{
+    ChannelStatus, Claim, Entry, EntryKind, Limits, NewEntry, Next, Pushed, Settlement, longest_wait,
+};
 pub use memory::MemoryAlertStore;
 #[cfg(feature = "deliver")]
 pub use pacing::Pacing;

@@ -16,11 +16,12 @@ pub trait AlertStore: Send + Sync {
     /// Those of `work`, and when it cannot be kept.
     fn transact(&self, work: &mut Work<'_>) -> Result<(), AlertStoreError>;
 
-    /// Returns when the next state wants the time to be looked at.
+    /// Returns when the next state of these groups wants the time to be looked at. Others have rules that this process does
+    /// not know, and somebody else looks at them.
     ///
     /// # Errors
     /// When that cannot be read.
-    fn next_tick(&self) -> Result<Option<Timestamp>, AlertStoreError>;
+    fn next_tick(&self, groups: &[&str]) -> Result<Option<Timestamp>, AlertStoreError>;
 
     /// Returns every state, in order of their keys.
     ///
@@ -57,11 +58,16 @@ pub trait Ledger {
         due: Option<Timestamp>,
     ) -> Result<(), AlertStoreError>;
 
-    /// Returns the keys of up to `limit` states that wanted the time to be looked at by now, the longest waiting first.
+    /// Returns the keys of up to `limit` states of these groups that wanted the time to be looked at by now, the longest waiting first.
     ///
     /// # Errors
     /// When they cannot be read.
-    fn due(&mut self, now: Timestamp, limit: usize) -> Result<Vec<StateKey>, AlertStoreError>;
+    fn due(
+        &mut self,
+        groups: &[&str],
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<StateKey>, AlertStoreError>;
 
     /// Makes every state due.
     ///

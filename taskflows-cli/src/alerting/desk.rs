@@ -87,8 +87,17 @@ impl AlertDesk {
     ) -> Result<(), CliError> {
         let wanted: Vec<(&String, &Group)> =
             keys.iter().filter_map(|key| Some((key, self.groups.get(key)?))).collect();
+        // Who stands in the unit and not in the file is told nothing, and that at least is said in the journal.
+        let unknown = keys.iter().find(|key| !self.groups.contains_key(*key));
+        let told = || match unknown {
+            Some(key) => Err(CliError::new(
+                Exit::Failed,
+                format!("nobody was told: no group of alerts `{key}` can be used"),
+            )),
+            None => Ok(()),
+        };
         if wanted.is_empty() || seen.is_empty() {
-            return Ok(());
+            return told();
         }
         let store = self.store()?;
         let done = store.transact(&mut |ledger| {
@@ -101,7 +110,8 @@ impl AlertDesk {
             Ok(())
         });
         done.map_err(|error| CliError::new(Exit::Failed, chain(&error)))?;
-        self.wake_if_due(&store, now)
+        self.wake_if_due(&store, now)?;
+        told()
     }
 
     /// Does what time alone brings, and returns when that is to be done next.
@@ -128,8 +138,9 @@ impl AlertDesk {
         let known = self.channel_ids();
         let waits = |channel: &ChannelStatus| channel.queued > 0 && known.contains(&channel.channel);
         let waits = store.channels().map_err(failed)?.iter().any(waits);
+        let groups: Vec<&str> = self.groups.keys().map(String::as_str).collect();
         let soon = now.checked_add(SOON).unwrap_or(now);
-        let ticks = store.next_tick().map_err(failed)?.is_some_and(|next| next <= soon);
+        let ticks = store.next_tick(&groups).map_err(failed)?.is_some_and(|next| next <= soon);
         if waits || ticks { self.wake() } else { Ok(()) }
     }
 

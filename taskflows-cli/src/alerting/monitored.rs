@@ -54,8 +54,13 @@ impl DeskSink {
                 (ObservationKind::Finished { duration: std::time::Duration::ZERO }, "/settled")
             }
         };
+        // The same trouble may come again, which is another then; what is due at a moment has that in its id.
+        let moment = match finding {
+            Finding::Trouble { since, .. } => *since,
+            Finding::Settled { .. } => now,
+        };
         Some(Observation {
-            id: format!("{}{suffix}", finding.id()),
+            id: format!("{}{suffix}@{moment}", finding.id()),
             subject: self.subject(finding),
             at: now,
             kind,

@@ -55,6 +55,8 @@ impl AlertObserver {
                 let kind = ObservationKind::AttemptFailed { attempt: *attempt, of: *of };
                 (format!("error/{attempt}"), kind, attempt_failed(&facts))
             }
+            // Somebody wanted it to end, which is neither good nor bad.
+            RunEventKind::Finished { outcome: Outcome::Interrupted, .. } => return None,
             RunEventKind::Finished { outcome, attempts, took } if !self.is_service => {
                 facts.attempt = Some((*attempts, self.retries.saturating_add(1)));
                 facts.ended = Some(event.at);

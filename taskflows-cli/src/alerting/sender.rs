@@ -147,19 +147,24 @@ impl Sender {
     /// Returns the channels of all groups, each once.
     fn channels(&self, variable: &Variable, troubles: &mut Vec<String>) -> Vec<Channel> {
         let mut channels: BTreeMap<String, Channel> = BTreeMap::new();
+        let mut unusable = Vec::new();
         for (key, group) in self.desk.groups() {
             for destination in &group.destinations {
-                let found = destination.channels(&|name| variable(name)).unwrap_or_else(|error| {
-                    let reason = chain(&error);
-                    troubles.push(format!("the group of alerts `{key}`: {reason}"));
-                    let unusable = |id: String| {
-                        let notifier = Unusable { place: id.clone(), reason: reason.clone() };
-                        Channel { id, notifier: Arc::new(notifier) }
-                    };
-                    destination.channel_ids().into_iter().map(unusable).collect()
-                });
-                channels.extend(found.into_iter().map(|one| (one.id.clone(), one)));
+                match destination.channels(&|name| variable(name)) {
+                    Ok(found) => channels.extend(found.into_iter().map(|one| (one.id.clone(), one))),
+                    Err(error) => {
+                        let reason = chain(&error);
+                        troubles.push(format!("the group of alerts `{key}`: {reason}"));
+                        let ids = destination.channel_ids().into_iter();
+                        unusable.extend(ids.map(|id| (id, reason.clone())));
+                    }
+                }
             }
+        }
+        // A channel that another group can use works.
+        for (id, reason) in unusable {
+            let notifier = Arc::new(Unusable { place: id.clone(), reason });
+            channels.entry(id.clone()).or_insert(Channel { id, notifier });
         }
         channels.into_values().collect()
     }

@@ -67,8 +67,10 @@ impl Telling {
 
     /// Leaves a sender behind, which outlives this process: without a service that has alerts systemd starts none.
     pub(crate) fn leave_sender(&self) {
-        let mut command = Command::new(&self.program);
-        command.args(["--quiet", "alert", "send", "--patience", PATIENCE]);
+        // What this process holds open, the lock of flock(1) for one, the sender is not to hold on to.
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec \"$@\"", "sh"]).arg(&self.program);
+        command.args(["--quiet", "alert", "send", "--linger", "--patience", PATIENCE]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         // What is queued waits for the next sender where this one cannot be started.
         let _ = command.spawn();

@@ -64,6 +64,11 @@ pub(super) async fn install(
             close_untold(ui, app, &marks(request, &plan));
             groups.change(&request.groups.after)?;
             request.groups.tell(ui);
+            // Also where nothing changed: without them nobody is told of anything.
+            let has_alerts = request.wanted().services.iter().any(|service| !service.alerts.is_empty());
+            if has_alerts && app.services.ensure_support_units().await? {
+                ui.remark("Started what sends alerts and looks for missed runs; it did not run.");
+            }
             Ok(plan)
         }
         Err(error) => {

@@ -66,10 +66,10 @@ pub(crate) fn exec_here(
     // Only who has alerts looks at zones, groups and units.
     let may_tell = arguments.service.is_some() || !arguments.alerts.is_empty();
     let telling = may_tell.then(|| telling(config, scope)).transpose();
-    let telling = match telling {
-        Err(error) if !arguments.alerts.is_empty() => return Err(error),
-        telling => telling.ok().flatten(),
-    };
+    let telling = telling.unwrap_or_else(|error| {
+        warn(ui, &format!("nobody is told of this run: {}", error.message));
+        None
+    });
     let around = Surroundings { runs, variable, trigger: Trigger::Unknown, telling };
     let exit = runtime.block_on(exec_in(ui, &around, arguments));
     runtime.shutdown_background();
@@ -94,7 +94,14 @@ pub(super) async fn exec_in(
     let telling = around.telling.as_ref();
     let alerts = match telling {
         Some(telling) => {
-            telling.observer(&task, arguments.service.as_ref(), &arguments.alerts, policy.retries)?
+            let observer =
+                telling.observer(&task, arguments.service.as_ref(), &arguments.alerts, policy.retries);
+            // The work is done, whoever is told of it.
+            observer.unwrap_or_else(|error| {
+                let hint = error.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+                warn(ui, &format!("nobody is told of this run: {}{hint}", error.message));
+                None
+            })
         }
         None => None,
     };

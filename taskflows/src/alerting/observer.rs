@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use taskflows_alerts::incident::{Engine, Observation, ObservationKind, Rules, Subject};
 use taskflows_alerts::task_events::{RunFacts, attempt_failed, failed, finished, started};
-use taskflows_alerts::{Alerts, Destination};
+use taskflows_alerts::{Alerts, Destination, SendOn};
 use taskflows_core::effects::{RunObserver, RunStore};
 use taskflows_core::task::{Attempt, RunEvent, RunEventKind, RunFinish, RunId, RunRecord, Trigger};
 use taskflows_core::{Outcome, RunEnd};
@@ -56,8 +56,20 @@ impl AlertedTask {
         seen.clone()
     }
 
+    /// Tells whether anybody hears of an event: what neither is asked for nor ends what was told costs nothing.
+    fn wants(&self, kind: &RunEventKind) -> bool {
+        let tells = |words: &[SendOn]| words.iter().any(|word| self.rules.send_on.contains(word));
+        match kind {
+            RunEventKind::Started => tells(&[SendOn::Start]),
+            RunEventKind::AttemptFailed { .. } => tells(&[SendOn::Error]),
+            RunEventKind::Finished { .. } => tells(&[SendOn::Finish, SendOn::Failed, SendOn::Recovered]),
+            _ => false,
+        }
+    }
+
     fn tell(&self, event: &RunEvent, observation: &Observation) {
-        let group = format!("task/{}", event.task);
+        // Several alerts of one task are told each by its own rules.
+        let group = format!("task/{}/{}", event.task, self.rules.channels.join("+"));
         let engine = Engine::new(&group, &self.rules);
         let done =
             kept().alerts.transact(&mut |ledger| engine.observe(ledger, observation, event.at).map(drop));
@@ -78,6 +90,9 @@ impl RunObserver for AlertedTask {
             && let Err(error) = record(runs, event, &seen).await
         {
             tracing::warn!(task = event.task, %error, "a run could not be kept");
+        }
+        if !self.wants(&event.kind) {
+            return;
         }
         if let Some(observation) = observation(event, &seen) {
             self.tell(event, &observation);
@@ -154,6 +169,8 @@ fn observation(event: &RunEvent, seen: &Seen) -> Option<Observation> {
             facts.error = None;
             ("finished".to_owned(), ObservationKind::Finished { duration: *took }, finished(&facts))
         }
+        // Somebody wanted it to end, which is neither good nor bad.
+        RunEventKind::Finished { outcome: Outcome::Interrupted, .. } => return None,
         RunEventKind::Finished { outcome, .. } => {
             facts.outcome = outcome.clone();
             ("failed".to_owned(), ObservationKind::Failed, failed(&facts))

@@ -45,26 +45,32 @@ pub(super) fn wake(destinations: &[Destination], group: &str, rules: &Rules) {
     let Some(sender) = SENDER.get_or_init(start) else { return };
     let mut state = sender.state();
     if !state.groups.contains_key(group) {
-        state.groups.insert(group.to_owned(), rules.clone());
-        state
-            .channels
-            .extend(channels(destinations).into_iter().map(|channel| (channel.id, channel.notifier)));
+        // What cannot be built now may be later: a token that is set, a file that is there.
+        let (channels, is_whole) = channels(destinations);
+        state.channels.extend(channels.into_iter().map(|channel| (channel.id, channel.notifier)));
+        if is_whole {
+            state.groups.insert(group.to_owned(), rules.clone());
+        }
     }
     state.woken += 1;
     drop(state);
     sender.changed.notify_all();
 }
 
-fn channels(destinations: &[Destination]) -> Vec<Channel> {
-    let mut channels = Vec::new();
+/// Returns the channels that can be built, and whether that is all of them.
+fn channels(destinations: &[Destination]) -> (Vec<Channel>, bool) {
+    let (mut channels, mut is_whole) = (Vec::new(), true);
     for destination in destinations {
         match destination.channels(&|name| std::env::var(name).ok()) {
             Ok(found) => channels.extend(found),
             // What is queued for it waits until somebody mends it.
-            Err(error) => tracing::error!(%error, "alerts of tasks cannot be sent"),
+            Err(error) => {
+                tracing::error!(%error, "alerts of tasks cannot be sent");
+                is_whole = false;
+            }
         }
     }
-    channels
+    (channels, is_whole)
 }
 
 /// Waits until what the tasks of this process told so far is sent, at most `limit`, and tells whether it is.

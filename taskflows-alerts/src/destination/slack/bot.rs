@@ -135,6 +135,15 @@ fn uuid(key: &str) -> String {
     format!("{}-{}-8{}-8{}-{}", &digits[..8], &digits[8..12], &digits[13..16], &digits[17..20], &digits[20..])
 }
 
+/// How long files may take: the message stands by then, and is not to be posted again because of them.
+const FILES: std::time::Duration = std::time::Duration::from_secs(10);
+
+impl SlackBot {
+    async fn attach_within(&self, posted: &Posted, files: &[crate::Attachment]) {
+        let _ = tokio::time::timeout(FILES, self.attach(posted, files)).await;
+    }
+}
+
 #[async_trait]
 impl Notifier for SlackBot {
     fn amends_in_place(&self) -> bool {
@@ -144,7 +153,7 @@ impl Notifier for SlackBot {
     async fn notify(&self, delivery: &Delivery<'_>) -> Result<Receipt, NotifyError> {
         let rendered = render::slack(delivery.message);
         let posted = self.post(delivery, &rendered).await?;
-        self.attach(&posted, &rendered.files).await;
+        self.attach_within(&posted, &rendered.files).await;
         Ok(posted.receipt())
     }
 
@@ -155,7 +164,7 @@ impl Notifier for SlackBot {
             Err(Refused::Word(word, _)) if is_gone(&word) => self.post(delivery, &rendered).await?,
             outcome => outcome?,
         };
-        self.attach(&posted, &rendered.files).await;
+        self.attach_within(&posted, &rendered.files).await;
         Ok(posted.receipt())
     }
 }
