@@ -148,3 +148,18 @@ fn a_slip_is_shown_with_its_place_and_the_nearest_word() {
     assert!(!told.contains("hunter2"));
     insta::assert_snapshot!(told);
 }
+
+#[test]
+fn what_only_a_task_tells_is_warned_of_where_there_is_none() {
+    let group =
+        "[alerts.ops]\nsend_to = { type = 'slack', channel = 'x' }\nsend_on = ['start', 'error', 'failed']\n";
+    let service = "[[services]]\nname = 'a'\nstart_command = 'x'\n";
+    let inline =
+        "alerts = ['ops', { send_to = { type = 'slack', channel = 'y' }, send_on = ['start', 'skipped'] }]";
+    let definition = open("a.toml", &format!("{group}{service}{inline}\n")).unwrap();
+    insta::assert_snapshot!(definition.render_warnings(false).unwrap());
+    for quiet in ["alerts = 'ops'\ntask = {}", "task = { alerts = 'ops' }", "alerts = 'of-the-host'"] {
+        let definition = open("a.toml", &format!("{group}{service}{quiet}\n")).unwrap();
+        assert_eq!(warnings(&definition), [""; 0], "{quiet}");
+    }
+}

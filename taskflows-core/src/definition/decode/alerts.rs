@@ -127,28 +127,35 @@ pub(super) fn uses<'a>(reader: &mut Reader<'a>, node: &'a Node, zones: &Zones) -
     uses
 }
 
-/// Warns of what nobody sees of a service that systemd alone runs: that a run begins, and that an attempt failed.
+/// Warns of what nobody sees of a service: without a task that a run begins or that an attempt failed, and of any that
+/// a condition kept it from starting.
 pub(super) fn warn_of_untold(
     reader: &mut Reader<'_>,
     said: Option<&Node>,
     service: &Service,
     known: &BTreeMap<GroupName, AlertGroup>,
 ) {
-    let Some(said) = said.filter(|_| service.task.is_none()) else { return };
+    let Some(said) = said else { return };
     for (one, item) in service.alerts.iter().zip(Reader::one_or_many(said)) {
         let (group, whose) = match one {
             AlertUse::Named(name) => (known.get(name), format!(" of the alert group `{name}`")),
             AlertUse::Inline(group) => (Some(group.as_ref()), String::new()),
         };
-        let seen_by_task = |word: &&AlertOn| matches!(word, AlertOn::Start | AlertOn::Error);
-        let words = group.into_iter().flat_map(|group| &group.send_on).filter(seen_by_task);
-        let words: Vec<String> = words.map(|word| format!("`{}`", word.as_str())).collect();
-        if !words.is_empty() {
-            let verb = if words.len() == 1 { "is" } else { "are" };
-            let words = words.join(" and ");
-            let message = format!("{words}{whose} {verb} told only of services with `task`");
-            let help = "add `task = {}` to have its runs driven by `tf exec`";
+        let words = group.map(|group| group.send_on.as_slice()).unwrap_or_default();
+        let mut warn = |message: String, help: &str| {
             reader.warn(Problem::warning(message, item.span.clone(), "").help(help));
+        };
+        let of_tasks = words.iter().filter(|word| matches!(word, AlertOn::Start | AlertOn::Error));
+        let of_tasks: Vec<String> = of_tasks.map(|word| format!("`{}`", word.as_str())).collect();
+        if !of_tasks.is_empty() && service.task.is_none() {
+            let verb = if of_tasks.len() == 1 { "is" } else { "are" };
+            let message =
+                format!("{}{whose} {verb} told only of services with `task`", of_tasks.join(" and "));
+            warn(message, "add `task = {}` to have its runs driven by `tf exec`");
+        }
+        if words.contains(&AlertOn::Skipped) {
+            let message = format!("`skipped`{whose} is not told yet");
+            warn(message, "a condition that keeps a service from starting is shown by `tf why`");
         }
     }
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::alerting::AlertMark;
 use crate::effects::{Details, Effect, Listing, Next, State};
 use crate::schedule::{Schedule, Zones};
-use crate::{Consequence, Outcome, RelativeTo, Run, Service, UnitFiles};
+use crate::{Consequence, Outcome, RelativeTo, RestartCondition, Run, Service, UnitFiles};
 
 /// A service as it is installed in memory.
 #[derive(Clone, Debug)]
@@ -164,6 +164,9 @@ pub(super) fn files(service: &Service) -> UnitFiles {
     let mut text = format!("{bare:#?}\n");
     if let Some(alerts) = service.alert_mark() {
         text.push_str(&format!("{}={alerts}\n", AlertMark::KEY));
+    }
+    if service.restart_policy.condition != RestartCondition::No {
+        text.push_str(&format!("Restart={}\n", service.restart_policy.condition.as_str()));
     }
     let mut files = BTreeMap::from([(file("service"), text)]);
     if !service.start_schedule.is_empty() {
