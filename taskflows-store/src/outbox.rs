@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use taskflows_alerts::outbox::{
     AlertStoreError, ChannelStatus, Claim, Entry, EntryKind, Limits, NewEntry, Next, Outbox, Pushed,
-    Settlement,
+    Settlement, longest_wait,
 };
 use taskflows_alerts::{Message, MessageState, Receipt, Severity};
 

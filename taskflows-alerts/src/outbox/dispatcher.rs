@@ -9,13 +9,21 @@ use tokio::time::{Duration, Instant, sleep, sleep_until, timeout};
 
 use super::pacing::{Bucket, Pacing};
 use super::{AlertStoreError, ChannelStatus, Claim, Entry, EntryKind, NewEntry, Next, Outbox, Settlement};
-use crate::{Delivery, Field, Message, Notifier, NotifyError, Receipt, Severity};
+use crate::{Component, Delivery, Field, Message, Notifier, NotifyError, Receipt, Severity, Tone};
 
 /// What people are told of a broken channel is not told again for this long, unless it worked in between.
 const REPORT_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// A channel that has nothing is looked at again so often while others are busy.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// What fails for so long is told elsewhere, while it is still tried.
+const STUCK: SignedDuration = SignedDuration::from_mins(5);
+
+const STUCK_AGAIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// So many titles of what a channel was not told go along.
+const TITLES: usize = 10;
 
 /// What tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -149,6 +157,10 @@ impl Dispatcher {
                             workers.spawn(self.worker(id, notifier, bucket).drain(deadline));
                         }
                     }
+                    // Nor is what was lost there.
+                    if let Err(error) = self.report_losses().await {
+                        failed = Some(error);
+                    }
                     continue;
                 }
             };
@@ -179,7 +191,9 @@ impl Dispatcher {
             if !is_to_report(&status, now) {
                 continue;
             }
-            let entries = self.report(&status, now);
+            let channel = status.channel.clone();
+            let titles = self.call(move |outbox| titles(outbox, &channel)).await?;
+            let entries = self.report(&status, &titles, now);
             if !entries.is_empty() {
                 any = true;
                 self.call(move |outbox| outbox.report(&status.channel, status.unreported, &entries, now))
@@ -189,11 +203,15 @@ impl Dispatcher {
         Ok(any)
     }
 
-    fn report(&self, status: &ChannelStatus, now: Timestamp) -> Vec<NewEntry> {
+    fn report(&self, status: &ChannelStatus, titles: &[String], now: Timestamp) -> Vec<NewEntry> {
         let fallback = self.fallbacks.get(&status.channel).map(Vec::as_slice).unwrap_or_default();
         let others: BTreeSet<&String> = fallback.iter().filter(|id| **id != status.channel).collect();
-        let key = format!("lost/{}/{}", status.channel, status.dropped + status.undelivered);
-        let message = lost(status, now);
+        let lost_so_far = status.dropped + status.undelivered;
+        let key = match status.unreported {
+            0 => format!("stuck/{}/{lost_so_far}/{}", status.channel, now.as_second()),
+            _ => format!("lost/{}/{lost_so_far}", status.channel),
+        };
+        let message = lost(status, titles, now);
         others.iter().map(|id| NewEntry::send(id, &key, message.clone(), now)).collect()
     }
 
@@ -223,11 +241,25 @@ impl Dispatcher {
 fn is_to_report(status: &ChannelStatus, now: Timestamp) -> bool {
     let worked_since = |told: Timestamp| status.last_success.is_some_and(|at| at > told);
     let long_ago = |told: Timestamp| now.duration_since(told) >= REPORT_EVERY;
-    status.unreported > 0 && status.reported_at.is_none_or(|told| worked_since(told) || long_ago(told))
+    let is_stuck = status.last_error.is_some()
+        && status.oldest.is_some_and(|oldest| now.duration_since(oldest) >= STUCK);
+    let is_due = status.reported_at.is_none_or(|told| worked_since(told) || long_ago(told));
+    // That it still is, is told once a day.
+    let again = |told: Timestamp| worked_since(told) || now.duration_since(told) >= STUCK_AGAIN;
+    status.unreported > 0 && is_due || is_stuck && status.reported_at.is_none_or(again)
+}
+
+/// Returns what the newest alerts said that a channel was not told, those that wait last.
+fn titles(outbox: &dyn Outbox, channel: &str) -> Result<Vec<String>, AlertStoreError> {
+    let given_up = outbox.undelivered(channel)?;
+    let all = given_up.into_iter().chain(outbox.queued(channel)?);
+    let mut titles: Vec<String> = all.map(|entry| entry.new.message.title).collect();
+    titles.dedup();
+    Ok(titles.split_off(titles.len().saturating_sub(TITLES)))
 }
 
 /// Returns what is told of a channel's losses.
-fn lost(status: &ChannelStatus, now: Timestamp) -> Message {
+fn lost(status: &ChannelStatus, titles: &[String], now: Timestamp) -> Message {
     let field = |name: &str, value: String| Field { name: name.to_owned(), value };
     let mut fields = vec![
         field("Given up so far", status.undelivered.to_string()),
@@ -237,15 +269,19 @@ fn lost(status: &ChannelStatus, now: Timestamp) -> Message {
     if let Some(error) = &status.last_error {
         fields.push(field("Last error", error.clone()));
     }
-    let messages =
-        if status.unreported == 1 { "1 alert".to_owned() } else { format!("{} alerts", status.unreported) };
-    Message {
-        severity: Severity::Error,
-        title: format!("{messages} did not reach {}", status.channel),
-        fields,
-        at: Some(now),
-        ..Message::default()
-    }
+    let alerts = |count: u64| if count == 1 { "1 alert".to_owned() } else { format!("{count} alerts") };
+    let title = match status.unreported {
+        0 => format!("{} cannot reach {} so far", alerts(status.queued), status.channel),
+        lost => format!("{} did not reach {}", alerts(lost), status.channel),
+    };
+    let body = match titles {
+        [] => Vec::new(),
+        titles => vec![
+            Component::Text { text: "What was not told there:".to_owned(), tone: Tone::Neutral },
+            Component::List { items: titles.to_vec(), ordered: false },
+        ],
+    };
+    Message { severity: Severity::Error, title, body, fields, at: Some(now), ..Message::default() }
 }
 
 /// Sends what waits in one channel.

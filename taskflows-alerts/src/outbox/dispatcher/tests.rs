@@ -124,11 +124,13 @@ async fn what_fails_until_it_is_too_old_is_dropped_and_told_by_the_fallback() {
     post.send("chat", "1");
     post.send("chat", "2");
     let drained = post.drain(73 * 3600).await;
-    assert_eq!((drained.sent, drained.waiting.len()), (1, 0));
+    assert_eq!(drained.waiting.len(), 0);
     assert_eq!(chat.told(), []);
-    let told = mail.told();
-    assert_eq!(told.len(), 1, "one summary");
-    assert_eq!(told[0].message.title, "2 alerts did not reach chat");
+    let titles: Vec<String> = mail.told().into_iter().map(|told| told.message.title).collect();
+    // While it is tried, once a day.
+    assert!(titles[..titles.len() - 1].iter().all(|title| title == "2 alerts cannot reach chat so far"));
+    assert!((3..=4).contains(&titles.len()), "{titles:?}");
+    assert_eq!(titles.last().unwrap(), "2 alerts did not reach chat");
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,7 +180,7 @@ async fn a_slow_channel_delays_no_other() {
 #[tokio::test(start_paused = true)]
 async fn what_comes_while_another_channel_is_slow_does_not_wait_for_it() {
     let mut post = Post::new();
-    post.channel("slow", MemoryNotifier::new().taking(Duration::from_secs(50)));
+    post.channel("slow", MemoryNotifier::new().taking(Duration::from_secs(35)));
     let quick = post.channel("quick", MemoryNotifier::new());
     post.send("slow", "1");
     let dispatcher = post.dispatcher();
