@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::task::JoinSet;
-use tokio::time::{Duration, Instant, sleep, sleep_until, timeout};
+use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use super::pacing::{Bucket, Pacing};
 use super::{AlertStoreError, ChannelStatus, Claim, Entry, EntryKind, NewEntry, Next, Outbox, Settlement};
@@ -148,21 +148,20 @@ impl Dispatcher {
         }
         let mut failed = None;
         loop {
-            let ended = tokio::select! {
-                ended = workers.join_next() => ended,
+            let looks_again = failed.is_none() && Instant::now() < deadline;
+            let pause = if looks_again { AGAIN } else { Duration::MAX };
+            let Ok(ended) = timeout(pause, workers.join_next()).await else {
                 // What comes for a channel that has nothing is not to wait for another that is slow.
-                () = sleep(AGAIN), if failed.is_none() && Instant::now() < deadline => {
-                    for (id, notifier) in &self.channels {
-                        if let Some(bucket) = buckets.remove(id) {
-                            workers.spawn(self.worker(id, notifier, bucket).drain(deadline));
-                        }
+                for (id, notifier) in &self.channels {
+                    if let Some(bucket) = buckets.remove(id) {
+                        workers.spawn(self.worker(id, notifier, bucket).drain(deadline));
                     }
-                    // Nor is what was lost there.
-                    if let Err(error) = self.report_losses().await {
-                        failed = Some(error);
-                    }
-                    continue;
                 }
+                // Nor is what was lost there.
+                if let Err(error) = self.report_losses().await {
+                    failed = Some(error);
+                }
+                continue;
             };
             match ended {
                 None => break,
