@@ -64,6 +64,8 @@ pub struct App {
     pub home: Option<PathBuf>,
     /// Where the logs of services are looked at.
     pub explore: Option<Explore>,
+    /// What is called after each look for missed runs, so that somebody outside knows of it.
+    pub deadman_url: Option<String>,
     /// The name of this host.
     pub host_name: String,
     /// The zone in which times are shown.
@@ -127,6 +129,7 @@ impl App {
         let facts = facts_of_host(config, &display);
         Ok(Self {
             explore: config.grafana.clone(),
+            deadman_url: config.deadman_url.clone(),
             host_name: host_name(),
             data_directory: data.clone(),
             program,

@@ -10,7 +10,6 @@ use taskflows_core::grafana::Explore;
 /// |---|---|---|
 /// | `XDG_CONFIG_HOME` | where `systemd/user` with the unit files is | `~/.config` |
 /// | `XDG_DATA_HOME` | where the user manager keeps when persistent timers last elapsed | `~/.local/share` |
-/// | `TASKFLOWS_DEADMAN_URL` | what `tf monitor check` calls after each look | nothing is called |
 /// | `XDG_RUNTIME_DIR` | where the user manager's socket is | `/run/user/UID` |
 /// | `DBUS_SESSION_BUS_ADDRESS` | another bus than the one of `XDG_RUNTIME_DIR` | that one |
 /// | `TASKFLOWS_DATA_DIR` | what is kept between commands | `/opt/taskflows/data` where it can be written, else `$XDG_STATE_HOME/taskflows` |

@@ -116,6 +116,14 @@ mod tests {
     }
 
     #[test]
+    fn the_address_outside_may_stand_in_the_file() {
+        let text = "deadman_url = \"https://hc.example.org/a\"";
+        assert_eq!(read(text, &[]).unwrap().deadman_url.as_deref(), Some("https://hc.example.org/a"));
+        let other = read(text, &[("TASKFLOWS_DEADMAN_URL", "https://other")]).unwrap();
+        assert_eq!(other.deadman_url.as_deref(), Some("https://other"));
+    }
+
+    #[test]
     fn what_is_not_understood_is_told_with_its_place() {
         let error = read("[grafana]\nurl2 = 1\n", &[]).unwrap_err();
         assert!(error.contains("/c.toml") && error.contains("line 2") && error.contains("url2"), "{error}");

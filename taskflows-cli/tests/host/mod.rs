@@ -115,6 +115,7 @@ impl Host {
             variable: Box::new(|name| (name == "REGION").then(|| "eu".to_owned())),
             home: None,
             explore: None,
+            deadman_url: None,
             host_name: "web1".to_owned(),
             display: TimeZone::UTC,
             now: Box::new(move || clock.now()),

@@ -134,6 +134,7 @@ mod tests {
             inspector: Arc::new(FakeInspector::over(Arc::clone(&manager))),
             watch: Arc::new(taskflows_core::testing::FakeServiceWatch::over(Arc::clone(&manager))),
             explore: None,
+            deadman_url: None,
             host_name: "localhost".to_owned(),
             monitor_sink: Arc::new(crate::NoSink),
             host: Arc::new(FakeHostProbe::default()),

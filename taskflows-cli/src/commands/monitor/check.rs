@@ -7,9 +7,6 @@ use crate::arguments::{Global, MonitorCheckArguments};
 use crate::monitor::{MemoryFile, Outcome, Told, ping};
 use crate::{App, CliError, Exit, Ui};
 
-/// The variable that names the address outside.
-const DEADMAN: &str = "TASKFLOWS_DEADMAN_URL";
-
 /// Looks once, tells what is found, and calls outside.
 pub(super) async fn check(
     ui: &mut Ui<'_>,
@@ -19,7 +16,7 @@ pub(super) async fn check(
 ) -> Result<Exit, CliError> {
     let result = look_and_tell(ui, app, global, arguments).await;
     let address =
-        arguments.ping_url.clone().or_else(|| (app.variable)(DEADMAN)).filter(|text| !text.is_empty());
+        arguments.ping_url.clone().or_else(|| app.deadman_url.clone()).filter(|text| !text.is_empty());
     if let Some(address) = address {
         let outcome = if result.is_ok() { Outcome::Looked } else { Outcome::Failed };
         if let Err(reason) = ping(&address, outcome).await {
