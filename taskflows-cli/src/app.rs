@@ -12,6 +12,7 @@ use taskflows_core::effects::{
 };
 use taskflows_core::grafana::Explore;
 use taskflows_core::schedule::Zones;
+use taskflows_logging::loki::LokiSettings;
 use taskflows_store::SqliteRunStore;
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
 
@@ -64,6 +65,12 @@ pub struct App {
     pub home: Option<PathBuf>,
     /// Where the logs of services are looked at.
     pub explore: Option<Explore>,
+    /// The token by which dashboards are made in Grafana.
+    pub grafana_api_key: Option<String>,
+    /// Where Loki is, where that is known.
+    pub loki: Option<LokiSettings>,
+    /// Fluent Bit's forward input, `host:port`.
+    pub fluent_bit: Option<String>,
     /// What is called after each look for missed runs, so that somebody outside knows of it.
     pub deadman_url: Option<String>,
     /// The name of this host.
@@ -129,6 +136,9 @@ impl App {
         let facts = facts_of_host(config, &display);
         Ok(Self {
             explore: config.grafana.clone(),
+            grafana_api_key: config.grafana_api_key.clone(),
+            loki: config.loki.clone(),
+            fluent_bit: config.fluent_bit.clone(),
             deadman_url: config.deadman_url.clone(),
             host_name: host_name(),
             data_directory: data.clone(),

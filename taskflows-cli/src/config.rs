@@ -3,6 +3,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use taskflows_core::grafana::Explore;
+use taskflows_logging::loki::LokiSettings;
 
 /// What the environment says, before anything is looked up.
 ///
@@ -16,13 +17,19 @@ use taskflows_core::grafana::Explore;
 /// | `TASKFLOWS_TF` | the `tf` that units call | the one that writes them |
 /// | `TASKFLOWS_DISPLAY_TIMEZONE` | the zone in which times are shown | UTC |
 /// | `TASKFLOWS_GRAFANA` | Grafana, for the links in alerts | no links |
+/// | `TASKFLOWS_GRAFANA_API_KEY` | the token of a service account, by which dashboards are made | none are |
+/// | `TASKFLOWS_LOKI_URL` | where Loki answers queries | `http://localhost:3100`, where logs are asked of it |
+/// | `TASKFLOWS_LOKI_USER`, `TASKFLOWS_LOKI_PASSWORD` | who asks it | nobody in particular |
+/// | `TASKFLOWS_LOKI_TENANT` | `X-Scope-OrgID` | not sent |
+/// | `TASKFLOWS_LOKI_CA_FILE` | a certificate (PEM) trusted beside the system's | the system's alone |
+/// | `TASKFLOWS_FLUENT_BIT` | Fluent Bit's forward input, for programs and `tf logging check` | not tried |
 /// | `TASKFLOWS_DEADMAN_URL` | what is asked for after each look of the monitor | nothing |
 /// | `VISUAL`, `EDITOR` | what `tf edit` opens files with | `sensible-editor`, `vi` |
 /// | `TASKFLOWS_JOURNAL_DIRECTORY` | a directory of journal files | the machine's journal |
 /// | `TASKFLOWS_CONTAINER_ENGINE` | the container engine: docker, podman, or a path | docker, else podman |
 /// | `DOCKER_HOST`, `CONTAINER_HOST` | where docker, podman listen, written into units | their own default |
 /// | `PATH` | where programs that units name are looked for | the usual places |
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Config {
     pub(crate) home: Option<PathBuf>,
     pub(crate) config_home: Option<PathBuf>,
@@ -42,7 +49,17 @@ pub struct Config {
     pub(crate) search_path: Option<OsString>,
     pub(crate) editor: Option<String>,
     pub(crate) grafana: Option<Explore>,
+    pub(crate) grafana_api_key: Option<String>,
+    pub(crate) loki: Option<LokiSettings>,
+    pub(crate) fluent_bit: Option<String>,
     pub(crate) deadman_url: Option<String>,
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // It holds secrets.
+        f.debug_struct("Config").field("config_home", &self.config_home).finish_non_exhaustive()
+    }
 }
 
 impl Config {
@@ -78,6 +95,14 @@ impl Config {
             search_path: get("PATH"),
             editor: text("VISUAL").or_else(|| text("EDITOR")),
             grafana: text("TASKFLOWS_GRAFANA").map(|url| Explore::new(&url)),
+            grafana_api_key: text("TASKFLOWS_GRAFANA_API_KEY"),
+            loki: text("TASKFLOWS_LOKI_URL").map(|url| LokiSettings {
+                basic_auth: text("TASKFLOWS_LOKI_USER").zip(text("TASKFLOWS_LOKI_PASSWORD")),
+                tenant: text("TASKFLOWS_LOKI_TENANT"),
+                ca_file: path("TASKFLOWS_LOKI_CA_FILE"),
+                ..LokiSettings::new(&url)
+            }),
+            fluent_bit: text("TASKFLOWS_FLUENT_BIT"),
             deadman_url: text("TASKFLOWS_DEADMAN_URL"),
         }
     }

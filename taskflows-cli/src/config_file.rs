@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use taskflows_core::grafana::{Explore, ExploreForm};
+use taskflows_logging::loki::LokiSettings;
 
 use crate::error::chain;
 use crate::{CliError, Config, Exit};
@@ -20,6 +21,25 @@ struct ConfigFile {
     /// `TASKFLOWS_DEADMAN_URL`
     deadman_url: Option<String>,
     grafana: GrafanaTable,
+    loki: LokiTable,
+    /// `TASKFLOWS_FLUENT_BIT`
+    fluent_bit: Option<String>,
+}
+
+/// The table `[loki]`; its password stands in a file or in the environment, not here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct LokiTable {
+    /// `TASKFLOWS_LOKI_URL`
+    url: Option<String>,
+    /// `TASKFLOWS_LOKI_USER`
+    user: Option<String>,
+    /// A file whose first line is the password.
+    password_file: Option<PathBuf>,
+    /// `TASKFLOWS_LOKI_TENANT`
+    tenant: Option<String>,
+    /// `TASKFLOWS_LOKI_CA_FILE`
+    ca_file: Option<PathBuf>,
 }
 
 /// The table `[grafana]`.
@@ -75,6 +95,11 @@ impl Config {
         }
         self.display_zone = self.display_zone.or(file.display_timezone);
         self.deadman_url = self.deadman_url.or(file.deadman_url);
+        self.fluent_bit = self.fluent_bit.or(file.fluent_bit);
+        self.loki = match self.loki.take() {
+            Some(loki) => Some(loki),
+            None => file.loki.settings(path)?,
+        };
         let url = self.grafana.take().map(|explore| explore.base().to_owned()).or(file.grafana.url);
         self.grafana = url.map(|url| {
             let mut explore = Explore::new(&url);
@@ -88,6 +113,27 @@ impl Config {
             explore
         });
         Ok(self)
+    }
+}
+
+impl LokiTable {
+    /// Returns what the table says; `None` where it names no address.
+    fn settings(self, path: &Path) -> Result<Option<LokiSettings>, CliError> {
+        let Some(url) = self.url else { return Ok(None) };
+        let password = match &self.password_file {
+            Some(file) => Some(std::fs::read_to_string(file).map_err(|error| {
+                let told = format!("`{}`: could not read `{}`: {error}", path.display(), file.display());
+                CliError::new(Exit::Usage, told)
+            })?),
+            None => None,
+        };
+        let password = password.map(|text| text.lines().next().unwrap_or_default().to_owned());
+        Ok(Some(LokiSettings {
+            basic_auth: self.user.map(|user| (user, password.unwrap_or_default())),
+            tenant: self.tenant,
+            ca_file: self.ca_file,
+            ..LokiSettings::new(&url)
+        }))
     }
 }
 
@@ -121,6 +167,25 @@ mod tests {
         assert_eq!(read(text, &[]).unwrap().deadman_url.as_deref(), Some("https://hc.example.org/a"));
         let other = read(text, &[("TASKFLOWS_DEADMAN_URL", "https://other")]).unwrap();
         assert_eq!(other.deadman_url.as_deref(), Some("https://other"));
+    }
+
+    #[test]
+    fn loki_may_stand_in_the_file_and_its_password_in_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("password");
+        std::fs::write(&file, "a secret\n").unwrap();
+        let text = format!(
+            "fluent_bit = \"fb:24224\"\n[loki]\nurl = \"loki\"\nuser = \"me\"\npassword_file = \"{}\"",
+            file.display()
+        );
+        let config = read(&text, &[]).unwrap();
+        let loki = config.loki.unwrap();
+        assert_eq!(loki.url, "http://loki");
+        assert_eq!(loki.basic_auth, Some(("me".to_owned(), "a secret".to_owned())));
+        assert!(!format!("{loki:?}").contains("secret"));
+        assert_eq!(config.fluent_bit.as_deref(), Some("fb:24224"));
+        let other = read(&text, &[("TASKFLOWS_LOKI_URL", "https://other/")]).unwrap().loki.unwrap();
+        assert_eq!((other.url.as_str(), other.basic_auth), ("https://other", None));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod effects;
 pub mod grafana;
 pub mod import;
 pub mod inspect;
+pub mod log;
 pub mod monitor;
 mod name;
 mod plan;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, ToSql, params, params_from_iter};
-use taskflows_core::effects::{ANNOUNCED_FOR, RunStore, RunStoreError};
+use taskflows_core::effects::{ANNOUNCED_FOR, RunHistory, RunStore, RunStoreError};
 use taskflows_core::task::{Attempt, RunFinish, RunId, RunQuery, RunRecord, Trigger};
 use taskflows_core::{Outcome, ServiceName};
 
@@ -323,6 +323,24 @@ impl RunStore for SqliteRunStore {
         .ok_or(RunStoreError::NotFound { run })
     }
 
+    async fn announce(
+        &self,
+        service: &ServiceName,
+        trigger: &Trigger,
+        now: Timestamp,
+    ) -> Result<(), RunStoreError> {
+        self.write("announce a run in", |connection| {
+            let (word, of) = run_rows::trigger(trigger);
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO announced (service, trigger, retry_of, at) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![service.as_str(), word, of, now.as_microsecond()])?;
+            Ok(())
+        })
+    }
+}
+
+#[async_trait]
+impl RunHistory for SqliteRunStore {
     async fn recent(&self, query: &RunQuery) -> Result<Vec<RunRecord>, RunStoreError> {
         let prefix = query.id_prefix.as_deref().unwrap_or_default();
         let ids = bounds(prefix).ok_or_else(|| RunStoreError::NoId { prefix: prefix.to_owned() })?;
@@ -349,21 +367,6 @@ impl RunStore for SqliteRunStore {
             let mut processes = Processes::default();
             let rows = statement.query_map([run_rows::list(&names)], run_rows::run)?;
             rows.map(|run| Ok(seen(run?, &mut processes))).collect()
-        })
-    }
-
-    async fn announce(
-        &self,
-        service: &ServiceName,
-        trigger: &Trigger,
-        now: Timestamp,
-    ) -> Result<(), RunStoreError> {
-        self.write("announce a run in", |connection| {
-            let (word, of) = run_rows::trigger(trigger);
-            connection
-                .prepare_cached("INSERT OR REPLACE INTO announced (service, trigger, retry_of, at) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![service.as_str(), word, of, now.as_microsecond()])?;
-            Ok(())
         })
     }
 }

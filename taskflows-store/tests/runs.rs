@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use taskflows_core::effects::{RunStore, RunStoreError};
+use taskflows_core::effects::{RunHistory, RunStore, RunStoreError};
 use taskflows_core::task::{Attempt, RunFinish, RunQuery, RunRecord};
 use taskflows_core::testing::ready;
 use taskflows_core::testing::run_store::{a_run, run_store};

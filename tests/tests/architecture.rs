@@ -6,18 +6,21 @@ use std::process::Command;
 use taskflows_tests::repository;
 
 /// What each crate may depend on in this workspace, tests and build scripts apart.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("taskflows-core", &[]),
     ("taskflows-alerts", &["taskflows-core"]),
     ("taskflows-macros", &[]),
+    ("taskflows-journal", &[]),
+    ("taskflows-logging", &["taskflows-core", "taskflows-journal"]),
     ("taskflows-systemd", &["taskflows-core"]),
-    ("taskflows-runtime", &["taskflows-core"]),
+    ("taskflows-runtime", &["taskflows-core", "taskflows-journal"]),
     ("taskflows-store", &["taskflows-alerts", "taskflows-core"]),
     (
         "taskflows",
         &[
             "taskflows-alerts",
             "taskflows-core",
+            "taskflows-logging",
             "taskflows-macros",
             "taskflows-runtime",
             "taskflows-store",
@@ -26,13 +29,21 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ),
     (
         "taskflows-cli",
-        &["taskflows-alerts", "taskflows-core", "taskflows-runtime", "taskflows-store", "taskflows-systemd"],
+        &[
+            "taskflows-alerts",
+            "taskflows-core",
+            "taskflows-journal",
+            "taskflows-logging",
+            "taskflows-runtime",
+            "taskflows-store",
+            "taskflows-systemd",
+        ],
     ),
     ("taskflows-tests", &[]),
 ];
 
 /// What the pure crate may use of others: nothing that reads a clock, a file, a variable or a socket for it.
-const PURE: [&str; 13] = [
+const PURE: [&str; 14] = [
     "annotate-snippets",
     "async-trait",
     "futures-util",
@@ -40,6 +51,7 @@ const PURE: [&str; 13] = [
     "granit-parser",
     "jiff",
     "percent-encoding",
+    "regex-lite",
     "serde",
     "serde_json",
     "shell-words",

@@ -80,6 +80,7 @@ impl WithLog {
             lines: Some(LINES * 2),
             since,
             until,
+            ..LogQuery::default()
         };
         let entries = self.logs.read(&query).await.ok()?.into_iter();
         let entries = entries.filter(|entry| entry.origin == LogOrigin::Process);

@@ -10,6 +10,7 @@ use super::env::EnvVerb;
 use super::global::Global;
 use super::import::ImportArguments;
 use super::inspect::{LogsArguments, NextArguments, WhyArguments};
+use super::logging::LoggingVerb;
 use super::monitor::MonitorVerb;
 use super::service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 use super::source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
@@ -126,6 +127,13 @@ pub enum Verb {
         before_help = "Examples:\n  tf logs backup\n  tf logs web api -f\n  tf logs backup --since 2h -n 200\n"
     )]
     Logs(LogsArguments),
+    /// Set up the way of logs to Loki and Grafana, and see whether they arrive.
+    #[command(before_help = "Examples:\n  tf logging setup compose --dir ~/logging\n  tf logging check\n")]
+    Logging {
+        /// What to do.
+        #[command(subcommand)]
+        verb: LoggingVerb,
+    },
     /// Run a command as a task: tried again, ended in time, kept in history; its exit code is passed through.
     #[command(
         before_help = "Examples:\n  tf exec --retries 3 --backoff 10s..5min -- backup.sh /home\n  tf exec --name report --timeout 30min -- make report\n"

@@ -36,6 +36,7 @@ fn formats(verb: &Verb) -> &'static [Format] {
         Verb::Env { verb: EnvVerb::Create(_) | EnvVerb::Edit(_) | EnvVerb::Remove { .. } } => TABLE,
         Verb::Exec(_) | Verb::Run(_) | Verb::Retry(_) => TABLE,
         Verb::Monitor { verb: MonitorVerb::Install } => TABLE,
+        Verb::Logging { .. } => TABLE,
         Verb::Remove(_) | Verb::Completion { .. } | Verb::Man { .. } => TABLE,
         Verb::Alert { verb: AlertVerb::List(_) | AlertVerb::Test(_) } => ALL,
         Verb::Alert { .. } | Verb::Hook { .. } => TABLE,

@@ -48,6 +48,7 @@ pub(super) async fn logs(
         since,
         until: time(&logs.until)?,
         services,
+        ..LogQuery::default()
     };
     if logs.follow {
         known(app, &query).await?;

@@ -19,6 +19,7 @@ mod history;
 mod hook;
 mod import;
 mod list;
+mod logging;
 mod logs;
 mod man;
 mod monitor;
@@ -81,6 +82,7 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Retry(arguments) => retry::retry(ui, app, global, arguments).await,
         Verb::History(arguments) => history::history(ui, app, global, arguments).await,
         Verb::Logs(logs) => logs::logs(ui, app, global, logs).await,
+        Verb::Logging { verb } => logging::logging(ui, app, global, verb).await,
         Verb::Doctor => doctor::doctor(ui, app, global).await,
         Verb::Monitor { verb } => monitor::monitor(ui, app, global, verb).await,
         Verb::Why(why) => why::why(ui, app, global, why).await,

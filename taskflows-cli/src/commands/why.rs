@@ -110,6 +110,7 @@ async fn last_lines(ui: &mut Ui<'_>, app: &App, evidence: &Evidence, answer: &An
         lines: Some(LAST_LINES),
         since: evidence.removed,
         until,
+        ..LogQuery::default()
     };
     match app.logs.read(&query).await {
         Ok(entries) => entries.iter().map(|entry| plain_line(entry, &app.display, false)).collect(),

@@ -115,6 +115,9 @@ impl Host {
             variable: Box::new(|name| (name == "REGION").then(|| "eu".to_owned())),
             home: None,
             explore: None,
+            grafana_api_key: None,
+            loki: None,
+            fluent_bit: None,
             deadman_url: None,
             host_name: "web1".to_owned(),
             display: TimeZone::UTC,
@@ -160,6 +163,8 @@ impl Host {
             time: Timestamp::from_second(1_795_521_600 + second).unwrap(),
             service: service.parse().unwrap(),
             origin: LogOrigin::Process,
+            run: None,
+            attempt: None,
             priority: 6,
             message: message.to_owned(),
         });

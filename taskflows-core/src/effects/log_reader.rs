@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::ServiceName;
+use crate::log::LogPattern;
+use crate::task::RunId;
 
 /// Reads what services wrote: the journal, Loki, a remote server, memory.
 #[async_trait]
@@ -33,6 +35,27 @@ pub struct LogQuery {
     pub since: Option<Timestamp>,
     /// Not after this.
     pub until: Option<Timestamp>,
+    /// Of this run alone: what its process wrote, and what was written of it.
+    pub run: Option<RunId>,
+    /// Of this attempt alone, from 1.
+    pub attempt: Option<u32>,
+    /// Of this syslog priority or a graver one: 0 emergency to 7 debug.
+    pub priority: Option<u8>,
+    /// With a message that this is found in.
+    pub pattern: Option<LogPattern>,
+}
+
+impl LogQuery {
+    /// Tells whether `entry` is wanted; how many there are at most is not looked at.
+    pub fn selects(&self, entry: &LogEntry) -> bool {
+        self.services.contains(&entry.service)
+            && self.since.is_none_or(|since| since <= entry.time)
+            && self.until.is_none_or(|until| entry.time <= until)
+            && self.run.is_none_or(|run| entry.run == Some(run))
+            && self.attempt.is_none_or(|attempt| entry.attempt == Some(attempt))
+            && self.priority.is_none_or(|priority| entry.priority <= priority)
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.is_in(&entry.message))
+    }
 }
 
 /// One entry of a log.
@@ -44,7 +67,12 @@ pub struct LogEntry {
     pub service: ServiceName,
     /// Who wrote it.
     pub origin: LogOrigin,
-    /// Its syslog priority: 0 emergency to 7 debug.
+    /// The run it belongs to, where that is known.
+    pub run: Option<RunId>,
+    /// The attempt of the run, from 1, where it has several.
+    pub attempt: Option<u32>,
+    /// Its syslog priority, 0 emergency to 7 debug: that which a structured line names for itself, else that with which
+    /// it was received.
     pub priority: u8,
     /// The text; what is not UTF-8 is replaced by U+FFFD.
     pub message: String,

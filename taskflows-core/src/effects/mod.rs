@@ -6,6 +6,7 @@
 mod environment_store;
 mod inspector;
 mod log_reader;
+mod run_history;
 mod run_observer;
 mod run_store;
 mod service_error;
@@ -16,6 +17,7 @@ mod toolbox;
 pub use environment_store::{EnvironmentError, EnvironmentStore, NamedEnvironment};
 pub use inspector::{HostProbe, Inspector};
 pub use log_reader::{LogEntry, LogError, LogOrigin, LogQuery, LogReader};
+pub use run_history::RunHistory;
 pub use run_observer::RunObserver;
 pub use run_store::{ANNOUNCED_FOR, RunStore, RunStoreError};
 pub use service_error::{JobResult, ServiceError};

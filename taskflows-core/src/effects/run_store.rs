@@ -5,11 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use crate::ServiceName;
-use crate::task::{Attempt, RunFinish, RunId, RunQuery, RunRecord, Trigger};
+use crate::task::{Attempt, RunFinish, RunId, RunRecord, Trigger};
+
+use super::RunHistory;
 
 /// Keeps what is known of runs: SQLite, a remote server, memory.
 #[async_trait]
-pub trait RunStore: Send + Sync {
+pub trait RunStore: RunHistory {
     /// Keeps a run before it starts. A run that is kept already is left as it is.
     ///
     /// Where a start of its service was [announced](Self::announce) in the minute before, what started the run is
@@ -31,33 +33,6 @@ pub trait RunStore: Send + Sync {
     /// # Errors
     /// When it could not be kept, or there is no such run.
     async fn finish(&self, run: RunId, end: &RunFinish) -> Result<(), RunStoreError>;
-
-    /// Returns the runs that are wanted, the newest first. A run whose process is gone without a word is
-    /// [`Outcome::Interrupted`](crate::Outcome::Interrupted).
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    async fn recent(&self, query: &RunQuery) -> Result<Vec<RunRecord>, RunStoreError>;
-
-    /// Returns the attempts of a run, the first one first.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    async fn attempts(&self, run: RunId) -> Result<Vec<Attempt>, RunStoreError>;
-
-    /// Returns the newest run of each of `services` that has one, in no particular order; otherwise as
-    /// [`RunStore::recent`].
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    async fn latest(&self, services: &[ServiceName]) -> Result<Vec<RunRecord>, RunStoreError> {
-        let mut latest = Vec::new();
-        for service in services {
-            let query = RunQuery { tasks: vec![service.to_string()], limit: Some(1), ..RunQuery::default() };
-            latest.extend(self.recent(&query).await?);
-        }
-        Ok(latest)
-    }
 
     /// Says at `now` what is about to start a service, for [`RunStore::begin`] in another process.
     ///

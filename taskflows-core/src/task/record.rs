@@ -110,3 +110,18 @@ pub struct RunQuery {
     /// At most this many, the newest.
     pub limit: Option<usize>,
 }
+
+impl RunQuery {
+    /// Tells whether `run` is wanted, as it stands; how many there are at most is not looked at.
+    pub fn selects(&self, run: &RunRecord) -> bool {
+        let is_of =
+            |task: &String| *task == run.task || run.service.as_ref().is_some_and(|own| own.as_str() == task);
+        let is_bad = matches!(run.outcome, Outcome::Failed(_) | Outcome::Interrupted);
+        let begins = |prefix: &String| run.id.to_string().starts_with(&prefix.to_lowercase());
+        (self.tasks.is_empty() || self.tasks.iter().any(is_of))
+            && self.id_prefix.as_ref().is_none_or(begins)
+            && (!self.failed || is_bad)
+            && self.since.is_none_or(|since| since <= run.started)
+            && self.until.is_none_or(|until| run.started <= until)
+    }
+}

@@ -48,11 +48,7 @@ impl MemoryLogReader {
         if let Some(error) = lock(&self.failure).take() {
             return Err(error);
         }
-        let wanted = |entry: &&LogEntry| {
-            query.services.contains(&entry.service)
-                && query.since.is_none_or(|since| since <= entry.time)
-                && query.until.is_none_or(|until| entry.time <= until)
-        };
+        let wanted = |entry: &&LogEntry| query.selects(entry);
         let mut found: Vec<LogEntry> = lock(&self.entries).iter().filter(wanted).cloned().collect();
         found.sort_by_key(|entry| entry.time);
         let passed_over = query.lines.map_or(0, |lines| found.len().saturating_sub(lines));

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::effects::{ANNOUNCED_FOR, RunStore, RunStoreError};
+use crate::effects::{ANNOUNCED_FOR, RunHistory, RunStore, RunStoreError};
 use crate::task::{Attempt, ProcessMark, RunFinish, RunId, RunQuery, RunRecord, Trigger};
 use crate::{Outcome, ServiceName};
 
@@ -69,20 +69,6 @@ impl Kept {
     }
 }
 
-fn selects(query: &RunQuery, run: &RunRecord) -> bool {
-    let is_of =
-        |task: &String| *task == run.task || run.service.as_ref().is_some_and(|own| own.as_str() == task);
-    let is_bad = matches!(run.outcome, Outcome::Failed(_) | Outcome::Interrupted);
-    (query.tasks.is_empty() || query.tasks.iter().any(is_of))
-        && query
-            .id_prefix
-            .as_ref()
-            .is_none_or(|prefix| run.id.to_string().starts_with(&prefix.to_lowercase()))
-        && (!query.failed || is_bad)
-        && query.since.is_none_or(|since| since <= run.started)
-        && query.until.is_none_or(|until| run.started <= until)
-}
-
 #[async_trait]
 impl RunStore for MemoryRunStore {
     async fn begin(&self, run: &RunRecord) -> Result<(), RunStoreError> {
@@ -120,25 +106,6 @@ impl RunStore for MemoryRunStore {
         Ok(())
     }
 
-    async fn recent(&self, query: &RunQuery) -> Result<Vec<RunRecord>, RunStoreError> {
-        let kept = self.call()?;
-        if let Some(prefix) = &query.id_prefix
-            && (prefix.len() > 32 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        {
-            return Err(RunStoreError::NoId { prefix: prefix.clone() });
-        }
-        let seen = kept.runs.iter().map(|run| kept.seen(run));
-        let mut found: Vec<RunRecord> = seen.filter(|run| selects(query, run)).collect();
-        found.sort_by_key(|run| std::cmp::Reverse((run.started, run.id)));
-        found.truncate(query.limit.unwrap_or(usize::MAX));
-        Ok(found)
-    }
-
-    async fn attempts(&self, run: RunId) -> Result<Vec<Attempt>, RunStoreError> {
-        let kept = self.call()?;
-        Ok(kept.attempts.range((run, 0)..=(run, u32::MAX)).map(|(_, attempt)| attempt.clone()).collect())
-    }
-
     async fn announce(
         &self,
         service: &ServiceName,
@@ -147,5 +114,27 @@ impl RunStore for MemoryRunStore {
     ) -> Result<(), RunStoreError> {
         self.call()?.announced.insert(service.clone(), (trigger.clone(), now));
         Ok(())
+    }
+}
+
+#[async_trait]
+impl RunHistory for MemoryRunStore {
+    async fn recent(&self, query: &RunQuery) -> Result<Vec<RunRecord>, RunStoreError> {
+        let kept = self.call()?;
+        if let Some(prefix) = &query.id_prefix
+            && (prefix.len() > 32 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        {
+            return Err(RunStoreError::NoId { prefix: prefix.clone() });
+        }
+        let seen = kept.runs.iter().map(|run| kept.seen(run));
+        let mut found: Vec<RunRecord> = seen.filter(|run| query.selects(run)).collect();
+        found.sort_by_key(|run| std::cmp::Reverse((run.started, run.id)));
+        found.truncate(query.limit.unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
+    async fn attempts(&self, run: RunId) -> Result<Vec<Attempt>, RunStoreError> {
+        let kept = self.call()?;
+        Ok(kept.attempts.range((run, 0)..=(run, u32::MAX)).map(|(_, attempt)| attempt.clone()).collect())
     }
 }

@@ -84,6 +84,8 @@ mod tests {
                 time: Timestamp::from_second(second).unwrap(),
                 service: "a".parse().unwrap(),
                 origin: LogOrigin::Process,
+                run: None,
+                attempt: None,
                 priority: 6,
                 message: message.to_owned(),
             });

@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::OptionFuture;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, wait, waitpid};
 use taskflows_core::ExitKind;
+use taskflows_journal::JournalEntry;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::command::{ProcessCommand, StartError};
-use super::journal::JournalEntry;
 use super::outputs::Outputs;
 use super::pump::Pump;
 use super::signals::{Heard, Signals, ends};

@@ -1,7 +1,7 @@
 use std::io;
 use std::sync::Arc;
+use taskflows_journal::{Journal, JournalEntry};
 
-use super::journal::{Journal, JournalEntry};
 use super::sink::{Plain, Sink};
 
 /// A longer line is several entries, as where systemd reads the stream. Source: journald.conf(5), `LineMax=`.

@@ -2,7 +2,6 @@
 
 mod attempt;
 mod command;
-mod journal;
 mod lines;
 mod outputs;
 mod pump;
@@ -14,7 +13,6 @@ mod tail;
 mod tree;
 
 pub use command::{DEFAULT_KILL_AFTER, ProcessCommand, StartError};
-pub use journal::{Journal, JournalEntry};
 pub use outputs::Outputs;
 pub use records::JournalRecords;
 pub use run::{CommandEnd, CommandRun, end_by, new_run_id};

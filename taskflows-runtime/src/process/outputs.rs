@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::fs::fstat;
+use taskflows_journal::{Journal, JournalEntry};
 
-use super::journal::{Journal, JournalEntry};
 use super::lines::JournalLines;
 use super::pump::Pump;
 use super::sink::{Plain, Sink};

@@ -5,8 +5,7 @@ use async_trait::async_trait;
 use taskflows_core::effects::RunObserver;
 use taskflows_core::task::{RunEvent, RunEventKind, RunId};
 use taskflows_core::{ExitKind, Outcome, ServiceName, TimeSpan};
-
-use super::journal::{Journal, JournalEntry};
+use taskflows_journal::{Journal, JournalEntry};
 
 /// How long a record waits for a busy journal, and the run with it.
 const PATIENCE: Duration = Duration::from_millis(200);

@@ -12,10 +12,10 @@ use taskflows_core::task::{
     TaskPolicy,
 };
 use taskflows_core::{ExitKind, Outcome, RunEnd};
+use taskflows_journal::JournalEntry;
 
 use super::attempt::{Attempts, Ended};
 use super::command::{ProcessCommand, StartError};
-use super::journal::JournalEntry;
 use super::outputs::Outputs;
 use super::signals::{Signals, ends};
 

@@ -94,6 +94,8 @@ fn log_entry(entry: &Entry, services: &[ServiceName]) -> Option<LogEntry> {
         time: entry.time()?,
         service,
         origin,
+        run: None,
+        attempt: None,
         priority: entry.text("PRIORITY").and_then(|priority| priority.parse().ok()).unwrap_or(6),
         message: entry.text("MESSAGE").unwrap_or_default(),
     })

@@ -37,7 +37,8 @@ impl JournalEntry {
         self
     }
 
-    pub(crate) fn add(&mut self, name: &str, value: &[u8]) {
+    /// Adds a field in place, as [`JournalEntry::with`] does.
+    pub fn add(&mut self, name: &str, value: &[u8]) {
         self.0.extend_from_slice(name.as_bytes());
         if value.contains(&b'\n') {
             self.0.push(b'\n');
@@ -49,11 +50,13 @@ impl JournalEntry {
         self.0.push(b'\n');
     }
 
-    pub(crate) fn clear_to(&mut self, length: usize) {
+    /// Takes fields away again, down to a [`length`](Self::length) that it had.
+    pub fn clear_to(&mut self, length: usize) {
         self.0.truncate(length);
     }
 
-    pub(crate) fn length(&self) -> usize {
+    /// Returns its length in bytes as it is sent.
+    pub fn length(&self) -> usize {
         self.0.len()
     }
 }

@@ -1,0 +1,1 @@
+//! Dashboards in Grafana, made through its API.

@@ -1,0 +1,1 @@
+//! The configuration of the pipeline: Fluent Bit, Loki, Grafana, and how they are started.

@@ -1,0 +1,1 @@
+//! How an event becomes a line of JSON.

@@ -1,0 +1,1 @@
+//! A request context for HTTP servers.
