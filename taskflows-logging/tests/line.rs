@@ -139,6 +139,32 @@ fn an_error_comes_with_its_causes() {
     assert_eq!((&shown["error"], &shown["error_chain"]), (&value!("alone"), &Value::Null));
 }
 
+/// Whether a backtrace is asked for is decided once for a process, so this is one more process each.
+#[test]
+fn where_a_backtrace_is_asked_for_an_error_has_one() {
+    const ASKED: &str = "RUST_LIB_BACKTRACE";
+    const CHILD: &str = "TASKFLOWS_TEST_CHILD";
+    let name = "where_a_backtrace_is_asked_for_an_error_has_one";
+    if std::env::var_os(CHILD).is_none() {
+        for asked in ["0", "1"] {
+            let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+            let ended = again.args(["--exact", name]).env(ASKED, asked).env(CHILD, "1").status();
+            assert!(ended.unwrap().success(), "with {ASKED}={asked}");
+        }
+        return;
+    }
+    let error = io::Error::other("alone");
+    let shown = context(|| tracing::error!(error = &error as &dyn std::error::Error, "failed"));
+    if std::env::var(ASKED).unwrap() == "0" {
+        return assert_eq!(shown["error_backtrace"], Value::Null);
+    }
+    let frames = shown["error_backtrace"].as_array().unwrap();
+    assert!((1..=20).contains(&frames.len()), "{frames:?}");
+    // The first frame is where it was logged, or what `with_default` puts around it.
+    let first: Vec<&str> = frames.iter().take(3).map(|frame| frame.as_str().unwrap()).collect();
+    assert!(first.iter().any(|frame| frame.contains("line::where_a_backtrace")), "{frames:?}");
+}
+
 #[test]
 fn what_is_long_is_cut_but_not_the_fixed_fields() {
     let logging = LokiLogging { max_string_length: 4, ..logging() };
@@ -196,19 +222,6 @@ fn process_and_thread_are_told_where_that_is_wanted() {
     assert_eq!(context, value!({"thread": "mine", "pid": std::process::id()}));
     let context = logged(&logging, || info!("x")).last()["context"].clone();
     assert_eq!(context["thread"], "process_and_thread_are_told_where_that_is_wanted");
-}
-
-#[test]
-fn a_value_that_logs_while_it_is_logged_makes_two_lines() {
-    struct Chatty;
-    impl std::fmt::Debug for Chatty {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            get_struct_logger("inner").info("inner", fields! {});
-            f.write_str("said")
-        }
-    }
-    let lines = logged(&logging(), || info!(a = 1, chatty = ?Chatty, items = json([1]), "outer")).lines();
-    assert_eq!(lines.last().unwrap()["context"], value!({"a": 1, "chatty": "said", "items": [1]}));
 }
 
 #[test]

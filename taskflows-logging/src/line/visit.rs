@@ -113,7 +113,7 @@ impl Visit for Fields<'_> {
     }
 
     fn record_bytes(&mut self, field: &Field, value: &[u8]) {
-        self.record_debug(field, &String::from_utf8_lossy(value));
+        self.record_str(field, &String::from_utf8_lossy(value));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
