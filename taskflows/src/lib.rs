@@ -77,6 +77,50 @@ pub use taskflows_core::task::{
     Backoff, BackoffError, ParseBackoffError, RunEvent, RunEventKind, RunId, TaskPolicy, TaskPolicyError,
 };
 pub use taskflows_core::{Calendar, Outcome, Periodic, Schedule, Service};
+/// Set up a program's log so that Loki takes it: what its tasks write, and what happens around them.
+///
+/// ```no_run
+/// use taskflows::{
+///     LokiLogging, RequestContext, clear_request_context, configure_loki_logging, fields, generate_request_id,
+///     get_struct_logger, set_request_context,
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Configure logging for Loki (call once at startup)
+/// let _guard = configure_loki_logging(LokiLogging {
+///     app_name: "my-service".into(),
+///     environment: Some("production".into()),
+///     log_level: "INFO".into(),
+///     ..LokiLogging::default()
+/// })?;
+///
+/// // Get a logger
+/// let logger = get_struct_logger("my_module");
+///
+/// // Log with structured data
+/// logger.info("user_action", fields! { user_id: 123, action: "login", ip: "192.168.1.1" });
+///
+/// // All lines within this context include request_id, user_id and endpoint
+/// set_request_context(RequestContext {
+///     request_id: Some(generate_request_id()),
+///     fields: fields! { user_id: 123, endpoint: "/api/users" },
+///     ..RequestContext::default()
+/// });
+/// logger.info("processing_request", fields! {});
+/// clear_request_context();
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Lines that are written within a task say its `run_id` and `attempt`.
+pub use taskflows_logging::configure_loki_logging;
+pub use taskflows_logging::{
+    ConfigureError, Fields, LoggingGuard, LokiLayer, LokiLogging, RequestContext, SinkConfig, StructLogger,
+    clear_request_context, current_request_context, fields, generate_request_id, get_struct_logger,
+    in_request_context, json, set_request_context, with_request_context,
+};
+#[cfg(feature = "tower")]
+pub use taskflows_logging::{RequestContextLayer, RequestContextService};
 pub use taskflows_runtime::{
     CurrentTask, ErrorView, Task, TaskError, TaskFailure, current_task, current_task_id, flush_observers,
     run_task,
