@@ -1,5 +1,7 @@
 //! What lines say.
 
+#![allow(clippy::unwrap_used, reason = "what fails fails the test")]
+
 mod common;
 
 use std::io;

@@ -206,7 +206,7 @@ impl LineWriter {
         let end = Instant::now().checked_add(limit);
         let left = || end.map_or(limit, |end| end.saturating_duration_since(Instant::now()));
         // Each is asked, whatever became of the one before.
-        self.sinks.iter().fold(true, |done, destination| destination.sink.flush(left()) && done)
+        self.sinks.iter().filter(|destination| !destination.sink.flush(left())).count() == 0
     }
 
     pub(crate) fn dropped(&self) -> u64 {
