@@ -26,6 +26,10 @@ impl Sink for Nowhere {
     fn dropped(&self) -> u64 {
         0
     }
+
+    fn last_error(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Checks how many allocations a hundred runs of `work` make, once it has run a few times.
