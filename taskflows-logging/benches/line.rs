@@ -163,6 +163,10 @@ impl Sink for OneWrite {
     fn dropped(&self) -> u64 {
         0
     }
+
+    fn last_error(&self) -> Option<String> {
+        None
+    }
 }
 
 #[derive(Debug)]
@@ -179,6 +183,10 @@ impl Sink for Nowhere {
 
     fn dropped(&self) -> u64 {
         0
+    }
+
+    fn last_error(&self) -> Option<String> {
+        None
     }
 }
 

@@ -50,9 +50,9 @@ impl RequestContext {
     /// }).await;
     /// # });
     /// ```
-    pub fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
-        // The context around is the one where the future runs, so it is looked at then.
-        async move { store::scope(Active::over_current(self), future).await }
+    pub async fn scope<F: Future>(self, future: F) -> F::Output {
+        // The context around is the one where the future runs: it is looked at then, not where this is called.
+        store::scope(Active::over_current(self), future).await
     }
 
     /// Runs a function within this context, and within what of the context around is not in it.

@@ -1,5 +1,7 @@
 //! The log of the whole process, which this process has one of.
 
+#![allow(clippy::unwrap_used, reason = "what fails fails the test")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

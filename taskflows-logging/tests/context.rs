@@ -1,5 +1,7 @@
 //! A request's context goes where the work goes, and nowhere else.
 
+#![allow(clippy::unwrap_used, reason = "what fails fails the test")]
+
 use std::time::Duration;
 
 use taskflows_logging::{

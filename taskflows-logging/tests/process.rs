@@ -1,5 +1,7 @@
 //! What needs the subscriber of the whole process.
 
+#![allow(clippy::unwrap_used, reason = "what fails fails the test")]
+
 mod common;
 
 use common::{Memory, logging};

@@ -1,4 +1,6 @@
 //! The layer for servers, within a stack of tower.
+
+#![allow(clippy::unwrap_used, reason = "what fails fails the test")]
 #![cfg(feature = "tower")]
 
 mod common;

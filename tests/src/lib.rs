@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod engine;
+mod forward;
 mod live;
 mod mail;
 mod receiver;
 mod slack;
 
 pub use engine::{Engine, IMAGE};
+pub use forward::{ForwardMessage, ForwardReceiver, Forwarding};
 pub use live::{LiveManager, Output, repository, tf_binary, wait_until};
 pub use mail::MailServer;
 pub use receiver::{Answer, HttpReceiver, Received};

@@ -33,4 +33,8 @@ impl Sink for Console {
     fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
+
+    fn last_error(&self) -> Option<String> {
+        None
+    }
 }

@@ -8,8 +8,15 @@ use crate::line::{Form, Ids, LineSettings, LineWriter};
 use crate::{Labels, Sink, SinkConfig};
 
 /// Variables that say how a program logs.
-const VARIABLES: [&str; 6] =
-    ["APP_NAME", "ENVIRONMENT", "HOSTNAME", "TASKFLOWS_FLUENT_BIT", "TASKFLOWS_RUN_ID", "TASKFLOWS_ATTEMPT"];
+const VARIABLES: [&str; 7] = [
+    "APP_NAME",
+    "ENVIRONMENT",
+    "HOSTNAME",
+    "TASKFLOWS_FLUENT_BIT",
+    "TASKFLOWS_RUN_ID",
+    "TASKFLOWS_ATTEMPT",
+    "TASKFLOWS_TASK",
+];
 /// What lines say anyway, or what is said of them on their way.
 const RESERVED: [&str; 17] = [
     "timestamp",
@@ -122,6 +129,7 @@ impl LokiLogging {
             app: self.app_name.clone(),
             environment: self.environment.clone().unwrap_or_else(|| environment(vars)),
             hostname: self.include_hostname.then(hostname),
+            service: given(vars, "TASKFLOWS_TASK").map(str::to_owned),
             extra: self.extra_labels.clone(),
         })
     }

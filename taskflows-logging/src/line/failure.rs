@@ -8,16 +8,21 @@ use super::text;
 const MAX_CAUSES: usize = 16;
 const MAX_FRAMES: usize = 20;
 /// Frames of those who carry an event here, which tell nothing about it.
-const CARRIERS: [&str; 8] = [
+const CARRIERS: [&str; 10] = [
     "std::",
     "<std::",
     "core::",
     "<core::",
+    "<dyn core::",
+    "<&T as tracing",
     "tracing",
     "<tracing",
     "taskflows_logging::line",
     "<taskflows_logging::line",
 ];
+
+/// Where their code is, as inlined frames have no path in their names.
+const PLACES: [&str; 3] = ["/rustc/", "/tracing-", "src/line/failure.rs"];
 
 /// Adds an error: `name` is what it says, `name_chain` what its causes say, and `name_backtrace` from where it was
 /// logged, where `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` asks for that.
@@ -64,8 +69,11 @@ fn frames_of(backtrace: &str) -> Vec<String> {
     let mut is_wanted = false;
     for line in backtrace.lines().map(str::trim) {
         if let Some(place) = line.strip_prefix("at ") {
-            if let Some(frame) = frames.last_mut().filter(|_| is_wanted) {
-                *frame = format!("{frame} at {place}");
+            let is_carrier = PLACES.iter().any(|part| place.contains(part));
+            match frames.last_mut().filter(|_| is_wanted) {
+                Some(_) if is_carrier => drop(frames.pop()),
+                Some(frame) => *frame = format!("{frame} at {place}"),
+                None => {}
             }
         } else if let Some((_, function)) = line.split_once(": ") {
             is_wanted = frames.len() < MAX_FRAMES && !CARRIERS.iter().any(|name| function.starts_with(name));

@@ -187,6 +187,10 @@ impl LineWriter {
         Scratch::lend(|scratch| {
             scratch.event.push_str("log_lines_dropped");
             scratch.parts.context.add("dropped", |json| text::number(json, sum));
+            let mut lossy = self.sinks.iter().zip(&lost).filter(|(_, lost)| **lost > 0);
+            if let Some(reason) = lossy.find_map(|(destination, _)| destination.sink.last_error()) {
+                scratch.parts.context.add("reason", |json| text::cut_string(json, &reason, self.limit()));
+            }
             let place = Place { file: file!(), function: module_path!(), line: line!() };
             let call = Call { severity: Severity::Warning, logger: env!("CARGO_CRATE_NAME"), place };
             let now = clock::now_ns();
@@ -206,7 +210,7 @@ impl LineWriter {
         let end = Instant::now().checked_add(limit);
         let left = || end.map_or(limit, |end| end.saturating_duration_since(Instant::now()));
         // Each is asked, whatever became of the one before.
-        self.sinks.iter().fold(true, |done, destination| destination.sink.flush(left()) && done)
+        self.sinks.iter().filter(|destination| !destination.sink.flush(left())).count() == 0
     }
 
     pub(crate) fn dropped(&self) -> u64 {

@@ -108,7 +108,8 @@ async fn post(client: &Client, url: &Url, body: &[u8]) -> Result<Answer, String>
 impl Delivery for LokiPush {
     fn deliver(&mut self, batch: &Batch, queue: &Queue) -> u64 {
         let mut lost = 0;
-        let mut ranges = vec![0..batch.len()];
+        let whole = 0..batch.len();
+        let mut ranges = vec![whole];
         while let Some(range) = ranges.pop() {
             match self.push(batch, &range, queue) {
                 Pushed::Settled(count) => lost += count,

@@ -48,6 +48,10 @@ impl Sink for Memory {
     fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
+
+    fn last_error(&self) -> Option<String> {
+        Some("no route to host".to_owned())
+    }
 }
 
 impl Memory {

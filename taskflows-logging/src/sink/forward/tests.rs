@@ -151,7 +151,8 @@ fn receive(stream: &mut TcpStream) -> Option<Message> {
 fn acknowledge(stream: &mut TcpStream, chunk: &str) {
     let mut bytes = vec![0x81, 0xa3, b'a', b'c', b'k', 0xd9, chunk.len() as u8];
     bytes.extend_from_slice(chunk.as_bytes());
-    stream.write_all(&bytes).unwrap();
+    // The other end may have lost its patience.
+    let _ = stream.write_all(&bytes);
 }
 
 fn receive_and_acknowledge(stream: &mut TcpStream) -> Message {
@@ -161,7 +162,12 @@ fn receive_and_acknowledge(stream: &mut TcpStream) -> Message {
 }
 
 fn listen() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listen_on("127.0.0.1:0")
+}
+
+/// What shall be free for a while has an address of its own, so that no other test takes its port.
+fn listen_on(address: &str) -> (TcpListener, String) {
+    let listener = TcpListener::bind(address).unwrap();
     let address = listener.local_addr().unwrap().to_string();
     (listener, address)
 }
@@ -205,7 +211,7 @@ fn a_chunk_is_what_the_specification_says() {
 
 #[test]
 fn a_receiver_that_comes_late_gets_what_was_written_before() {
-    let (listener, address) = listen();
+    let (listener, address) = listen_on("127.0.0.2:0");
     drop(listener);
     let sink = sink(&address, MINUTE);
     write(&sink, 0..100);
@@ -218,6 +224,19 @@ fn a_receiver_that_comes_late_gets_what_was_written_before() {
     assert_eq!(sink.dropped(), 0);
 }
 
+/// Receives and acknowledges until the sink is content: on an unlucky machine a limit may pass more than once.
+fn last(listener: &TcpListener, sink: &Worker) -> Message {
+    loop {
+        let mut stream = accept(listener);
+        let Some(received) = receive(&mut stream) else { continue };
+        acknowledge(&mut stream, &received.chunk);
+        // The end of the connection is that of the sink's patience.
+        if sink.flush(Duration::from_secs(5)) {
+            return received;
+        }
+    }
+}
+
 /// Lets the first connection do something bad, and expects the same chunk on the second.
 fn is_sent_again(chunk: Duration, bad: impl FnOnce(&mut TcpStream)) -> String {
     let (listener, address) = listen();
@@ -225,19 +244,7 @@ fn is_sent_again(chunk: Duration, bad: impl FnOnce(&mut TcpStream)) -> String {
     write(&sink, 0..100);
     let mut first = accept(&listener);
     bad(&mut first);
-    let mut second = accept(&listener);
-    // On an unlucky machine the limit may pass again.
-    let received = loop {
-        let Some(received) = receive(&mut second) else {
-            second = accept(&listener);
-            continue;
-        };
-        acknowledge(&mut second, &received.chunk);
-        if sink.flush(chunk) {
-            break received;
-        }
-        second = accept(&listener);
-    };
+    let received = last(&listener, &sink);
     assert_eq!(numbers(&[received]), (0..100).collect::<Vec<_>>());
     assert_eq!(sink.dropped(), 0);
     sink.last_error().unwrap()
@@ -279,17 +286,16 @@ fn an_acknowledgement_that_comes_too_late_costs_no_more_than_a_second_copy() {
     write(&sink, 0..100);
     let mut first = accept(&listener);
     let early = receive(&mut first).unwrap();
-    let mut second = accept(&listener);
-    let _ = first.write_all(b"\x81\xa3ack\xa1x");
-    let again = receive_and_acknowledge(&mut second);
-    assert_eq!(again, early);
-    assert!(sink.flush(MINUTE));
+    // It has been given up: an acknowledgement of it finds nobody.
+    while receive(&mut first).is_some() {}
+    let _ = first.write_all(&[0x81, 0xa3, b'a', b'c', b'k', 0xa1, b'x']);
+    assert_eq!(last(&listener, &sink), early);
     assert_eq!(sink.dropped(), 0);
 }
 
 #[test]
 fn a_receiver_that_is_started_anew_is_connected_to_again() {
-    let (mut listener, address) = listen();
+    let (mut listener, address) = listen_on("127.0.0.3:0");
     let sink = sink(&address, MINUTE);
     let mut received = Vec::new();
     for round in 0..3 {
@@ -340,7 +346,7 @@ fn a_line_of_a_megabyte_arrives_whole() {
 
 #[test]
 fn a_sink_that_goes_gives_up_behind_a_dead_receiver() {
-    let (listener, address) = listen();
+    let (listener, address) = listen_on("127.0.0.4:0");
     drop(listener);
     let sink = sink(&address, MINUTE);
     write(&sink, 0..10);
@@ -364,18 +370,19 @@ fn any_value() -> impl Strategy<Value = Value> {
         ".{0,40}".prop_map(Value::from),
         "[a-z]{0,300}".prop_map(Value::from),
     ];
-    leaf.prop_recursive(5, 60, 20, |inner| {
+    leaf.prop_recursive(4, 40, 17, |inner| {
         prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..20).prop_map(Value::from),
-            proptest::collection::btree_map(".{0,10}", inner, 0..20)
+            proptest::collection::vec(inner.clone(), 0..18).prop_map(Value::from),
+            proptest::collection::btree_map(".{0,10}", inner, 0..18)
                 .prop_map(|map| map.into_iter().collect()),
         ]
     })
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn any_object_arrives_as_it_was(values in proptest::collection::btree_map(".{0,40}", any_value(), 0..20), time in 0..4_000_000_000_000_000_000_i64) {
+    fn any_object_arrives_as_it_was(values in proptest::collection::btree_map(".{0,40}", any_value(), 0..18), time in 0..4_000_000_000_000_000_000_i64) {
         let text = serde_json::to_string(&values).unwrap();
         let mut batch = Batch::default();
         batch.push(&Line { timestamp_ns: time, ..line(text.as_bytes()) });

@@ -145,7 +145,7 @@ async fn what_is_too_large_goes_in_halves_and_what_is_still_too_large_is_lost() 
 
 #[tokio::test]
 async fn a_loki_that_comes_late_gets_what_was_written_before() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.5:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let sink = sink(&address.to_string(), MINUTE);
@@ -162,11 +162,13 @@ async fn a_loki_that_comes_late_gets_what_was_written_before() {
 #[tokio::test]
 async fn behind_a_mute_loki_nothing_waits_and_what_arrives_later_is_all_that_was_not_counted_as_lost() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let sink = sink(&listener.local_addr().unwrap().to_string(), Duration::from_millis(200));
-    write(&sink, 200_000);
+    let sink = sink(&listener.local_addr().unwrap().to_string(), Duration::from_secs(1));
+    write(&sink, 150_000);
     let dropped = sink.dropped();
-    assert!(dropped > 50_000, "{dropped}");
-    assert!(!sink.flush(Duration::from_millis(400)));
+    assert!(dropped > 10_000, "{dropped}");
+    while sink.last_error().is_none() {
+        assert!(!sink.flush(Duration::from_millis(10)));
+    }
     assert!(sink.last_error().unwrap().contains("no answer within the limit"), "{:?}", sink.last_error());
     let server = MockServer::builder().listener(listener).start().await;
     mount(&server, InTurn(Mutex::default())).await;
@@ -175,5 +177,5 @@ async fn behind_a_mute_loki_nothing_waits_and_what_arrives_later_is_all_that_was
     let mut numbers: Vec<_> = received(&server).await.into_iter().flatten().collect();
     numbers.sort_unstable();
     numbers.dedup();
-    assert_eq!((sink.dropped(), numbers.len() as u64), (dropped, 200_000 - dropped));
+    assert_eq!((sink.dropped(), numbers.len() as u64), (dropped, 150_000 - dropped));
 }
