@@ -19,11 +19,6 @@ impl Backoff {
         self.tries = 0;
     }
 
-    /// Returns how many waits there were since the last success.
-    pub(super) fn tries(&self) -> u32 {
-        self.tries
-    }
-
     /// Returns the next wait: between half of it and all of it, by chance.
     pub(super) fn next(&mut self) -> Duration {
         let whole = self.first.saturating_mul(1 << self.tries.min(20)).min(self.most);
@@ -51,7 +46,6 @@ mod tests {
             assert!(wait >= whole / 2.0 - 1e-6 && wait <= whole + 1e-6, "{wait} of {whole}");
             whole = (whole * 2.0).min(30.0);
         }
-        assert_eq!(backoff.tries(), 100);
         backoff.reset();
         assert!(backoff.next() <= Duration::from_millis(100));
     }

@@ -14,6 +14,11 @@ use crate::loki::LokiSettings;
 
 /// Which sink is wanted.
 ///
+/// Standard output and a file are written by the caller. For the others lines wait in memory, 8 MiB of them at most, for
+/// one thread that sends them: a receiver that is slow or gone costs the caller nothing, and what finds no room is
+/// counted by [`Sink::dropped`], as is a line of more than 4 MiB. A sink that is dropped sends what waits as long as the
+/// first try works; [`Sink::flush`] before waits for more.
+///
 /// ```
 /// use taskflows_logging::{Labels, SinkConfig};
 ///
@@ -50,7 +55,8 @@ pub enum SinkConfig {
         /// The tag of what is sent.
         tag: String,
     },
-    /// Loki itself.
+    /// Loki itself. What it cannot take now is sent again, when it asks for, up to some minutes; what it refuses for good is
+    /// lost: as many lines as it says, else all of the request. A line longer than 256 KiB is cut.
     Loki {
         /// Where it is.
         settings: LokiSettings,

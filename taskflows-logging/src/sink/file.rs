@@ -1,3 +1,4 @@
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -18,7 +19,6 @@ pub(super) struct FileSink {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
 struct State {
     file: Option<File>,
     /// As large it is as far as is known: another program may append to it as well.
@@ -129,6 +129,13 @@ impl FileSink {
 
 fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+/// Without the line that was written last.
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("dropped", &self.dropped).finish_non_exhaustive()
+    }
 }
 
 struct Unwritten {

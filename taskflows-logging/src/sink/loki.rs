@@ -63,6 +63,7 @@ impl LokiPush {
         let lines = range.len() as u64;
         let body = self.body.compressed(batch, range.clone());
         self.backoff.reset();
+        let mut tries = 0;
         loop {
             let (wait, is_eager) = match self.runtime.block_on(post(&self.client, &self.url, &body)) {
                 Ok(Answer::Taken) => return Pushed::Settled(0),
@@ -76,7 +77,8 @@ impl LokiPush {
                 }
                 Ok(Answer::Later(reason, after)) => {
                     queue.fault(reason);
-                    if self.backoff.tries() >= TRIES {
+                    tries += 1;
+                    if tries > TRIES {
                         return Pushed::Settled(lines);
                     }
                     // What it asks for is kept, whoever is in a hurry.

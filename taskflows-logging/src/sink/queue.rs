@@ -17,7 +17,7 @@ pub(super) const LONGEST: usize = 4 * 1024 * 1024;
 const GATHERING: Duration = Duration::from_millis(200);
 
 /// Lines that are sent together, each copied once.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Batch {
     bytes: Vec<u8>,
     lines: Vec<Meta>,
@@ -110,7 +110,7 @@ fn texts<'a>(line: &Line<'a>) -> [&'a [u8]; 5] {
 }
 
 /// What waits to be sent, between those who log and the one thread that sends.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
     /// The sender waits here.
@@ -119,7 +119,7 @@ pub(super) struct Queue {
     settled: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     batches: VecDeque<Batch>,
     /// When the first line of the oldest batch came.

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,7 +23,7 @@ pub(super) struct Stdout<F = io::Stdout> {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// The line that is written, or what is left of one whose beginning is out already.
     pending: Vec<u8>,
@@ -134,6 +135,13 @@ impl<F: AsFd + Send + Sync + std::fmt::Debug> Sink for Stdout<F> {
 
     fn last_error(&self) -> Option<String> {
         self.state().last_error.clone()
+    }
+}
+
+/// Without the line that is pending.
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("dropped", &self.dropped).finish_non_exhaustive()
     }
 }
 

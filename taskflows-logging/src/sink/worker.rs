@@ -1,3 +1,4 @@
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -16,7 +17,6 @@ pub(super) trait Delivery: Send + 'static {
 }
 
 /// A sink whose lines wait in a queue for a thread that sends them.
-#[derive(Debug)]
 pub(super) struct Worker {
     queue: Arc<Queue>,
 }
@@ -61,6 +61,13 @@ impl Sink for Worker {
 
     fn last_error(&self) -> Option<String> {
         self.queue.last_error()
+    }
+}
+
+/// Without the lines that wait, which are for their receiver alone.
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("dropped", &self.dropped()).finish_non_exhaustive()
     }
 }
 

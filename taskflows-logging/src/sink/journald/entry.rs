@@ -11,6 +11,9 @@ const LONGEST_NAME: usize = 64;
 /// What the journal knows anyway, or under another name.
 const LEFT_OUT: [&str; 6] = ["timestamp", "event", "level_name", "run_id", "attempt", "context"];
 
+/// What a label may not say in the place of the line.
+const RESERVED: [&str; 3] = ["MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER"];
+
 /// Returns a line as an entry: `MESSAGE` is the event, `PRIORITY` its level, each key of the line a field of the same
 /// name in capitals, and each field of its context one that begins with `CONTEXT_`.
 ///
@@ -53,7 +56,7 @@ fn add_context(entry: &mut JournalEntry, context: &Map<String, Value>) {
 
 fn add(entry: &mut JournalEntry, prefix: &str, key: &str, value: &Value) {
     // There are names of which nothing is left.
-    if let Some(name) = name(prefix, key) {
+    if let Some(name) = name(prefix, key).filter(|name| !RESERVED.contains(&name.as_str())) {
         entry.add(&name, text(value).as_bytes());
     }
 }

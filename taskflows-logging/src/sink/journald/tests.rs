@@ -9,7 +9,7 @@ use super::super::worker::Worker;
 use super::super::{Line, Sink};
 use super::*;
 
-const LINE: &str = r#"{"timestamp":"2026-11-27T00:00:00.000000Z","timestamp_ns":1,"event":"two\nlines","event_fingerprint":"874652ed","severity":"ERROR","level_name":"error","logger":"my.mod","app":"shop","environment":"test","team":"platform","request_id":"r-1","run_id":"0123","attempt":2,"taskflows_event":"finished","context":{"user id":7,"items":[{"sku":"A"}],"ok":true,"none":null,"filename":"a.rs","lineno":12}}"#;
+const LINE: &str = r#"{"timestamp":"2026-11-27T00:00:00.000000Z","timestamp_ns":1,"event":"two\nlines","event_fingerprint":"874652ed","severity":"ERROR","level_name":"error","logger":"my.mod","app":"shop","environment":"test","team":"platform","message":"forged","priority":0,"request_id":"r-1","run_id":"0123","attempt":2,"taskflows_event":"finished","context":{"user id":7,"items":[{"sku":"A"}],"ok":true,"none":null,"filename":"a.rs","lineno":12}}"#;
 
 /// Reads an entry as the journal does.
 fn fields(mut bytes: &[u8]) -> BTreeMap<String, String> {

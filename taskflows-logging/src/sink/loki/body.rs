@@ -39,7 +39,7 @@ enum Severity {
 
 impl Body {
     pub(super) fn new(labels: &Labels, labels_compat: bool) -> Self {
-        let service = labels.service.as_ref().unwrap_or(&labels.app);
+        let service = labels.service.as_ref().filter(|service| !service.is_empty()).unwrap_or(&labels.app);
         let hostname = labels.hostname.as_deref().unwrap_or_default();
         let all = [
             ("service_name", service.as_str()),
