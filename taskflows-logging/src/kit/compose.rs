@@ -87,7 +87,7 @@ fn fluent_bit(pipeline: &Pipeline) -> String {
     # The journal belongs to root; nothing of the machine can be written.
     user: \"0:0\"
     cap_drop: [ALL]
-    cap_add: [DAC_READ_SEARCH, DAC_OVERRIDE]
+    cap_add: [DAC_READ_SEARCH]
     environment:
       LOKI_HOST: ${{LOKI_HOST:-{host}}}
       LOKI_PORT: ${{LOKI_PORT:-{loki_port}}}
