@@ -443,16 +443,17 @@ end
 local function labels_of(known, line)
     local severity = severity_of(line.level_name and line or line.severity and line or line.level and line
         or known.level or line, known.priority)
-    local app = label(line.app or known.app, LONGEST_LABEL)
-    local service = label(known.service or line.service_name, LONGEST_NAME) or app
+    local app = label(line.app, LONGEST_LABEL) or label(known.app, LONGEST_LABEL)
+    local service = label(known.service, LONGEST_NAME) or label(line.service_name, LONGEST_NAME) or app
         or label(known.fallback, LONGEST_NAME) or "unknown"
     return {
         service_name = service, app = app or cut(service, LONGEST_LABEL),
-        environment = label(line.environment or known.environment or os.getenv("ENVIRONMENT"), LONGEST_LABEL)
-            or OPTIONS.environment,
-        hostname = label(line.hostname or known.hostname or os.getenv("HOSTNAME"), LONGEST_NAME) or "unknown",
+        environment = label(line.environment, LONGEST_LABEL) or label(known.environment, LONGEST_LABEL)
+            or label(os.getenv("ENVIRONMENT"), LONGEST_LABEL) or OPTIONS.environment,
+        hostname = label(line.hostname, LONGEST_NAME) or label(known.hostname, LONGEST_NAME)
+            or label(os.getenv("HOSTNAME"), LONGEST_NAME) or "unknown",
         severity = severity, level_name = severity:lower(),
-        logger = logger_of(line.logger or known.logger) or "unknown",
+        logger = logger_of(line.logger) or logger_of(known.logger) or "unknown",
         request_id = label(line.request_id or known.request_id, LONGEST_ID),
         trace_id = label(line.trace_id or known.trace_id, LONGEST_ID),
         run_id = label(line.run_id or line.taskflows_run_id or known.run_id or known.invocation, LONGEST_ID),
