@@ -18,3 +18,6 @@ pub use file::{Decision, KitFile, Manifest, ParseManifestError};
 pub use label::Label;
 pub use pipeline::{Images, JournalSources, LokiAddress, Part, Pipeline, PipelineError, Ports, Profile};
 pub use query::NamedQuery;
+
+#[cfg(test)]
+mod tests;
