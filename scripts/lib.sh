@@ -49,8 +49,11 @@ need_slack_sdk() {
 # What the tests need beside that: container engines, an image's worth of programs, Python and uv.
 need_test_tools() {
     need_packages docker.io podman runc busybox-static python3 python3-venv
+    # The pipeline kit: its Lua runs, its YAML is read, and its compose file, by programs that are not ours.
+    need_packages lua5.1 python3-yaml docker-compose
     need_alert_tools
     need_slack_sdk
+    need_logql
     command -v uv >/dev/null && return
     local tools=${XDG_CACHE_HOME:-$HOME/.cache}/taskflows-ci/uv
     if [ ! -x "$tools/bin/uv" ]; then
@@ -72,4 +75,16 @@ need_alert_tools() {
     say "installing the emulator of Slack"
     npm install --prefix "$emulator" --ignore-scripts --no-audit --no-fund --silent emulate@0.11.2 \
         || fail "could not install the npm package emulate 0.11.2"
+}
+
+# Grafana's own grammar of LogQL, which reads every query that we write.
+need_logql() {
+    local tools=${XDG_CACHE_HOME:-$HOME/.cache}/taskflows-ci/lezer-logql-0.4.2
+    [ -f "$tools/node_modules/@grafana/lezer-logql/package.json" ] && [ -f "$tools/node_modules/@lezer/lr/package.json" ] && return
+    command -v node >/dev/null || need_packages nodejs
+    command -v npm >/dev/null || need_packages npm
+    say "installing the grammar of LogQL"
+    npm install --prefix "$tools" --ignore-scripts --no-audit --no-fund --silent \
+        @grafana/lezer-logql@0.4.2 @lezer/lr@1.4.10 @lezer/common@1.5.5 \
+        || fail "could not install the npm package @grafana/lezer-logql 0.4.2"
 }

@@ -27,6 +27,18 @@ pub enum LoggingPart {
     Compose,
 }
 
+/// Where Loki keeps lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LoggingProfile {
+    /// In a directory, for 30 days.
+    #[default]
+    Dev,
+    /// In S3 or what speaks like it, for 30 days.
+    S3,
+    /// In S3, compressed as far as can be, for 90 days.
+    Archive,
+}
+
 /// `tf logging setup`.
 #[derive(Args, Debug)]
 pub struct LoggingSetupArguments {
@@ -36,6 +48,42 @@ pub struct LoggingSetupArguments {
     /// Write here; `taskflows-logging` unless told.
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Where Loki keeps lines.
+    #[arg(long, value_enum, default_value_t)]
+    pub profile: LoggingProfile,
+    /// Keep lines so long, such as `14d`; the profile's time unless told.
+    #[arg(long, value_name = "SPAN")]
+    pub retention: Option<TimeSpan>,
+    /// The label `environment` of lines that do not say theirs.
+    #[arg(long, value_name = "NAME", default_value = "production")]
+    pub environment: String,
+    /// Index `request_id` and `trace_id` as well, so that queries find them as labels.
+    #[arg(long)]
+    pub labels_compat: bool,
+    /// The address of a Loki that runs elsewhere: `https://logs.example.org`.
+    #[arg(long, value_name = "URL")]
+    pub loki_url: Option<String>,
+    /// Loki asks for a user and a password: take them from LOKI_USER and LOKI_PASSWORD.
+    #[arg(long)]
+    pub loki_auth: bool,
+    /// Read only this user's services, by the number; everybody's unless told.
+    #[arg(long, value_name = "UID")]
+    pub uid: Option<u32>,
+    /// Where journald keeps the journal.
+    #[arg(long, value_name = "DIR", default_value = "/var/log/journal")]
+    pub journal: String,
+    /// Where programs keep files of JSON lines; TASKFLOWS_FILE_DIR unless told.
+    #[arg(long, value_name = "DIR")]
+    pub file_dir: Option<String>,
+    /// Also write lines to /var/log/fluent-bit/services-logs, to look at.
+    #[arg(long)]
+    pub debug_file: bool,
+    /// Show what would be written and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write over files that others wrote, or that were changed by hand, which is refused otherwise.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `tf logging check`.
