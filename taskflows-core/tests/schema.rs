@@ -66,6 +66,8 @@ fn what_is_read_is_valid() {
         .collect();
     let alerts: toml::Value = toml::from_str(include_str!("files/alerts.toml")).unwrap();
     texts.push(("tasks and alerts".to_owned(), as_editors_see_it(alerts)));
+    let dashboards: toml::Value = toml::from_str(include_str!("files/dashboards.toml")).unwrap();
+    texts.push(("dashboards".to_owned(), as_editors_see_it(dashboards)));
     for (name, text) in
         [("full", include_str!("files/full.json")), ("environments", include_str!("files/environments.json"))]
     {
@@ -113,6 +115,11 @@ fn what_is_broken_is_not() {
         service(json!({ "alerts": { "send_on": "failed" } })),
         service(json!({ "alerts": { "send_to": { "type": "slack", "channel": "x" }, "send_on": "mised" } })),
         json!({ "services": [], "alerts": { "ops": "slack" } }),
+        json!({ "dashboards": { "title": "x" } }),
+        json!({ "dashboards": [{ "rows": [] }] }),
+        json!({ "dashboards": [{ "title": "x", "rows": [{ "servce": "web" }] }] }),
+        json!({ "dashboards": [{ "title": "x", "rows": [{ "service": "web", "height": "medium" }] }] }),
+        json!({ "services": [], "dashboards": [{ "title": "x", "services": "*", "columns": 25 }] }),
         service(json!({ "systemd": { "Sevice": { "Nice": 5 } } })),
         service(json!({ "systemd": { "Service": { "nice": 5 } } })),
     ];
