@@ -10,9 +10,10 @@ use taskflows_core::schedule::Zones;
 use taskflows_core::{Format, Source, read, schema};
 
 /// Every example that is shipped; that none is left out is tested where files may be read.
-const EXAMPLES: [(&str, &str); 5] = [
+const EXAMPLES: [(&str, &str); 6] = [
     ("alerts", include_str!("../../examples/alerts.toml")),
     ("containers", include_str!("../../examples/containers.toml")),
+    ("dashboards", include_str!("../../examples/dashboards.toml")),
     ("demo", include_str!("../../examples/demo.toml")),
     ("python", include_str!("../../examples/python.toml")),
     ("seed", include_str!("../../examples/seed.toml")),
