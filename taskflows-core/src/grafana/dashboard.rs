@@ -203,7 +203,7 @@ fn check_panel(row: usize, panel: &Panel) -> Result<(), DashboardError> {
     if text.is_some_and(String::is_empty) {
         return Err(DashboardError::Text { row });
     }
-    let is_whole = |span: TimeSpan| !span.is_zero() && span.micros() % 1_000_000 == 0;
+    let is_whole = |span: TimeSpan| !span.is_zero() && span.micros().is_multiple_of(1_000_000);
     let spans = [("period", period), ("time_from", panel.time_from), ("time_shift", panel.time_shift)];
     match spans.into_iter().find(|(_, span)| span.is_some_and(|span| !is_whole(span))) {
         Some((key, _)) => Err(DashboardError::Span { row, key }),

@@ -217,7 +217,7 @@ impl Panel {
 fn short(span: TimeSpan) -> String {
     let seconds = (span.micros() / 1_000_000).max(1);
     let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
-    let fits = units.iter().find(|(_, length)| seconds % length == 0);
+    let fits = units.iter().find(|(_, length)| seconds.is_multiple_of(*length));
     fits.map_or_else(|| format!("{seconds}s"), |(unit, length)| format!("{}{unit}", seconds / length))
 }
 
