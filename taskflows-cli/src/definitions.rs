@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use taskflows_core::alerting::{AlertGroup, GroupName};
 use taskflows_core::effects::{NamedEnvironment, ServiceError};
+use taskflows_core::grafana::Dashboard;
 use taskflows_core::{
     AlertGroupUse, Definition, DefinitionError, EnvFileReader, EnvironmentUse, Format, NamePattern, Service,
     ServiceName, Source, Surroundings, check_env_file, read_in,
@@ -38,6 +39,10 @@ pub(crate) struct Definitions {
     pub(crate) alerts: Kept,
     /// The groups that are named and that no file defines which names them.
     alert_uses: Vec<AlertGroupUse>,
+    /// The dashboards in order, no title twice.
+    pub(crate) dashboards: Vec<Dashboard>,
+    /// The files that define them, by their titles.
+    dashboard_places: HashMap<String, Option<String>>,
 }
 
 impl Definitions {
@@ -46,10 +51,11 @@ impl Definitions {
         let uses = definition.environment_uses().to_vec();
         let alert_uses = definition.alert_uses().to_vec();
         let alerts = groups_of(&definition);
+        let dashboards = definition.dashboards;
         let services = definition.services;
         let defined = services.iter().map(|service| service.name.clone()).collect();
         let files = source.origin().map(str::to_owned).into_iter().collect();
-        Self { services, defined, files, directories: HashSet::new(), uses, alerts, alert_uses }
+        Self { services, defined, files, uses, alerts, alert_uses, dashboards, ..Self::default() }
     }
 
     /// Looks for the environments that the services name among those that this host keeps.
@@ -72,10 +78,31 @@ impl Definitions {
         AlertGroupUse::check(&self.alert_uses, &known).map_err(|error| wrong(&error, colour))
     }
 
-    /// Fails where no service is meant.
+    /// Adds the dashboards of another file. One that both include is the same for both, or none of the two is right.
+    fn add_dashboards(&mut self, definition: &Definition) -> Result<(), CliError> {
+        for dashboard in &definition.dashboards {
+            let place = definition.place_of_dashboard(dashboard.title()).map(str::to_owned);
+            let shown = |place: &Option<String>| place.clone().unwrap_or_else(|| "stdin".to_owned());
+            if self.dashboards.contains(dashboard)
+                && self.dashboard_places.get(dashboard.title()) == Some(&place)
+            {
+                continue;
+            }
+            if let Some(first) = self.dashboard_places.insert(dashboard.title().to_owned(), place.clone()) {
+                let (title, first, second) = (dashboard.title(), shown(&first), shown(&place));
+                let message = format!("the dashboard `{title}` is defined twice, in {first} and in {second}");
+                return Err(CliError::new(Exit::Usage, message));
+            }
+            self.dashboards.push(dashboard.clone());
+        }
+        Ok(())
+    }
+
+    /// Fails where nothing is meant: no service, and no dashboard either.
     pub(crate) fn check_any(&self) -> Result<(), CliError> {
         let message = match (self.services.is_empty(), self.defined.is_empty()) {
             (false, _) => return Ok(()),
+            (true, true) if !self.dashboards.is_empty() => return Ok(()),
             (true, true) => "the files define no service",
             (true, false) => "--include and --exclude leave no service",
         };
@@ -83,7 +110,7 @@ impl Definitions {
     }
 }
 
-/// Reads every definition and returns the services that are meant, in order, with the environments that they name.
+/// Reads every definition and returns it, its services with the environments that they name.
 ///
 /// # Errors
 /// As [`read_definitions`], when the patterns leave none, and when a service does not fit what it names.
@@ -91,16 +118,15 @@ pub(crate) async fn load(
     ui: &mut Ui<'_>,
     app: &App,
     arguments: &SourceArguments,
-) -> Result<Vec<Service>, CliError> {
-    let definitions = read_definitions(ui, app, arguments).await?;
+) -> Result<Definitions, CliError> {
+    let mut definitions = read_definitions(ui, app, arguments).await?;
     definitions.check_any()?;
-    let mut services = definitions.services;
     if !definitions.uses.is_empty() {
         let kept = app.environments.list().await.map_err(ServiceError::from)?;
-        NamedEnvironment::resolve(&mut services, &kept)?;
+        NamedEnvironment::resolve(&mut definitions.services, &kept)?;
     }
-    Service::check_together(&services)?;
-    Ok(services)
+    Service::check_together(&definitions.services)?;
+    Ok(definitions)
 }
 
 /// Reads every definition.
@@ -131,6 +157,7 @@ pub(crate) async fn read_definitions(
             }
             definitions.alerts.insert(name, group);
         }
+        definitions.add_dashboards(&definition)?;
         for service in definition.services {
             let place = path.display().to_string();
             if let Some(first) = places.insert(service.name.clone(), place.clone()) {

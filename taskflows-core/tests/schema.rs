@@ -10,9 +10,10 @@ use taskflows_core::schedule::Zones;
 use taskflows_core::{Format, Source, read, schema};
 
 /// Every example that is shipped; that none is left out is tested where files may be read.
-const EXAMPLES: [(&str, &str); 5] = [
+const EXAMPLES: [(&str, &str); 6] = [
     ("alerts", include_str!("../../examples/alerts.toml")),
     ("containers", include_str!("../../examples/containers.toml")),
+    ("dashboards", include_str!("../../examples/dashboards.toml")),
     ("demo", include_str!("../../examples/demo.toml")),
     ("python", include_str!("../../examples/python.toml")),
     ("seed", include_str!("../../examples/seed.toml")),
@@ -66,6 +67,8 @@ fn what_is_read_is_valid() {
         .collect();
     let alerts: toml::Value = toml::from_str(include_str!("files/alerts.toml")).unwrap();
     texts.push(("tasks and alerts".to_owned(), as_editors_see_it(alerts)));
+    let dashboards: toml::Value = toml::from_str(include_str!("files/dashboards.toml")).unwrap();
+    texts.push(("dashboards".to_owned(), as_editors_see_it(dashboards)));
     for (name, text) in
         [("full", include_str!("files/full.json")), ("environments", include_str!("files/environments.json"))]
     {
@@ -113,6 +116,11 @@ fn what_is_broken_is_not() {
         service(json!({ "alerts": { "send_on": "failed" } })),
         service(json!({ "alerts": { "send_to": { "type": "slack", "channel": "x" }, "send_on": "mised" } })),
         json!({ "services": [], "alerts": { "ops": "slack" } }),
+        json!({ "dashboards": { "title": "x" } }),
+        json!({ "dashboards": [{ "rows": [] }] }),
+        json!({ "dashboards": [{ "title": "x", "rows": [{ "servce": "web" }] }] }),
+        json!({ "dashboards": [{ "title": "x", "rows": [{ "service": "web", "height": "medium" }] }] }),
+        json!({ "services": [], "dashboards": [{ "title": "x", "services": "*", "columns": 25 }] }),
         service(json!({ "systemd": { "Sevice": { "Nice": 5 } } })),
         service(json!({ "systemd": { "Service": { "nice": 5 } } })),
     ];

@@ -43,7 +43,7 @@ pub struct CreateArguments {
     /// Also start what was created or updated.
     #[arg(long)]
     pub now: bool,
-    /// Write over unit files that were changed by hand, which is refused otherwise.
+    /// Write over unit files that were changed by hand and over dashboards that others made, which is refused otherwise.
     #[arg(long)]
     pub force: bool,
     /// Do not ask before services are removed.
@@ -60,7 +60,7 @@ pub struct EditArguments {
     /// Also remove services that are gone from the file.
     #[arg(long)]
     pub prune: bool,
-    /// Write over unit files that were changed by hand, which is refused otherwise.
+    /// Write over unit files that were changed by hand and over dashboards that others made, which is refused otherwise.
     #[arg(long)]
     pub force: bool,
     /// Apply what the editor leaves without a question.

@@ -7,6 +7,7 @@ use taskflows_core::{Change, Consequence, Plan, ServiceName, Step};
 use super::act::{MANY, perform_on};
 use super::alert::close_untold;
 use super::consequence::clause;
+use super::dashboards::Dashboards;
 use super::plan::{changed, nothing_changed, remark_switched_off, show_plan, summary, write_data};
 use super::prune::{Request, may_prune, request};
 use super::remark_left_behind;
@@ -24,9 +25,11 @@ pub(super) async fn create(
     let request = request(ui, app, &create.plan.sources, create.plan.prune).await?;
     if create.dry_run {
         let plan = app.services.plan(request.wanted()).await?;
-        show_plan(ui, app, global, &plan)?;
+        if request.tells_services(global.output) {
+            show_plan(ui, app, global, &plan)?;
+        }
         request.groups.show(ui);
-        return Ok(Exit::Ok);
+        return Ok(Dashboards::show(ui, app, &request.dashboards).await.exit(Exit::Ok));
     }
     if !create.yes && !may_prune(ui, &request)? {
         ui.remark("Nothing was changed.");
@@ -38,14 +41,19 @@ pub(super) async fn create(
         let waits = |effect: &Consequence| *effect == Consequence::WaitsForStart;
         plan.steps.iter_mut().for_each(|step| step.consequences.retain(|effect| !waits(effect)));
     }
-    tell(ui, app, global, &plan)?;
+    if request.tells_services(global.output) {
+        tell(ui, app, global, &plan)?;
+    }
     for removal in &request.removals {
         remark_drop_ins(ui, app, &removal.name).await;
     }
-    if create.now {
-        return start_changed(ui, app, global, &plan).await;
+    // After all else: a Grafana that is down keeps no service from running.
+    let exit = if create.now { start_changed(ui, app, global, &plan).await? } else { Exit::Ok };
+    let dashboards = Dashboards::make(ui, app, &request.dashboards, create.force).await;
+    if !request.tells_services(global.output) {
+        dashboards.remark_same(ui);
     }
-    Ok(Exit::Ok)
+    Ok(dashboards.exit(exit))
 }
 
 /// Installs what is asked for. The groups of alerts are there before anything starts that tells them, and what is no

@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::confirm::ask;
 use super::create::{install, tell};
+use super::dashboards::Dashboards;
 use super::editor::{Editor, line_of};
 use super::plan::show_plan;
 use super::prune::{Request, request_of};
@@ -78,7 +79,7 @@ pub(super) async fn edit(
                 report(ui, &app.advise(error));
                 mend(ui)
             }
-            Ok(revision) => match agreed(ui, app, global, &revision, arguments)? {
+            Ok(revision) => match agreed(ui, app, global, &revision, arguments).await? {
                 Decision::Apply if original.is_changed() => return Err(original.overtaken(copy)),
                 Decision::Apply => return original.apply(ui, app, global, &revision, arguments).await,
                 other => other,
@@ -112,7 +113,7 @@ fn mend(ui: &mut Ui<'_>) -> Decision {
 }
 
 /// Shows what would change and asks whether it may.
-fn agreed(
+async fn agreed(
     ui: &mut Ui<'_>,
     app: &App,
     global: &Global,
@@ -126,6 +127,7 @@ fn agreed(
     let table = Global { output: Output::Table, ..global.clone() };
     show_plan(ui, app, &table, &revision.plan)?;
     revision.request.groups.show(ui);
+    Dashboards::show(ui, app, &revision.request.dashboards).await;
     loop {
         match ask(ui, "Apply it? Or edit again? [y/N/e]").as_deref() {
             Some("y" | "yes") => return Ok(Decision::Apply),
@@ -296,7 +298,9 @@ impl Original {
         match install(ui, app, &revision.request, edits).await {
             Ok(plan) => {
                 ui.remark(format!("Wrote {}.", self.path.display()));
-                tell(ui, app, global, &plan).map(|()| Exit::Ok)
+                tell(ui, app, global, &plan)?;
+                let dashboards = &revision.request.dashboards;
+                Ok(Dashboards::make(ui, app, dashboards, arguments.force).await.exit(Exit::Ok))
             }
             Err(error) => {
                 let file = self.path.display();

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::arguments::{AlertVerb, EnvVerb, Format, MonitorVerb, Verb};
+use crate::arguments::{AlertVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, Verb};
 use crate::{CliError, Exit};
 
 const TABLE: &[Format] = &[Format::Table, Format::Wide];
@@ -36,7 +36,8 @@ fn formats(verb: &Verb) -> &'static [Format] {
         Verb::Env { verb: EnvVerb::Create(_) | EnvVerb::Edit(_) | EnvVerb::Remove { .. } } => TABLE,
         Verb::Exec(_) | Verb::Run(_) | Verb::Retry(_) => TABLE,
         Verb::Monitor { verb: MonitorVerb::Install } => TABLE,
-        Verb::Logging { .. } => TABLE,
+        Verb::Logging { verb: LoggingVerb::Check(_) } => ALL,
+        Verb::Logging { verb: LoggingVerb::Setup(_) } => TABLE,
         Verb::Remove(_) | Verb::Completion { .. } | Verb::Man { .. } => TABLE,
         Verb::Alert { verb: AlertVerb::List(_) | AlertVerb::Test(_) } => ALL,
         Verb::Alert { .. } | Verb::Hook { .. } => TABLE,

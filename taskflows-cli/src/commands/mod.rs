@@ -8,6 +8,7 @@ mod completion;
 mod confirm;
 mod consequence;
 mod create;
+mod dashboards;
 mod diff;
 mod doctor;
 mod edit;

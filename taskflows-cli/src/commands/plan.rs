@@ -6,8 +6,8 @@ use taskflows_core::effects::Wanted;
 use taskflows_core::{Change, Consequence, FileChange, Plan, Step};
 
 use super::act::MANY;
-use super::alert_groups::GroupPlan;
 use super::consequence::clause;
+use super::dashboards::Dashboards;
 use super::diff::patch;
 use super::prune::{Request, request};
 use super::remark_interruption;
@@ -50,22 +50,26 @@ pub(super) async fn plan(
     global: &Global,
     arguments: &PlanArguments,
 ) -> Result<Exit, CliError> {
-    let (plan, groups) = planned(ui, app, arguments).await?;
-    show_plan(ui, app, global, &plan)?;
-    groups.show(ui);
-    Ok(if plan.is_empty() && groups.is_empty() { Exit::Ok } else { Exit::Pending })
+    let (plan, request) = planned(ui, app, arguments).await?;
+    if request.tells_services(global.output) {
+        show_plan(ui, app, global, &plan)?;
+    }
+    request.groups.show(ui);
+    let dashboards = Dashboards::show(ui, app, &request.dashboards).await;
+    let is_empty = plan.is_empty() && request.groups.is_empty() && !dashboards.changes;
+    Ok(dashboards.exit(if is_empty { Exit::Ok } else { Exit::Pending }))
 }
 
-/// Reads definitions and returns what `create` would change.
+/// Reads definitions and returns what `create` would change of services, and what is asked for.
 pub(super) async fn planned(
     ui: &mut Ui<'_>,
     app: &App,
     arguments: &PlanArguments,
-) -> Result<(Plan, GroupPlan), CliError> {
+) -> Result<(Plan, Request), CliError> {
     remark_interruption(ui, app);
     let request = request(ui, app, &arguments.sources, arguments.prune).await?;
     let plan = app.services.plan(request.wanted()).await?;
-    Ok((plan, request.groups))
+    Ok((plan, request))
 }
 
 impl Request {

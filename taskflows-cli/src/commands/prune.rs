@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use taskflows_core::effects::Removal;
+use taskflows_core::grafana::Dashboard;
 use taskflows_core::{Service, ServiceName};
 
 use super::alert_groups::GroupPlan;
 use super::confirm::{may_remove, named};
-use crate::arguments::SourceArguments;
+use crate::arguments::{Format, SourceArguments};
 use crate::definitions::{Definitions, is_meant, read_definitions};
 use crate::{App, CliError, Exit, Ui};
 
@@ -18,6 +19,16 @@ pub(super) struct Request {
     pub(super) removals: Vec<Removal>,
     /// What changes of the groups of alerts that this host keeps.
     pub(super) groups: GroupPlan,
+    /// The dashboards that are defined.
+    pub(super) dashboards: Vec<Dashboard>,
+}
+
+impl Request {
+    /// Tells whether what becomes of services is told: not to people who asked for dashboards alone.
+    pub(super) fn tells_services(&self, format: Format) -> bool {
+        let is_alone = self.services.is_empty() && self.removals.is_empty() && !self.dashboards.is_empty();
+        !is_alone || !matches!(format, Format::Table | Format::Wide)
+    }
 }
 
 /// Reads definitions and finds what is gone from them: to be removed where `prune` says so, else remarked.
@@ -51,7 +62,8 @@ pub(super) async fn request_of(
     let gone = gone(app, &definitions, sources).await?;
     if prune {
         let groups = GroupPlan::of(ui, app, &definitions, &gone).await?;
-        return Ok(Request { services: definitions.services, removals: gone, groups });
+        let Definitions { services, dashboards, .. } = definitions;
+        return Ok(Request { services, removals: gone, groups, dashboards });
     }
     if let Err(error) = definitions.check_any() {
         return Err(match gone.is_empty() {
@@ -63,7 +75,8 @@ pub(super) async fn request_of(
         ui.remark(format!("note: {}", came_from(&gone)));
     }
     let groups = GroupPlan::of(ui, app, &definitions, &[]).await?;
-    Ok(Request { services: definitions.services, removals: Vec::new(), groups })
+    let Definitions { services, dashboards, .. } = definitions;
+    Ok(Request { services, removals: Vec::new(), groups, dashboards })
 }
 
 /// Returns the installed services that came from these files, or from one that has left these directories,

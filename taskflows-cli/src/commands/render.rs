@@ -31,7 +31,7 @@ pub(super) async fn render(
         tells_data_directory: app.tells_data_directory,
     };
     let mut rows = Vec::new();
-    for service in load(ui, app, sources).await? {
+    for service in load(ui, app, sources).await?.services {
         let units = render_units(&service, &context)?;
         let row = |(file, text)| FileRow { name: service.name.to_string(), file, text };
         rows.extend(units.files.into_iter().map(row));

@@ -20,8 +20,9 @@ pub(super) async fn validate(
     global: &Global,
     sources: &SourceArguments,
 ) -> Result<Exit, CliError> {
-    let services = load(ui, app, sources).await?;
-    for service in &services {
+    let definitions = load(ui, app, sources).await?;
+    let services = &definitions.services;
+    for service in services {
         let schedules = [&service.start_schedule, &service.stop_schedule, &service.restart_schedule];
         for schedule in schedules.into_iter().flatten() {
             let Schedule::Calendar(calendar) = schedule else { continue };
@@ -39,15 +40,28 @@ pub(super) async fn validate(
     };
     match global.output {
         Format::Table | Format::Wide => {
-            let plural = if services.len() == 1 { "service is" } else { "services are" };
-            ui.remark(format!("{} {plural} defined, and right.", services.len()));
+            ui.remark(format!(
+                "{} defined, and right.",
+                counted(services.len(), definitions.dashboards.len())
+            ));
         }
         Format::Name => {
-            for service in &services {
+            for service in services {
                 writeln!(ui.out, "{}", service.name)?;
             }
         }
         format => data(ui, format, &services.iter().map(row).collect::<Vec<_>>())?,
     }
     Ok(Exit::Ok)
+}
+
+/// Counts what is defined: `2 services and 1 dashboard are`.
+fn counted(services: usize, dashboards: usize) -> String {
+    let count = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let all = match (services, dashboards) {
+        (services, 0) => count(services, "service"),
+        (0, dashboards) => count(dashboards, "dashboard"),
+        both => format!("{} and {}", count(both.0, "service"), count(both.1, "dashboard")),
+    };
+    format!("{all} {}", if services + dashboards == 1 { "is" } else { "are" })
 }

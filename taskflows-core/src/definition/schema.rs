@@ -18,7 +18,7 @@ pub fn schema() -> Value {
     let mut definitions = Map::new();
     let mut root = object(&DEFINITION, &mut definitions);
     // A file may hold nothing but what others share.
-    let one_of = ["services", "taskflows_services", "include", "environments", "alerts"];
+    let one_of = ["services", "taskflows_services", "include", "environments", "alerts", "dashboards"];
     let head = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "taskflows definition",

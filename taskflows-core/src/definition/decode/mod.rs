@@ -5,6 +5,7 @@ mod alerts;
 mod cgroup;
 mod constraint;
 mod container;
+mod dashboards;
 mod defaults;
 mod destination;
 mod directives;
@@ -25,6 +26,7 @@ use super::problem::{DefinitionError, Problem, render};
 use super::source::{Format, Source};
 use super::{json, toml, yaml};
 use crate::alerting::{AlertGroup, GroupName};
+use crate::grafana::Dashboard;
 use crate::schedule::Zones;
 use crate::service::{Environment, EnvironmentName};
 use crate::{Service, ServiceName};
@@ -45,6 +47,9 @@ pub struct Definition {
     pub alerts: BTreeMap<GroupName, AlertGroup>,
     alert_places: BTreeMap<GroupName, String>,
     alert_uses: Vec<AlertGroupUse>,
+    /// The dashboards in the order of the files.
+    pub dashboards: Vec<Dashboard>,
+    dashboard_places: BTreeMap<String, String>,
 }
 
 impl Definition {
@@ -71,6 +76,11 @@ impl Definition {
     /// Returns the absolute path of the file that defines the group of alerts `name`, which may be an included one.
     pub fn place_of_alerts(&self, name: &GroupName) -> Option<&str> {
         self.alert_places.get(name).map(String::as_str)
+    }
+
+    /// Returns the absolute path of the file that defines the dashboard `title`, which may be an included one.
+    pub fn place_of_dashboard(&self, title: &str) -> Option<&str> {
+        self.dashboard_places.get(title).map(String::as_str)
     }
 
     /// Returns the absolute path of the file that defines `name`, which may be an included one.

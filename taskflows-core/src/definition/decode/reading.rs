@@ -2,13 +2,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::alerts::{Fallback, Groups};
+use super::dashboards::Drafts;
 use super::defaults::{DEFAULTS, merged};
 use super::environment::Environments;
 use super::fields::{Fields, MOST_PROBLEMS, Reader, Told};
 use super::service::SERVICE;
 use super::{
-    AlertGroupUse, Definition, EnvironmentUse, Known, Surroundings, alerts, environment, parse, service,
-    variables,
+    AlertGroupUse, Definition, EnvironmentUse, Known, Surroundings, alerts, dashboards, environment, parse,
+    service, variables,
 };
 use crate::alerting::{AlertUse, GroupName};
 use crate::definition::node::{Node, Value};
@@ -16,8 +17,6 @@ use crate::definition::problem::{DefinitionError, Problem};
 use crate::definition::shape::{Object, Shape, field};
 use crate::definition::source::Source;
 use crate::{EnvironmentName, Service, ServiceName};
-
-const LATER: &str = "is not supported by this version yet";
 
 /// The whole of a definition file.
 pub(in crate::definition) static DEFINITION: Object = Object {
@@ -39,8 +38,9 @@ pub(in crate::definition) static DEFINITION: Object = Object {
         field("alerts", alerts::NAMED, "groups of who is told, by the names that services say"),
         field("services", Shape::List(&Shape::Table(&SERVICE)), "the services"),
         field("taskflows_services", Shape::List(&Shape::Table(&SERVICE)), "another name of `services`"),
+        field("dashboards", dashboards::LIST, "dashboards that are made in Grafana"),
     ],
-    refused: &[("dashboards", LATER)],
+    refused: &[],
 };
 
 /// So many files may include each other at most; more are a mistake.
@@ -127,6 +127,7 @@ impl<'s> Files<'s> {
         let (files, told): (Vec<File>, Vec<Told>) = self.files.into_iter().unzip();
         let mut environments = Environments::default();
         let mut groups = Groups::default();
+        let mut drafts = Drafts::default();
         let (mut opened, mut named_alerts) = (Vec::new(), Vec::new());
         for (file, told) in files.iter().zip(told) {
             let mut reader = Reader { source: &file.source, told };
@@ -136,6 +137,9 @@ impl<'s> Files<'s> {
             }
             if let Some(node) = fields.as_ref().and_then(|fields| fields.get("alerts")) {
                 alerts::named(&mut reader, node, self.surroundings.zones, &mut groups);
+            }
+            if let Some(node) = fields.as_ref().and_then(|fields| fields.get("dashboards")) {
+                dashboards::read(&mut reader, node, &file.source, &mut drafts);
             }
             let fallbacks = std::mem::take(&mut groups.fallbacks);
             named_alerts.extend(alert_uses(fallbacks, &reader, &file.source));
@@ -152,6 +156,10 @@ impl<'s> Files<'s> {
         for (name, (source, _)) in &groups.places {
             definition.alert_places.extend(source.origin.clone().map(|origin| (name.clone(), origin)));
         }
+        for (title, source) in drafts.places() {
+            let place = source.origin.clone().map(|origin| (title.clone(), origin));
+            definition.dashboard_places.extend(place);
+        }
         let mut errors = Vec::new();
         let mut places = Places::new();
         for (file, reader, fields) in opened {
@@ -166,6 +174,10 @@ impl<'s> Files<'s> {
         }
         definition.alert_uses.retain(|one| !groups.places.contains_key(one.name()));
         definition.alerts = groups.known;
+        if errors.is_empty() {
+            // Not before: a service that is wrong is none that a dashboard could show.
+            (definition.dashboards, errors) = drafts.resolve(&definition.services);
+        }
         if errors.is_empty() { Ok(definition) } else { Err(DefinitionError::new(errors)) }
     }
 }
@@ -301,7 +313,7 @@ fn services<'a>(reader: &mut Reader<'a>, fields: &Fields<'a>, is_included: bool)
             &[]
         }
         // A file that others include may hold nothing but what they share.
-        None if fields.get("include").is_some() || is_included => &[],
+        None if fields.get("include").is_some() || is_included || fields.get("dashboards").is_some() => &[],
         None => {
             reader.missing(fields, "services");
             &[]

@@ -119,7 +119,7 @@ pub(super) const SERVICE_FIELDS: [Field; 38] = [
 ];
 
 /// The rule of [`ServiceName`](crate::ServiceName), less what a pattern cannot say.
-const NAME: &str = "^[A-Za-z0-9_ ]([A-Za-z0-9._ -]*[A-Za-z0-9_ ])?$";
+pub(super) const NAME: &str = "^[A-Za-z0-9_ ]([A-Za-z0-9._ -]*[A-Za-z0-9_ ])?$";
 const CONSTRAINTS: Shape = Shape::OneOrMany(&constraint::SHAPE);
 
 /// Returns where a service says what it says of `key`.
