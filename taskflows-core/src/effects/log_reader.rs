@@ -10,7 +10,8 @@ use crate::task::RunId;
 /// Reads what services wrote: the journal, Loki, a remote server, memory.
 #[async_trait]
 pub trait LogReader: Send + Sync {
-    /// Returns the entries that `query` selects, oldest first.
+    /// Returns the entries that `query` selects, oldest first: in the order in which the log received them, which is that
+    /// of their times unless a clock was set back.
     ///
     /// # Errors
     /// When the log cannot be opened or read.
@@ -27,15 +28,16 @@ pub trait LogReader: Send + Sync {
 /// Which entries are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogQuery {
-    /// Of these services, merged in the order of time.
+    /// Of these services, merged in the order of time; of none there are no entries.
     pub services: Vec<ServiceName>,
-    /// At most this many, the newest.
+    /// At most this many, the newest of those that everything else selects.
     pub lines: Option<usize>,
     /// Not before this.
     pub since: Option<Timestamp>,
     /// Not after this.
     pub until: Option<Timestamp>,
-    /// Of this run alone: what its process wrote, and what was written of it.
+    /// Of this run alone: what its process wrote, and what was written of it. Where `since` is given too, what a service
+    /// wrote from then on of which nobody knows the run counts as of it.
     pub run: Option<RunId>,
     /// Of this attempt alone, from 1.
     pub attempt: Option<u32>,
