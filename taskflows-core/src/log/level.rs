@@ -33,8 +33,8 @@ pub fn priority_of(level: &str) -> Option<u8> {
         Some(sign) if sign > 0 && is_offset(&level[sign..]) => &level[..sign],
         _ => level,
     };
-    let is_named = |words: &&[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(name));
-    WORDS.iter().position(|words| is_named(&words)).and_then(|priority| u8::try_from(priority).ok())
+    let is_named = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(name));
+    WORDS.iter().position(|words| is_named(words)).and_then(|priority| u8::try_from(priority).ok())
 }
 
 /// Returns the word for a syslog priority: `error` for 3, `debug` for 7 and whatever is above it.

@@ -29,8 +29,11 @@ const LEFT_OUT: [&str; 16] = [
 /// Objects whose fields are those of the line.
 const TRANSPARENT: [&str; 2] = ["context", "fields"];
 
-/// Lists of texts that each say why the one before came to be.
-const CHAINS: [&str; 4] = ["chain", "causes", "error_chain", "sources"];
+/// How the names of lists end whose texts each say why the one before came to be.
+const CHAINS: [&str; 3] = ["chain", "causes", "sources"];
+
+/// How the names of lists end that say from where something was called.
+const TRACES: [&str; 3] = ["backtrace", "stacktrace", "stack"];
 
 pub(super) fn render(line: &StructuredLine) -> String {
     let mut parts = Parts { first: String::new(), below: String::new() };
@@ -73,10 +76,16 @@ impl Parts {
     fn add(&mut self, key: &str, value: &Value) {
         match value {
             Value::Object(fields) if !fields.is_empty() => self.add_object(key, fields),
-            Value::Array(causes) if is_chain(key, causes) => {
-                for cause in causes.iter().filter_map(Value::as_str) {
-                    self.texts_below("caused by", cause);
-                }
+            Value::Array(causes) if is_list(key, causes, &CHAINS) => {
+                causes
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .for_each(|cause| self.texts_below("caused by", cause));
+            }
+            Value::Array(frames) if is_list(key, frames, &TRACES) => {
+                self.line_below(&format!("{key}:"));
+                let lines = frames.iter().filter_map(Value::as_str).flat_map(str::lines);
+                lines.for_each(|line| self.line_below(&format!("  {line}")));
             }
             Value::String(text) if text.trim_end().contains('\n') => self.texts_below(key, text),
             Value::String(text) => self.pair(key, text.trim_end_matches('\n')),
@@ -124,9 +133,8 @@ impl Parts {
     }
 }
 
-fn is_chain(key: &str, causes: &[Value]) -> bool {
-    let name = key.rsplit('.').next().unwrap_or(key);
-    CHAINS.contains(&name) && !causes.is_empty() && causes.iter().all(Value::is_string)
+fn is_list(key: &str, texts: &[Value], endings: &[&str]) -> bool {
+    endings.iter().any(|end| key.ends_with(end)) && !texts.is_empty() && texts.iter().all(Value::is_string)
 }
 
 /// Escapes control characters but the tab, so that a line cannot steer a terminal.
@@ -188,6 +196,11 @@ mod tests {
             r#"{"event":"failed","context":{"error":{"message":"no file","chain":["could not open a","not found"]},"n":1}}"#,
             "failed error.message=\"no file\" n=1\n  caused by: could not open a\n  caused by: not found",
         );
+        check(
+            r#"{"event":"failed","context":{"error":"no sale","error_chain":["card refused"],"error_backtrace":["shop::pay at ./pay.rs:7:9","shop::main"]}}"#,
+            "failed error=\"no sale\"\n  caused by: card refused\n  error_backtrace:\n    shop::pay at ./pay.rs:7:9\n    shop::main",
+        );
+        check(r#"{"msg":"x","chain":[1],"stack":[],"tags_stack":"a"}"#, "x chain=[1] stack=[] tags_stack=a");
         check(
             r#"{"event":"failed","exception":"Traceback:\n  File \"a.py\"\nValueError: x\n","n":1}"#,
             "failed n=1\n  exception:\n    Traceback:\n      File \"a.py\"\n    ValueError: x",

@@ -10,7 +10,7 @@ use crate::effects::{
 };
 use crate::{Calendar, Change, Consequence, NamePattern, Occasion, Outcome, Plan, Service, ServiceName};
 
-pub use super::log_reading::{BURST, COPIED, NEARLY_FULL, Written, log_reader_rich};
+pub use super::log_reading::{BURST, COPIED, NEARLY_FULL, Written, WrittenLine, log_reader_rich};
 
 fn service(name: &str, command: &str) -> Service {
     Service::builder(name).start_command(command).build().expect("the contract's own services are right")

@@ -41,11 +41,17 @@ pub struct Written {
 }
 
 impl Written {
-    /// Returns the lines in their order, with service, run, attempt and priority as they are to be read; where a run
-    /// may be any other, it is none.
-    pub fn lines(&self) -> Vec<(ServiceName, Option<RunId>, Option<u32>, u8, String)> {
-        let of_run = |attempt, priority, line: &str| {
-            (self.first.clone(), Some(self.run), Some(attempt), priority, line.to_owned())
+    /// Returns the lines in their order.
+    pub fn lines(&self) -> Vec<WrittenLine> {
+        let line = |service: &ServiceName, run, attempt, priority, message: &str| WrittenLine {
+            service: service.clone(),
+            run,
+            attempt,
+            priority,
+            message: message.to_owned(),
+        };
+        let of_run = |attempt, priority, message: &str| {
+            line(&self.first, Some(self.run), Some(attempt), priority, message)
         };
         let mut lines = vec![
             of_run(1, 6, "rich begin"),
@@ -54,18 +60,29 @@ impl Written {
             of_run(2, 6, COPIED),
         ];
         lines.extend((0..BURST).map(|number| of_run(2, 6, &format!("rich burst {number:02}"))));
-        lines.push((self.second.clone(), None, None, 6, "rich between".to_owned()));
-        lines.push((self.first.clone(), None, None, 6, "rich again".to_owned()));
+        lines.push(line(&self.second, None, None, 6, "rich between"));
+        lines.push(line(&self.first, None, None, 6, "rich again"));
         lines
     }
 
-    /// Returns the lines that satisfy `is_wanted` with their service, attempt, priority and text.
-    fn wanted(
-        &self,
-        is_wanted: impl Fn(&(ServiceName, Option<RunId>, Option<u32>, u8, String)) -> bool,
-    ) -> Vec<String> {
-        self.lines().into_iter().filter(is_wanted).map(|line| line.4).collect()
+    fn wanted(&self, is_wanted: impl Fn(&WrittenLine) -> bool) -> Vec<String> {
+        self.lines().into_iter().filter(is_wanted).map(|line| line.message).collect()
     }
+}
+
+/// A line of [`Written`], as it is to be read.
+#[derive(Clone, Debug)]
+pub struct WrittenLine {
+    /// Whose it is.
+    pub service: ServiceName,
+    /// [`Written::run`], or none where it may be any other.
+    pub run: Option<RunId>,
+    /// The attempt, where there is a run.
+    pub attempt: Option<u32>,
+    /// The syslog priority that it is read with; [`NEARLY_FULL`] was received with 6.
+    pub priority: u8,
+    /// The line.
+    pub message: String,
 }
 
 fn rich(entries: &[LogEntry]) -> Vec<String> {
@@ -99,12 +116,12 @@ async fn services_are_merged(reader: &dyn LogReader, written: &Written, both: &L
     assert!(all.is_sorted_by_key(|entry| entry.time));
     assert!(all.iter().all(|entry| both.selects(entry)));
     let own = all.iter().filter(|entry| entry.message.contains("rich "));
-    for (entry, (service, run, attempt, priority, line)) in own.zip(written.lines()) {
-        assert_eq!((&entry.service, entry.priority), (&service, priority), "{line}");
-        if run.is_some() {
-            assert_eq!((entry.run, entry.attempt), (run, attempt), "{line}");
+    for (entry, line) in own.zip(written.lines()) {
+        assert_eq!((&entry.service, entry.priority), (&line.service, line.priority), "{line:?}");
+        if line.run.is_some() {
+            assert_eq!((entry.run, entry.attempt), (line.run, line.attempt), "{line:?}");
         } else {
-            assert_ne!(entry.run, Some(written.run), "{line}");
+            assert_ne!(entry.run, Some(written.run), "{line:?}");
         }
     }
     let second = LogQuery { services: vec![written.second.clone()], ..LogQuery::default() };
@@ -114,12 +131,12 @@ async fn services_are_merged(reader: &dyn LogReader, written: &Written, both: &L
 async fn runs_and_attempts(reader: &dyn LogReader, written: &Written, both: &LogQuery) {
     let of_run = LogQuery { run: Some(written.run), ..both.clone() };
     let found = reader.read(&of_run).await.unwrap();
-    assert_eq!(rich(&found), written.wanted(|line| line.1.is_some()), "of the run alone");
+    assert_eq!(rich(&found), written.wanted(|line| line.run.is_some()), "of the run alone");
     assert!(found.iter().all(|entry| entry.run == Some(written.run) && entry.service == written.first));
     for attempt in [1, 2, 3] {
         let of_attempt = LogQuery { attempt: Some(attempt), ..of_run.clone() };
         let found = reader.read(&of_attempt).await.unwrap();
-        let wanted = written.wanted(|line| line.1.is_some() && line.2 == Some(attempt));
+        let wanted = written.wanted(|line| line.run.is_some() && line.attempt == Some(attempt));
         assert_eq!(rich(&found), wanted, "of attempt {attempt} alone");
         assert!(found.iter().all(|entry| entry.attempt == Some(attempt)));
     }
@@ -131,7 +148,7 @@ async fn levels(reader: &dyn LogReader, written: &Written, both: &LogQuery) {
     for priority in [3, 4, 6, 7] {
         let graver = LogQuery { priority: Some(priority), ..both.clone() };
         let found = reader.read(&graver).await.unwrap();
-        assert_eq!(rich(&found), written.wanted(|line| line.3 <= priority), "{priority} or graver");
+        assert_eq!(rich(&found), written.wanted(|line| line.priority <= priority), "{priority} or graver");
         assert!(found.iter().all(|entry| entry.priority <= priority));
     }
     let gravest = LogQuery { priority: Some(0), ..both.clone() };
@@ -142,7 +159,7 @@ async fn patterns(reader: &dyn LogReader, written: &Written, both: &LogQuery) {
     let with = |pattern: &str| LogQuery { pattern: Some(pattern.parse().unwrap()), ..both.clone() };
     let teens = with("^rich burst 1[0-9]$");
     let found = reader.read(&teens).await.unwrap();
-    let wanted = written.wanted(|line| line.4.starts_with("rich burst 1"));
+    let wanted = written.wanted(|line| line.message.starts_with("rich burst 1"));
     assert_eq!(rich(&found), wanted);
     assert_eq!(found.len(), wanted.len(), "and none beside them");
     // As many as are asked for are found, though many that are not wanted are newer.

@@ -98,17 +98,17 @@ mod tests {
     fn the_fake_keeps_to_the_contract_of_a_log_with_runs() {
         let (reader, run) = (MemoryLogReader::default(), crate::task::RunId::from_bits(7 << 64));
         let written = contract::Written { first: "a".parse().unwrap(), second: "b".parse().unwrap(), run };
-        for (index, (service, run, attempt, priority, message)) in (0i64..).zip(written.lines()) {
+        for (index, line) in (0i64..).zip(written.lines()) {
             // What is written at once has one time.
-            let second = if message.contains("burst") { 4 } else { index };
+            let second = if line.message.contains("burst") { 4 } else { index };
             reader.write(LogEntry {
                 time: Timestamp::from_second(second).unwrap(),
-                service,
+                service: line.service,
                 origin: LogOrigin::Process,
-                run,
-                attempt,
-                priority,
-                message,
+                run: line.run,
+                attempt: line.attempt,
+                priority: line.priority,
+                message: line.message,
             });
         }
         ready(contract::log_reader_rich(&reader, &written));
