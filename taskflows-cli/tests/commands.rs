@@ -167,6 +167,8 @@ fn logs_of_a_run_an_attempt_a_level_and_a_pattern() {
     host.tf("logs nightly-backup web --grep '^(GET|copied)' -n 1");
     host.tf("logs nightly-backup --level 4 --grep full -f -o jsonl");
     host.tf("logs nightly-backup --run 3f9c -f --attempt 1 --level info");
+    host.tf("logs broken -o json");
+    host.tf("logs nobody -o json");
     host.tf("logs --run 3f9");
     host.tf("logs --run 77777");
     host.tf("logs web --run 00000000000000000000000000000001");

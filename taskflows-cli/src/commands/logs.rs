@@ -1,12 +1,13 @@
 use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
 use jiff::Timestamp;
-use taskflows_core::effects::LogQuery;
+use taskflows_core::effects::{LogEntry, LogError, LogQuery};
 use taskflows_core::schedule::{TIMESTAMP_FORMS, parse_timestamp};
 use taskflows_core::task::RunRecord;
 use taskflows_core::{ServiceName, TimeSpan};
 
 use super::history::digits;
-use super::log_lines::{human_line, row};
+use super::log_lines::{LogRow, human_line, row};
 use super::log_source::LogSource;
 use super::retry::by_digits;
 use crate::alerting::span_of_lines;
@@ -35,35 +36,21 @@ pub(super) async fn logs(
     let source = LogSource::choose(app, logs.source);
     // Elsewhere there are lines of services that are not installed here, and a run may be of one that is gone.
     let must_be_known = logs.source == LogSourceArgument::Journal && query.run.is_none();
-    if logs.follow && !is_over {
+    let follows = logs.follow && !is_over;
+    if follows && must_be_known {
+        known(app, &query).await?;
+    }
+    let entries = if follows { source.reader.follow(&query) } else { source.reader.stream(&query) };
+    let shape = Shape { format: global.output, several: query.services.len() > 1, at_once: follows };
+    let count = show(ui, app, &source, entries, shape).await?;
+    if count == 0 && !follows {
         if must_be_known {
             known(app, &query).await?;
         }
-        return follow(ui, app, global, &source, &query).await;
-    }
-    let entries = source.reader.read(&query).await.map_err(|error| source.error(error))?;
-    if entries.is_empty() {
-        if must_be_known {
-            known(app, &query).await?;
+        if is_list(global.output) {
+            data::<LogRow<'_>>(ui, global.output, &[])?;
         }
         ui.remark("No lines.");
-    }
-    let several = query.services.len() > 1;
-    match global.output {
-        Format::Table | Format::Wide | Format::Name => {
-            for entry in &entries {
-                writeln!(ui.out, "{}", human_line(entry, &app.display, several, ui.colour))?;
-            }
-        }
-        Format::Raw => {
-            for entry in &entries {
-                writeln!(ui.out, "{}", entry.message)?;
-            }
-        }
-        format => {
-            let rows: Vec<_> = entries.iter().map(row).collect();
-            data(ui, format, &rows)?;
-        }
     }
     Ok(Exit::Ok)
 }
@@ -121,27 +108,55 @@ async fn known(app: &App, query: &LogQuery) -> Result<(), CliError> {
     Ok(())
 }
 
-async fn follow(
+fn is_list(format: Format) -> bool {
+    matches!(format, Format::Json | Format::Yaml)
+}
+
+/// How entries are written.
+#[derive(Clone, Copy)]
+struct Shape {
+    format: Format,
+    /// Whether they are of several services.
+    several: bool,
+    /// Whether each is to be seen before the next one is there.
+    at_once: bool,
+}
+
+/// Writes entries as they come, and returns how many there were.
+async fn show(
     ui: &mut Ui<'_>,
     app: &App,
-    global: &Global,
     source: &LogSource,
-    query: &LogQuery,
-) -> Result<Exit, CliError> {
-    let several = query.services.len() > 1;
-    let mut entries = source.reader.follow(query);
-    while let Some(entry) = entries.try_next().await.map_err(|error| source.error(error))? {
-        let line = match global.output {
-            Format::Table | Format::Wide | Format::Name => {
-                human_line(&entry, &app.display, several, ui.colour)
-            }
-            Format::Raw => entry.message,
-            _ => serde_json::to_string(&row(&entry)).unwrap_or_default(),
-        };
-        writeln!(ui.out, "{line}")?;
-        ui.out.flush()?;
+    entries: BoxStream<'_, Result<LogEntry, LogError>>,
+    shape: Shape,
+) -> Result<usize, CliError> {
+    let mut entries = entries.map_err(|error| source.error(error));
+    // One list can be written at its end alone.
+    if is_list(shape.format) && !shape.at_once {
+        let entries: Vec<LogEntry> = entries.try_collect().await?;
+        let rows: Vec<_> = entries.iter().map(row).collect();
+        if !rows.is_empty() {
+            data(ui, shape.format, &rows)?;
+        }
+        return Ok(rows.len());
     }
-    Ok(Exit::Ok)
+    let mut count = 0;
+    while let Some(entry) = entries.try_next().await? {
+        count += 1;
+        match shape.format {
+            Format::Table | Format::Wide | Format::Name => {
+                let line = human_line(&entry, &app.display, shape.several, ui.colour);
+                writeln!(ui.out, "{line}")?;
+            }
+            Format::Raw => writeln!(ui.out, "{}", entry.message)?,
+            // What never ends is no one list.
+            _ => data(ui, Format::Jsonl, &[row(&entry)])?,
+        }
+        if shape.at_once {
+            ui.out.flush()?;
+        }
+    }
+    Ok(count)
 }
 
 /// Reads a point in time; one that names no zone is meant in the zone that times are shown in.

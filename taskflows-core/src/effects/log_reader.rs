@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -16,6 +16,14 @@ pub trait LogReader: Send + Sync {
     /// # Errors
     /// When the log cannot be opened or read.
     async fn read(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError>;
+
+    /// Returns the same entries one after the other, so that not all of them need be in memory at once; the first error
+    /// is the last item. A reader that does not say otherwise reads them all first.
+    fn stream<'a>(&'a self, query: &LogQuery) -> BoxStream<'a, Result<LogEntry, LogError>> {
+        let query = query.clone();
+        let read = async move { self.read(&query).await };
+        stream::once(read).map_ok(|entries| stream::iter(entries.into_iter().map(Ok))).try_flatten().boxed()
+    }
 
     /// Returns the entries that [`LogReader::read`] would return, and then each new one as it is written.
     /// With `since`, all entries from then on are returned, however many `lines` allows.

@@ -190,6 +190,11 @@ async fn patterns(reader: &dyn LogReader, written: &Written, both: &LogQuery) {
 async fn following(reader: &dyn LogReader, written: &Written, both: &LogQuery) {
     let ours = LogQuery { pattern: Some("rich ".parse().unwrap()), ..both.clone() };
     let all = reader.read(&ours).await.unwrap();
+    let streamed: Vec<_> = reader.stream(&ours).try_collect().await.unwrap();
+    assert_eq!(streamed, all, "one after the other they are the same");
+    let newest = LogQuery { lines: Some(3), ..ours.clone() };
+    let streamed: Vec<_> = reader.stream(&newest).try_collect().await.unwrap();
+    assert_eq!(streamed, all[all.len() - 3..]);
     let followed: Vec<_> = reader.follow(&ours).take(all.len()).try_collect().await.unwrap();
     assert_eq!(followed, all, "those that are there come first");
     let of_run = LogQuery { run: Some(written.run), priority: Some(4), lines: Some(2), ..ours };

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use taskflows_core::effects::{LogEntry, LogError, LogQuery, LogReader};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -111,13 +111,22 @@ impl JournalReader {
         Ok(newest)
     }
 
-    async fn all(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError> {
-        let mut call = self.begin(self.command(query, None))?;
-        let mut entries = Vec::new();
+    /// Reads the next entry that `query` selects of a call that is begun with the first of them.
+    async fn next_of(
+        &self,
+        query: &LogQuery,
+        call: Option<Call>,
+    ) -> Result<Option<(LogEntry, Call)>, LogError> {
+        let mut call = match call {
+            Some(call) => call,
+            None => self.begin(self.command(query, None))?,
+        };
         while let Some(entry) = next(&mut call).await? {
-            entries.extend(log_entry(entry, query));
+            if let Some(entry) = log_entry(entry, query) {
+                return Ok(Some((entry, call)));
+            }
         }
-        call.finish().await.map(|()| entries)
+        call.finish().await.map(|()| None)
     }
 }
 
@@ -133,10 +142,23 @@ fn seconds(time: jiff::Timestamp) -> String {
 #[async_trait]
 impl LogReader for JournalReader {
     async fn read(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError> {
+        self.stream(query).try_collect().await
+    }
+
+    fn stream<'a>(&'a self, query: &LogQuery) -> BoxStream<'a, Result<LogEntry, LogError>> {
+        let query = query.clone();
         match query.lines {
-            _ if query.services.is_empty() => Ok(Vec::new()),
-            Some(lines) => self.newest(query, lines).await.map(|newest| newest.entries),
-            None => self.all(query).await,
+            _ if query.services.is_empty() => stream::empty().boxed(),
+            // The newest come first from the journal, and last from here.
+            Some(lines) => stream::once(async move { self.newest(&query, lines).await })
+                .map_ok(|newest| stream::iter(newest.entries.into_iter().map(Ok)))
+                .try_flatten()
+                .boxed(),
+            None => stream::try_unfold((None, query), move |(call, query)| async move {
+                let next = self.next_of(&query, call).await?;
+                Ok(next.map(|(entry, call)| (entry, (Some(call), query))))
+            })
+            .boxed(),
         }
     }
 
