@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use anstyle::{AnsiColor, Style};
 use rustix::event::{PollFd, PollFlags};
 
-use crate::arguments::Global;
+use crate::arguments::{Format, Global};
 use crate::wrap::Wrapped;
 
 /// Where a command writes: results to `out`, remarks to `status`.
@@ -61,9 +61,14 @@ impl Terminal {
         let colour = anstream::AutoStream::choice(&out) != anstream::ColorChoice::Never;
         let status_width = status.is_terminal().then(|| columns(&status));
         let interactive = io::stdin().is_terminal() && status.is_terminal();
+        // What is asked for as it was written keeps its colours, wherever it goes.
+        let stream = match global.output {
+            Format::Raw => anstream::AutoStream::always_ansi,
+            _ => anstream::AutoStream::auto,
+        };
         Self {
             width: is_terminal.then(|| columns(&out)),
-            out: io::BufWriter::with_capacity(1 << 16, anstream::AutoStream::auto(out)),
+            out: io::BufWriter::with_capacity(1 << 16, stream(out)),
             status: Wrapped::new(anstream::AutoStream::auto(status), status_width),
             input: Input,
             colour,

@@ -6,9 +6,14 @@ mod host;
 
 use std::sync::Arc;
 
+use clap::Parser;
 use host::{DEFINITION, Host, check};
-use taskflows_core::effects::{LogError, ServiceError};
-use taskflows_core::testing::FakeServiceManager;
+use jiff::Timestamp;
+use taskflows_cli::Arguments;
+use taskflows_core::effects::{LogEntry, LogError, LogOrigin, RunStore, ServiceError};
+use taskflows_core::task::RunFinish;
+use taskflows_core::testing::run_store::a_service_run;
+use taskflows_core::testing::{FakeServiceManager, ready};
 
 #[test]
 fn create_tells_what_it_did_and_the_second_time_nothing() {
@@ -119,6 +124,75 @@ fn remove_asks_before_it_takes_several_away() {
     host.tf("remove '*'");
     host.tf("list");
     check!(host);
+}
+
+/// A run of `nightly-backup` in two attempts, and lines of another kind around it.
+fn with_lines_of_a_run() -> Host {
+    let host = Host::with_services();
+    let noon = 1_795_521_600;
+    let run = a_service_run(0x3f9c_1a72 << 96, "nightly-backup", noon);
+    let at = |second| Timestamp::from_second(noon + second).unwrap();
+    ready(host.runs.begin(&run)).unwrap();
+    let outcome = taskflows_core::Outcome::Succeeded;
+    ready(host.runs.finish(run.id, &RunFinish { ended: at(10), outcome, attempts: 2, error: None })).unwrap();
+    let write = |second, run, attempt, priority, message: &str| {
+        host.logs.write(LogEntry {
+            time: at(second),
+            service: "nightly-backup".parse().unwrap(),
+            origin: LogOrigin::Process,
+            run,
+            attempt,
+            priority,
+            message: message.to_owned(),
+        });
+    };
+    let nearly_full = r#"{"timestamp":"2026-11-24T12:00:01.000000Z","event":"disk nearly full","severity":"WARNING","level_name":"warning","logger":"backup","app":"backup","context":{"free":"3 GB","disk":{"name":"sda","part":1}}}"#;
+    let failed = r#"{"event":"could not copy","level_name":"error","context":{"error":{"message":"no space","chain":["write a.db","no space left on device"]}}}"#;
+    write(-60, None, None, 6, "of an earlier run");
+    write(0, Some(run.id), Some(1), 6, "begin");
+    write(1, Some(run.id), Some(1), 4, nearly_full);
+    write(2, Some(run.id), Some(1), 3, failed);
+    write(4, Some(run.id), Some(2), 6, "copied:\n  a.db\n  b.db\n");
+    host.log("web", 5, "GET /");
+    host
+}
+
+#[test]
+fn logs_of_a_run_an_attempt_a_level_and_a_pattern() {
+    let mut host = with_lines_of_a_run();
+    host.tf("logs --run 3f9c");
+    host.tf("logs nightly-backup web");
+    host.tf("logs --run 3f9c1a72 --attempt 2 -o raw");
+    host.tf("logs nightly-backup --level err -o json");
+    host.tf("logs nightly-backup web --grep '^(GET|copied)' -n 1");
+    host.tf("logs nightly-backup --level 4 --grep full -f -o jsonl");
+    host.tf("logs nightly-backup --run 3f9c -f --attempt 1 --level info");
+    host.tf("logs broken -o json");
+    host.tf("logs nobody -o json");
+    host.tf("logs --run 3f9");
+    host.tf("logs --run 77777");
+    host.tf("logs web --run 00000000000000000000000000000001");
+    host.tf("logs web --run 0000zz");
+    check!(host);
+}
+
+#[test]
+fn what_logs_cannot_look_for_is_told_with_the_argument() {
+    let error = |line: &str| Arguments::try_parse_from(line.split(' ')).unwrap_err().to_string();
+    for (line, told) in [
+        ("tf logs web --grep (", "'--grep <REGEX>': not a regular expression: "),
+        (
+            "tf logs web --level loud",
+            "'--level <LEVEL>': a level is emerg, alert, crit, err, warning, notice",
+        ),
+        ("tf logs web --level 8", "or a number from 0 to 7"),
+        ("tf logs web --attempt 1", "--run <RUN>"),
+        ("tf logs --run 3f9c --attempt 0", "0 is not in 1.."),
+        ("tf logs", "<SERVICE>"),
+        ("tf logs web --source store", "[possible values: journal, loki]"),
+    ] {
+        assert!(error(line).contains(told), "{line}: {}", error(line));
+    }
 }
 
 #[test]

@@ -50,11 +50,14 @@ fn each_command_has_a_manual_page() {
 
 #[test]
 fn a_format_that_a_command_does_not_have_is_refused() {
-    for line in ["calendar daily", "timespan 5min", "logs web"] {
+    for (line, raw) in [("calendar daily", ""), ("timespan 5min", ""), ("logs web", ", raw")] {
         let name = told(&format!("{line} -o name"));
         assert!(name.contains("no output as `name`") && name.contains("= Usage"), "{name}");
-        assert!(name.contains("it has table, json, jsonl, yaml\n"), "{name}");
+        assert!(name.contains(&format!("it has table, json, jsonl, yaml{raw}\n")), "{name}");
         assert!(!told(&format!("{line} -o json")).contains("= Usage"));
+    }
+    for line in ["list", "status web", "history", "calendar daily"] {
+        assert!(told(&format!("{line} -o raw")).contains("no output as `raw`"), "{line}");
     }
     for line in ["remove web", "env remove a", "completion bash"] {
         let json = told(&format!("{line} -o json"));

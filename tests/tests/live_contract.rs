@@ -9,7 +9,7 @@ use taskflows_core::effects::{Action, LogQuery, LogReader, ServiceManager, Targe
 use taskflows_core::schedule::Zones;
 use taskflows_core::testing::{FixedToolbox, MemoryEnvironmentStore, contract, inspection, watching};
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
-use taskflows_tests::LiveManager;
+use taskflows_tests::{LiveManager, tf_binary, wait_until};
 
 fn adapter(manager: &LiveManager) -> SystemdServiceManager {
     SystemdServiceManager::new(SystemdSettings {
@@ -69,4 +69,47 @@ async fn the_journal_keeps_to_the_contract_of_a_log() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     contract::log_reader(&journal, &writer.name).await;
+}
+
+/// Writes a unit by hand that runs a script as a task.
+fn task(manager: &LiveManager, name: &str, script: &str) -> String {
+    let path = manager.write(&format!("{name}.sh"), script);
+    let unit = format!("taskflows-{name}.service");
+    let text = format!(
+        "[Service]\nType=oneshot\nSyslogIdentifier=taskflows-{name}\n\
+         ExecStart={tf} exec --service {name} --retries 1 --backoff 10ms -- sh {path}\n",
+        tf = tf_binary().display(),
+    );
+    std::fs::create_dir_all(manager.unit_directory()).unwrap();
+    std::fs::write(manager.unit_directory().join(&unit), text).unwrap();
+    manager.systemctl(&["daemon-reload"]).expect(0);
+    unit
+}
+
+#[tokio::test]
+async fn the_journal_keeps_to_the_contract_of_a_log_with_runs() {
+    let manager = LiveManager::start();
+    let (nearly_full, copied) = (contract::NEARLY_FULL, contract::COPIED);
+    let script = format!(
+        "if [ -e again ]; then echo rich again; exit; fi\n\
+         if [ $TASKFLOWS_ATTEMPT = 1 ]; then echo rich begin; echo '<3>rich no space left'; echo '{nearly_full}'; exit 1; fi\n\
+         echo '{copied}'\n\
+         for n in $(seq -w 0 {last}); do echo rich burst $n; done\n",
+        last = contract::BURST - 1,
+    );
+    let script = script.replace("again ]", &format!("{}/again ]", manager.home().display()));
+    let first = task(&manager, "contract-first", &script);
+    let second = task(&manager, "contract-second", "echo rich between\n");
+    manager.systemctl(&["start", &first]).expect(0);
+    let newest = manager.tf(&["history", "-n", "1", "-o", "jsonl"]).expect(0).stdout;
+    let newest: serde_json::Value = serde_json::from_str(&newest).unwrap();
+    let run = newest["id"].as_str().unwrap().parse().unwrap();
+    manager.systemctl(&["start", &second]).expect(0);
+    manager.write("again", "");
+    manager.systemctl(&["start", &first]).expect(0);
+    let read = || manager.tf(&["logs", "contract-first", "-o", "raw"]).stdout;
+    wait_until("the last line arrives", Duration::from_secs(20), || read().contains("rich again"));
+    let (first, second) = ("contract-first".parse().unwrap(), "contract-second".parse().unwrap());
+    let written = contract::Written { first, second, run };
+    contract::log_reader_rich(&adapter(&manager).journal(), &written).await;
 }

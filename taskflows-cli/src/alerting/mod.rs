@@ -18,3 +18,4 @@ pub(crate) use sender::Sender;
 pub(crate) use settling::{close_untold, settle_what_lasts};
 pub(crate) use stopped::{Stopped, stopped};
 pub(crate) use telling::Telling;
+pub(crate) use with_log::span_of_lines;

@@ -73,7 +73,7 @@ impl WithLog {
     }
 
     async fn journal(&self, record: &RunRecord) -> Option<Vec<String>> {
-        let (since, until) = self.span(record).await;
+        let (since, until) = span_of_lines(&*self.runs, record).await;
         let query = LogQuery {
             services: vec![record.service.clone()?],
             // systemd's own lines are among them, and are left out below.
@@ -88,30 +88,6 @@ impl WithLog {
         Some(lines[lines.len().saturating_sub(LINES)..].to_vec())
     }
 
-    /// Returns when its lines were written: a moment before and after it, since a journal that is busy notes lines late,
-    /// but not while the run before or after it was under way.
-    async fn span(&self, record: &RunRecord) -> (Option<Timestamp>, Option<Timestamp>) {
-        let margin = SignedDuration::from_secs(1);
-        let mut since = record.started.checked_sub(margin).ok();
-        let mut until = record.ended.and_then(|ended| ended.checked_add(margin).ok());
-        let query = RunQuery {
-            tasks: vec![record.task.clone()],
-            since: record.started.checked_sub(NEIGHBOURS).ok(),
-            // What began later than this does not narrow it.
-            until: until.or(Some(record.started)),
-            limit: Some(100),
-            ..RunQuery::default()
-        };
-        for other in self.runs.recent(&query).await.unwrap_or_default() {
-            match other.started.cmp(&record.started) {
-                Ordering::Less => since = since.max(other.ended.filter(|ended| *ended <= record.started)),
-                Ordering::Greater => until = until.map(|until| until.min(other.started)),
-                Ordering::Equal => {}
-            }
-        }
-        (since, until)
-    }
-
     async fn kept(&self, record: &RunRecord, number: Option<u32>) -> Option<Vec<String>> {
         let mut attempts = self.runs.attempts(record.id).await.ok()?.into_iter();
         let attempt = attempts.rfind(|attempt| number.is_none_or(|number| attempt.number == number))?;
@@ -119,4 +95,31 @@ impl WithLog {
         let last = &lines[lines.len().saturating_sub(LINES)..];
         (!last.is_empty()).then(|| last.iter().map(|line| (*line).to_owned()).collect())
     }
+}
+
+/// Returns when the lines of a run were written: from a moment before it to a moment after it, since a journal that is busy
+/// notes lines late, but not while the run before or after it was under way.
+pub(crate) async fn span_of_lines(
+    runs: &dyn RunStore,
+    record: &RunRecord,
+) -> (Option<Timestamp>, Option<Timestamp>) {
+    let margin = SignedDuration::from_secs(1);
+    let mut since = record.started.checked_sub(margin).ok();
+    let mut until = record.ended.and_then(|ended| ended.checked_add(margin).ok());
+    let query = RunQuery {
+        tasks: vec![record.task.clone()],
+        since: record.started.checked_sub(NEIGHBOURS).ok(),
+        // What began later than this does not narrow it.
+        until: until.or(Some(record.started)),
+        limit: Some(100),
+        ..RunQuery::default()
+    };
+    for other in runs.recent(&query).await.unwrap_or_default() {
+        match other.started.cmp(&record.started) {
+            Ordering::Less => since = since.max(other.ended.filter(|ended| *ended <= record.started)),
+            Ordering::Greater => until = until.map(|until| until.min(other.started)),
+            Ordering::Equal => {}
+        }
+    }
+    (since, until)
 }

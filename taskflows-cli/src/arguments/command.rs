@@ -124,7 +124,9 @@ pub enum Verb {
     Remove(RemoveArguments),
     /// Show what services wrote, and what systemd said of them.
     #[command(
-        before_help = "Examples:\n  tf logs backup\n  tf logs web api -f\n  tf logs backup --since 2h -n 200\n"
+        before_help = "Examples:\n  tf logs backup\n  tf logs web api -f\n  tf logs backup --since 2h --level warning\n  tf logs --run 3f9c1a72 --attempt 2\n  tf logs web -f --grep 'timeout|refused' -o raw\n",
+        after_help = "The last words of a process are found although it was gone before the journal could look up its unit \
+                      (systemd#2913): units carry an identifier, by which such lines are looked for as well."
     )]
     Logs(LogsArguments),
     /// Set up the way of logs to Loki and Grafana, and see whether they arrive.

@@ -55,4 +55,6 @@ pub enum Format {
     Yaml,
     /// Names alone, one a line.
     Name,
+    /// Messages alone, as they were written; of `tf logs`.
+    Raw,
 }

@@ -1,10 +1,11 @@
 //! Commands that tell of services.
 
-use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use taskflows_core::ServiceName;
+use clap::{Args, ValueEnum, value_parser};
+use taskflows_core::log::{LogPattern, priority_of};
+use taskflows_core::{NamePattern, ServiceName};
 
-use super::service::{Names, OptionalSelector};
+use super::service::OptionalSelector;
 
 /// `tf next`.
 #[derive(Args, Debug)]
@@ -31,13 +32,13 @@ pub struct WhyArguments {
 /// `tf logs`.
 #[derive(Args, Debug)]
 pub struct LogsArguments {
-    /// Which services.
-    #[command(flatten)]
-    pub names: Names,
+    /// Names or patterns (`'web-*'`); their lines are merged in the order of time.
+    #[arg(required_unless_present = "run", value_name = "SERVICE")]
+    pub services: Vec<NamePattern>,
     /// Go on with new lines as they are written.
     #[arg(short, long)]
     pub follow: bool,
-    /// At most this many lines, the newest; 50 where neither this nor --since is given.
+    /// At most this many lines, the newest of those that are wanted; 50 where none of this, --since and --run is given.
     #[arg(short = 'n', long, value_name = "N")]
     pub lines: Option<usize>,
     /// Not before: `2h` (ago), `yesterday`, `14:00`, `2026-11-24 14:00`, `2026-11-24T14:00:00Z`;
@@ -47,4 +48,37 @@ pub struct LogsArguments {
     /// Not after; as --since.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    /// Of this run alone: its first digits, four at least, as `tf history` shows them.
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// Of this attempt of the run alone, from 1.
+    #[arg(long, value_name = "K", requires = "run", value_parser = value_parser!(u32).range(1..))]
+    pub attempt: Option<u32>,
+    /// With a message that this regular expression is found in; `(?i)` before it makes capitals and small letters one.
+    #[arg(long, value_name = "REGEX")]
+    pub grep: Option<LogPattern>,
+    /// Of this level or a graver one: emerg, alert, crit, err, warning, notice, info, debug, or 0 to 7. That
+    /// which a line in JSON names for itself counts.
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub level: Option<u8>,
+    /// Where to read.
+    #[arg(long, value_enum, default_value_t)]
+    pub source: LogSourceArgument,
+}
+
+/// Where logs are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogSourceArgument {
+    /// The journal of this host.
+    #[default]
+    Journal,
+    /// Loki, where the lines of other hosts are as well (`TASKFLOWS_LOKI_URL`).
+    Loki,
+}
+
+fn level(text: &str) -> Result<u8, String> {
+    priority_of(text).ok_or_else(|| {
+        "a level is emerg, alert, crit, err, warning, notice, info or debug, or a number from 0 to 7"
+            .to_owned()
+    })
 }

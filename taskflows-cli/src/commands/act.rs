@@ -8,7 +8,7 @@ use taskflows_core::effects::{
 };
 use taskflows_core::inspect::{Outlook, outlook};
 
-use super::logs::plain_line;
+use super::log_lines::plain_line;
 use crate::arguments::{ActArguments, Format, Global, Selector, StartArguments};
 use crate::error::{chain, exit_of};
 use crate::output::data;

@@ -10,6 +10,9 @@ const DATA: &[Format] = &[Format::Table, Format::Wide, Format::Json, Format::Jso
 const ALL: &[Format] =
     &[Format::Table, Format::Wide, Format::Json, Format::Jsonl, Format::Yaml, Format::Name];
 
+const LINES: &[Format] =
+    &[Format::Table, Format::Wide, Format::Json, Format::Jsonl, Format::Yaml, Format::Raw];
+
 /// Refuses a format that a command does not have, since a program that asks for it would read something else.
 pub(crate) fn check_format(verb: &Verb, format: Format) -> Result<(), CliError> {
     let formats = formats(verb);
@@ -32,7 +35,8 @@ fn word(format: Format) -> String {
 
 fn formats(verb: &Verb) -> &'static [Format] {
     match verb {
-        Verb::Calendar(_) | Verb::Timespan(_) | Verb::Logs(_) => DATA,
+        Verb::Calendar(_) | Verb::Timespan(_) => DATA,
+        Verb::Logs(_) => LINES,
         Verb::Env { verb: EnvVerb::Create(_) | EnvVerb::Edit(_) | EnvVerb::Remove { .. } } => TABLE,
         Verb::Exec(_) | Verb::Run(_) | Verb::Retry(_) => TABLE,
         Verb::Monitor { verb: MonitorVerb::Install } => TABLE,

@@ -1,37 +1,29 @@
 use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use serde::Serialize;
-use taskflows_core::TimeSpan;
-use taskflows_core::effects::{LogEntry, LogOrigin, LogQuery};
+use taskflows_core::effects::{LogEntry, LogError, LogQuery};
 use taskflows_core::schedule::{TIMESTAMP_FORMS, parse_timestamp};
+use taskflows_core::task::RunRecord;
+use taskflows_core::{ServiceName, TimeSpan};
 
-use crate::arguments::{Format, Global, LogsArguments};
+use super::history::digits;
+use super::log_lines::{LogRow, human_line, row};
+use super::log_source::LogSource;
+use super::retry::by_digits;
+use crate::alerting::span_of_lines;
+use crate::arguments::{Format, Global, LogSourceArgument, LogsArguments};
 use crate::output::data;
 use crate::select::{no_such_service, select};
-use crate::ui::harmless;
 use crate::{App, CliError, Exit, Ui};
 
 /// So many lines are shown where nothing else is asked for.
 const DEFAULT_LINES: usize = 50;
 
-#[derive(Serialize)]
-struct LogRow<'a> {
-    time: Timestamp,
-    name: String,
-    origin: &'static str,
-    priority: u8,
-    message: &'a str,
-}
-
-fn row(entry: &LogEntry) -> LogRow<'_> {
-    LogRow {
-        time: entry.time,
-        name: entry.service.to_string(),
-        origin: if entry.origin == LogOrigin::Manager { "systemd" } else { "process" },
-        priority: entry.priority,
-        message: &entry.message,
-    }
+/// What was asked for.
+struct Wanted {
+    query: LogQuery,
+    /// Whether nothing more of it can be written.
+    is_over: bool,
 }
 
 pub(super) async fn logs(
@@ -40,38 +32,70 @@ pub(super) async fn logs(
     global: &Global,
     logs: &LogsArguments,
 ) -> Result<Exit, CliError> {
-    let services = select(app, &logs.names.services).await?;
-    let time = |text: &Option<String>| text.as_deref().map(|text| past(app, text)).transpose();
-    let since = time(&logs.since)?;
-    let query = LogQuery {
-        lines: logs.lines.or_else(|| since.is_none().then_some(DEFAULT_LINES)),
-        since,
-        until: time(&logs.until)?,
-        services,
-        ..LogQuery::default()
-    };
-    if logs.follow {
+    let Wanted { query, is_over } = wanted(app, logs).await?;
+    let source = LogSource::choose(app, logs.source);
+    // Elsewhere there are lines of services that are not installed here, and a run may be of one that is gone.
+    let must_be_known = logs.source == LogSourceArgument::Journal && query.run.is_none();
+    let follows = logs.follow && !is_over;
+    if follows && must_be_known {
         known(app, &query).await?;
-        return follow(ui, app, global, &query).await;
     }
-    let entries = app.logs.read(&query).await?;
-    if entries.is_empty() {
-        known(app, &query).await?;
+    let entries = if follows { source.reader.follow(&query) } else { source.reader.stream(&query) };
+    let shape = Shape { format: global.output, several: query.services.len() > 1, at_once: follows };
+    let count = show(ui, app, &source, entries, shape).await?;
+    if count == 0 && !follows {
+        if must_be_known {
+            known(app, &query).await?;
+        }
+        if is_list(global.output) {
+            data::<LogRow<'_>>(ui, global.output, &[])?;
+        }
         ui.remark("No lines.");
     }
-    match global.output {
-        Format::Table | Format::Wide | Format::Name => {
-            let several = query.services.len() > 1;
-            for entry in &entries {
-                writeln!(ui.out, "{}", plain_line(entry, &app.display, several))?;
-            }
-        }
-        format => {
-            let rows: Vec<LogRow<'_>> = entries.iter().map(row).collect();
-            data(ui, format, &rows)?;
-        }
-    }
     Ok(Exit::Ok)
+}
+
+/// Reads from the command line which lines are wanted.
+async fn wanted(app: &App, logs: &LogsArguments) -> Result<Wanted, CliError> {
+    let time = |text: &Option<String>| text.as_deref().map(|text| past(app, text)).transpose();
+    let (since, until) = (time(&logs.since)?, time(&logs.until)?);
+    let mut query = LogQuery {
+        services: select(app, &logs.services).await?,
+        lines: logs.lines.or_else(|| (since.is_none() && logs.run.is_none()).then_some(DEFAULT_LINES)),
+        since,
+        until,
+        attempt: logs.attempt,
+        priority: logs.level,
+        pattern: logs.grep.clone(),
+        ..LogQuery::default()
+    };
+    let Some(text) = &logs.run else { return Ok(Wanted { query, is_over: false }) };
+    let record = match by_digits(app, text).await {
+        Ok(record) => record,
+        // A whole id is one, wherever the run is kept.
+        Err(error) if error.exit == Exit::NoSuchService && !query.services.is_empty() => {
+            query.run = Some(text.parse().map_err(|_| error)?);
+            return Ok(Wanted { query, is_over: false });
+        }
+        Err(error) => return Err(error),
+    };
+    query.run = Some(record.id);
+    if query.services.is_empty() {
+        query.services = vec![service_of(&record)?];
+    }
+    let (began, ended) = span_of_lines(&*app.runs, &record).await;
+    query.since = query.since.or(began);
+    query.until = query.until.or(ended);
+    Ok(Wanted { query, is_over: record.ended.is_some() })
+}
+
+/// Returns under which name the lines of a run are found: its service's, or that of its task.
+fn service_of(run: &RunRecord) -> Result<ServiceName, CliError> {
+    run.service.clone().or_else(|| run.task.parse().ok()).ok_or_else(|| {
+        let error = format!("run {} is of no service, so that no log has its lines", digits(run.id));
+        CliError::new(Exit::Failed, error)
+            .hint(format!("`tf history {}` shows the last ones, which are kept", digits(run.id)))
+    })
 }
 
 /// A service that was removed may still have lines; only one that has neither is unknown.
@@ -84,27 +108,55 @@ async fn known(app: &App, query: &LogQuery) -> Result<(), CliError> {
     Ok(())
 }
 
-async fn follow(ui: &mut Ui<'_>, app: &App, global: &Global, query: &LogQuery) -> Result<Exit, CliError> {
-    let several = query.services.len() > 1;
-    let as_data = !matches!(global.output, Format::Table | Format::Wide | Format::Name);
-    let mut entries = app.logs.follow(query);
-    while let Some(entry) = entries.try_next().await? {
-        let line = match as_data {
-            true => serde_json::to_string(&row(&entry)).unwrap_or_default(),
-            false => plain_line(&entry, &app.display, several),
-        };
-        writeln!(ui.out, "{line}")?;
-        ui.out.flush()?;
-    }
-    Ok(Exit::Ok)
+fn is_list(format: Format) -> bool {
+    matches!(format, Format::Json | Format::Yaml)
 }
 
-/// Writes an entry on one line: `Nov 24 14:00:00.123 hello`.
-pub(super) fn plain_line(entry: &LogEntry, zone: &TimeZone, with_name: bool) -> String {
-    let time = entry.time.to_zoned(zone.clone()).strftime("%b %d %H:%M:%S").to_string();
-    let name = if with_name { format!(" {}", entry.service) } else { String::new() };
-    let who = if entry.origin == LogOrigin::Manager { " systemd:" } else { "" };
-    format!("{time}{name}{who} {}", harmless(&entry.message))
+/// How entries are written.
+#[derive(Clone, Copy)]
+struct Shape {
+    format: Format,
+    /// Whether they are of several services.
+    several: bool,
+    /// Whether each is to be seen before the next one is there.
+    at_once: bool,
+}
+
+/// Writes entries as they come, and returns how many there were.
+async fn show(
+    ui: &mut Ui<'_>,
+    app: &App,
+    source: &LogSource,
+    entries: BoxStream<'_, Result<LogEntry, LogError>>,
+    shape: Shape,
+) -> Result<usize, CliError> {
+    let mut entries = entries.map_err(|error| source.error(error));
+    // One list can be written at its end alone.
+    if is_list(shape.format) && !shape.at_once {
+        let entries: Vec<LogEntry> = entries.try_collect().await?;
+        let rows: Vec<_> = entries.iter().map(row).collect();
+        if !rows.is_empty() {
+            data(ui, shape.format, &rows)?;
+        }
+        return Ok(rows.len());
+    }
+    let mut count = 0;
+    while let Some(entry) = entries.try_next().await? {
+        count += 1;
+        match shape.format {
+            Format::Table | Format::Wide | Format::Name => {
+                let line = human_line(&entry, &app.display, shape.several, ui.colour);
+                writeln!(ui.out, "{line}")?;
+            }
+            Format::Raw => writeln!(ui.out, "{}", entry.message)?,
+            // What never ends is no one list.
+            _ => data(ui, Format::Jsonl, &[row(&entry)])?,
+        }
+        if shape.at_once {
+            ui.out.flush()?;
+        }
+    }
+    Ok(count)
 }
 
 /// Reads a point in time; one that names no zone is meant in the zone that times are shown in.

@@ -20,6 +20,8 @@ mod history;
 mod hook;
 mod import;
 mod list;
+mod log_lines;
+mod log_source;
 mod logging;
 mod logs;
 mod man;

@@ -6,7 +6,7 @@ use taskflows_core::effects::{
 };
 use taskflows_core::task::Trigger;
 use taskflows_core::{ExitKind, RunEnd, ServiceName};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::history::digits;
 use crate::arguments::{Global, RunArguments};
@@ -15,8 +15,15 @@ use crate::select::no_such_service;
 use crate::ui::{error_style, harmless};
 use crate::{App, CliError, Exit, Ui, show};
 
-/// How long after the end of a run its last lines may take to be read.
+/// How long after the end of a run its log must be quiet to be all there is, where it has told of the run.
 const LAST_LINES: Duration = Duration::from_millis(400);
+
+/// How long a log is waited for that has not told yet of the start of a run, or of a failure; and how long lines are
+/// shown at all after the end.
+const TOLD: Duration = Duration::from_secs(5);
+
+/// What systemd says of a run that failed, after its last line. Source: systemd's `unit_log_failure`.
+const FAILED: &str = "Failed with result";
 
 pub(super) async fn run(
     ui: &mut Ui<'_>,
@@ -48,16 +55,22 @@ pub(super) async fn run_service(
     let mut lines = app.logs.follow(&query);
     let names = [name.clone()];
     let mut performing = std::pin::pin!(app.services.perform(&names, Action::StartAndWait, Target::Service));
-    let mut follows = true;
+    let mut told = ToldByLog { follows: true, ..ToldByLog::default() };
     let performed = loop {
         tokio::select! {
             performed = &mut performing => break performed?,
-            line = lines.next(), if follows => follows = show_line(ui, line)?,
+            line = lines.next(), if told.follows => told.show(ui, line)?,
         }
     };
-    // What was written last is in the log a moment later.
-    while follows && let Ok(line) = timeout(LAST_LINES, lines.next()).await {
-        follows = show_line(ui, line)?;
+    // What was written last is in the log a moment later; and a short run may be over before anything of it is.
+    let over = Instant::now() + TOLD;
+    let result = performed.first().map(|performed| &performed.result);
+    while told.follows {
+        let wait = if told.all_of(result) { LAST_LINES } else { TOLD };
+        match timeout_at(over.min(Instant::now() + wait), lines.next()).await {
+            Ok(line) => told.show(ui, line)?,
+            Err(_) => break,
+        }
     }
     let id = match app.runs.latest(&names).await.unwrap_or_default().pop() {
         Some(run) if run.started >= began => format!(" (run {})", digits(run.id)),
@@ -66,21 +79,45 @@ pub(super) async fn run_service(
     tell(ui, app, performed, &id)
 }
 
-/// Shows a line and tells whether more may come.
-fn show_line(ui: &mut Ui<'_>, line: Option<Result<LogEntry, LogError>>) -> Result<bool, CliError> {
-    match line {
-        Some(Ok(entry)) => {
-            if entry.origin == LogOrigin::Process {
+/// What the log of a run has told so far.
+#[derive(Default)]
+struct ToldByLog {
+    /// Whether more may come.
+    follows: bool,
+    /// Whether the manager told of the run at all.
+    of_run: bool,
+    /// Whether it told of its failure.
+    of_failure: bool,
+}
+
+impl ToldByLog {
+    /// Takes the next line, and shows it where the service wrote it.
+    fn show(&mut self, ui: &mut Ui<'_>, line: Option<Result<LogEntry, LogError>>) -> Result<(), CliError> {
+        match line {
+            Some(Ok(entry)) if entry.origin == LogOrigin::Process => {
                 writeln!(ui.out, "{}", harmless(&entry.message))?;
                 ui.out.flush()?;
             }
-            Ok(true)
+            Some(Ok(entry)) => {
+                self.of_run = true;
+                self.of_failure |= entry.message.contains(FAILED);
+            }
+            Some(Err(error)) => {
+                ui.remark(format!("note: its log could not be read: {}", chain(&error)));
+                self.follows = false;
+            }
+            None => self.follows = false,
         }
-        Some(Err(error)) => {
-            ui.remark(format!("note: its log could not be read: {}", chain(&error)));
-            Ok(false)
+        Ok(())
+    }
+
+    /// Tells whether it has told what the manager says of such an end, and with it what the process wrote before.
+    fn all_of(&self, result: Option<&Result<Effect, ServiceError>>) -> bool {
+        match result {
+            Some(Ok(Effect::Finished(_))) => self.of_run,
+            Some(Err(ServiceError::RunFailed { .. })) => self.of_failure,
+            _ => true,
         }
-        None => Ok(false),
     }
 }
 

@@ -4,7 +4,7 @@ use taskflows_core::effects::{Depth, Details, LogQuery, Next, State};
 use taskflows_core::{NamePattern, ServiceName};
 
 use super::list::{ListRow, check_each_selects, complete};
-use super::logs::plain_line;
+use super::log_lines::plain_line;
 use super::remark_interruption;
 use crate::arguments::{Format, Global, OptionalSelector};
 use crate::error::chain;

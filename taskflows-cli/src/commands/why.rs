@@ -3,7 +3,8 @@ use serde::Serialize;
 use taskflows_core::effects::{LogQuery, Next};
 use taskflows_core::inspect::{Answer, Attempt, Ended, Evidence, Questions, TimerEvidence, explain};
 
-use super::logs::{past, plain_line};
+use super::log_lines::plain_line;
+use super::logs::past;
 use super::status::LAST_LINES;
 use crate::arguments::{Format, Global, WhyArguments};
 use crate::error::chain;

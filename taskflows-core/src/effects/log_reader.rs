@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -10,11 +10,20 @@ use crate::task::RunId;
 /// Reads what services wrote: the journal, Loki, a remote server, memory.
 #[async_trait]
 pub trait LogReader: Send + Sync {
-    /// Returns the entries that `query` selects, oldest first.
+    /// Returns the entries that `query` selects, oldest first: in the order in which the log received them, which is that
+    /// of their times unless a clock was set back.
     ///
     /// # Errors
     /// When the log cannot be opened or read.
     async fn read(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError>;
+
+    /// Returns the same entries one after the other, so that not all of them need be in memory at once; the first error
+    /// is the last item. A reader that does not say otherwise reads them all first.
+    fn stream<'a>(&'a self, query: &LogQuery) -> BoxStream<'a, Result<LogEntry, LogError>> {
+        let query = query.clone();
+        let read = async move { self.read(&query).await };
+        stream::once(read).map_ok(|entries| stream::iter(entries.into_iter().map(Ok))).try_flatten().boxed()
+    }
 
     /// Returns the entries that [`LogReader::read`] would return, and then each new one as it is written.
     /// With `since`, all entries from then on are returned, however many `lines` allows.
@@ -27,15 +36,16 @@ pub trait LogReader: Send + Sync {
 /// Which entries are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogQuery {
-    /// Of these services, merged in the order of time.
+    /// Of these services, merged in the order of time; of none there are no entries.
     pub services: Vec<ServiceName>,
-    /// At most this many, the newest.
+    /// At most this many, the newest of those that everything else selects.
     pub lines: Option<usize>,
     /// Not before this.
     pub since: Option<Timestamp>,
     /// Not after this.
     pub until: Option<Timestamp>,
-    /// Of this run alone: what its process wrote, and what was written of it.
+    /// Of this run alone: what its process wrote, and what was written of it. Where `since` is given too, what a service
+    /// wrote from then on of which nobody knows the run counts as of it.
     pub run: Option<RunId>,
     /// Of this attempt alone, from 1.
     pub attempt: Option<u32>,

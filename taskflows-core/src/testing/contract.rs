@@ -5,10 +5,12 @@ use futures_util::{StreamExt, TryStreamExt};
 use jiff::SignedDuration;
 
 use crate::effects::{
-    Action, Depth, Effect, EnvironmentError, EnvironmentStore, LogOrigin, LogQuery, LogReader,
+    Action, Depth, Effect, EnvironmentError, EnvironmentStore, LogEntry, LogOrigin, LogQuery, LogReader,
     NamedEnvironment, Next, Removal, ServiceError, ServiceManager, State, Target, Wanted,
 };
 use crate::{Calendar, Change, Consequence, NamePattern, Occasion, Outcome, Plan, Service, ServiceName};
+
+pub use super::log_reading::{BURST, COPIED, NEARLY_FULL, Written, WrittenLine, log_reader_rich};
 
 fn service(name: &str, command: &str) -> Service {
     Service::builder(name).start_command(command).build().expect("the contract's own services are right")
@@ -294,7 +296,8 @@ pub async fn what_runs_is_stopped_once(manager: &dyn ServiceManager) {
     manager.remove(&[long.name]).await.unwrap();
 }
 
-/// Everything a [`LogReader`] keeps to, of a `service` whose processes wrote `one`, `two` and `three`.
+/// What a [`LogReader`] keeps to, of a `service` whose processes wrote `one`, `two` and `three` and nothing else;
+/// [`log_reader_rich`] has the rest.
 pub async fn log_reader(reader: &dyn LogReader, service: &ServiceName) {
     let query = LogQuery { services: vec![service.clone()], ..LogQuery::default() };
     let all = reader.read(&query).await.unwrap();
@@ -323,6 +326,17 @@ pub async fn log_reader(reader: &dyn LogReader, service: &ServiceName) {
 
     let other = LogQuery { services: vec![name("contract-nobody")], ..LogQuery::default() };
     assert!(reader.read(&other).await.unwrap().is_empty(), "another's lines are not among them");
+    let nothing = LogQuery { services: Vec::new(), ..LogQuery::default() };
+    assert!(reader.read(&nothing).await.unwrap().is_empty(), "of no services there are none");
+    assert!(reader.read(&LogQuery { lines: Some(0), ..query.clone() }).await.unwrap().is_empty());
+
+    let with =
+        |pattern: &str| LogQuery { pattern: Some(pattern.parse().expect("a pattern")), ..query.clone() };
+    let messages =
+        |entries: Vec<LogEntry>| entries.into_iter().map(|entry| entry.message).collect::<Vec<_>>();
+    assert_eq!(messages(reader.read(&with("^t(wo|hree)$")).await.unwrap()), ["two", "three"]);
+    let last_two = LogQuery { lines: Some(1), ..with("^(one|two)$") };
+    assert_eq!(messages(reader.read(&last_two).await.unwrap()), ["two"], "the newest that it is found in");
 
     let followed: Vec<_> = reader.follow(&query).take(all.len()).try_collect().await.unwrap();
     assert_eq!(followed, all, "those that are there come first");

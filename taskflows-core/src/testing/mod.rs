@@ -23,6 +23,7 @@ mod fake_service_manager;
 mod fake_service_watch;
 mod fixed_toolbox;
 pub mod inspection;
+mod log_reading;
 mod memory_environment_store;
 mod memory_log_reader;
 mod memory_run_store;
@@ -91,6 +92,26 @@ mod tests {
             });
         }
         ready(contract::log_reader(&reader, &name));
+    }
+
+    #[test]
+    fn the_fake_keeps_to_the_contract_of_a_log_with_runs() {
+        let (reader, run) = (MemoryLogReader::default(), crate::task::RunId::from_bits(7 << 64));
+        let written = contract::Written { first: "a".parse().unwrap(), second: "b".parse().unwrap(), run };
+        for (index, line) in (0i64..).zip(written.lines()) {
+            // What is written at once has one time.
+            let second = if line.message.contains("burst") { 4 } else { index };
+            reader.write(LogEntry {
+                time: Timestamp::from_second(second).unwrap(),
+                service: line.service,
+                origin: LogOrigin::Process,
+                run: line.run,
+                attempt: line.attempt,
+                priority: line.priority,
+                message: line.message,
+            });
+        }
+        ready(contract::log_reader_rich(&reader, &written));
     }
 
     #[test]

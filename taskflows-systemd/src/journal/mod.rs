@@ -3,6 +3,8 @@
 mod call;
 mod entry;
 mod events;
+mod follower;
+mod line;
 mod message;
 mod reader;
 mod runs;
