@@ -119,6 +119,13 @@ fn note(notes: &mut RunNotes, row: &Row) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+    use taskflows_core::Outcome;
+    use taskflows_core::task::{RunNote, Trigger};
+
+    use super::super::fake::FakeLoki;
     use super::*;
 
     #[test]
@@ -133,5 +140,107 @@ mod tests {
         assert_eq!(query(&["a\"b"], None), all);
         assert_eq!(query(&["nightly"], Some("0A")), format!(r#"{all} |= "nightly" |= "0a""#));
         assert_eq!(query(&["a.b", "c"], None), format!(r#"{all} |~ "a\\.b|c""#));
+    }
+
+    fn whole(n: u32, task: &str) -> RunRecord {
+        // Microseconds are what a note keeps.
+        let first = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+        let started = first + SignedDuration::from_secs(n.into());
+        RunRecord {
+            id: RunId::from_bits(n.into()),
+            task: task.to_owned(),
+            service: task.parse().ok(),
+            scheduled: None,
+            started,
+            ended: Some(started + SignedDuration::from_millis(2500)),
+            outcome: Outcome::Succeeded,
+            attempts: 2,
+            max_attempts: 3,
+            error: None,
+            trigger: Trigger::Timer,
+            command: None,
+            options: Vec::new(),
+            directory: None,
+            process: None,
+        }
+    }
+
+    fn write(server: &FakeLoki, service: &str, at: Timestamp, note: RunNote<'_>) {
+        let mut line = json!({ "event": "a note", "format": "text" });
+        for (name, value) in note.fields() {
+            line[name.to_lowercase()] = value.into();
+        }
+        server.write(service, &[], nanoseconds(at), &line.to_string());
+    }
+
+    /// Writes what is written of a run that needed two attempts.
+    fn write_whole(server: &FakeLoki, service: &str, run: &RunRecord) {
+        let ended = run.started + SignedDuration::from_secs(1);
+        let error = Some("no luck".to_owned());
+        let failed = taskflows_core::RunEnd { result: "exit-code".into(), exit: None, is_preparation: false };
+        let outcome = Outcome::Failed(failed);
+        let (number, started, tail) = (1, run.started, String::new());
+        let attempt = Attempt { number, started, ended, outcome, error, tail };
+        write(server, service, run.started, RunNote::Started(run));
+        write(server, service, ended, RunNote::AttemptFailed(run, &attempt));
+        write(server, service, ended, RunNote::Retrying(run, 2, Duration::from_secs(1)));
+        write(server, service, run.ended.unwrap(), RunNote::Finished(run, None));
+    }
+
+    async fn ids(runs: &LokiRuns, query: RunQuery) -> Vec<u128> {
+        runs.recent(&query).await.unwrap().iter().map(|run| run.id.bits()).collect()
+    }
+
+    #[tokio::test]
+    async fn runs_are_put_together_from_their_notes() {
+        let server = FakeLoki::start();
+        let (web, nightly) = (whole(1, "web"), whole(2, "nightly"));
+        write_whole(&server, "web", &web);
+        // A program that calls itself otherwise.
+        write_whole(&server, "an-app", &nightly);
+        server.write("web", &[], nanoseconds(web.started), "it says taskflows_event, and nothing else");
+        server.write(
+            "web",
+            &[],
+            nanoseconds(web.started),
+            r#"{"taskflows_event":"started","taskflows_run_id":7}"#,
+        );
+        let runs = LokiRuns::new(server.settings());
+        let all = runs.recent(&RunQuery::default()).await.unwrap();
+        assert_eq!(all, [nightly.clone(), web]);
+        let tasks = vec!["nightly".to_owned()];
+        assert_eq!(ids(&runs, RunQuery { tasks, ..RunQuery::default() }).await, [2]);
+        let id_prefix = Some("00000000000000000000000000000001".to_owned());
+        assert_eq!(ids(&runs, RunQuery { id_prefix, ..RunQuery::default() }).await, [1]);
+        let since = Some(nightly.started);
+        assert_eq!(ids(&runs, RunQuery { since, ..RunQuery::default() }).await, [2]);
+        let attempts = runs.attempts(nightly.id).await.unwrap();
+        assert_eq!((attempts[0].number, attempts[0].error.as_deref()), (1, Some("no luck")));
+        assert_eq!(runs.attempts(RunId::from_bits(9)).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn no_more_is_read_than_makes_the_newest_certain() {
+        let server = FakeLoki::start();
+        server.allow(9);
+        (1..100).for_each(|n| write_whole(&server, "web", &whole(n, "web")));
+        // This one ended last, and began first: it is not among the newest.
+        let long = RunRecord { ended: Some(whole(200, "web").started), ..whole(0, "web") };
+        write_whole(&server, "web", &long);
+        let runs = LokiRuns::new(server.settings());
+        let query = RunQuery { limit: Some(3), ..RunQuery::default() };
+        assert_eq!(ids(&runs, query).await, [99, 98, 97]);
+        assert!(server.asked().len() < 20, "{}", server.asked().len());
+        assert_eq!(runs.recent(&RunQuery::default()).await.unwrap().len(), 100);
+    }
+
+    #[tokio::test]
+    async fn a_loki_that_is_not_there_is_an_error() {
+        let mut server = FakeLoki::start();
+        server.stop();
+        let runs = LokiRuns::new(server.settings());
+        let error = runs.recent(&RunQuery::default()).await.unwrap_err();
+        let expected = format!("could not read the runs from Loki at {}", server.settings().url);
+        assert_eq!(error.to_string(), expected);
     }
 }
