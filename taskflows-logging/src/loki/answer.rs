@@ -32,6 +32,8 @@ impl Direction {
 pub(super) struct Row {
     /// Nanoseconds since 1970.
     pub(super) at: i64,
+    /// By so many nanoseconds that may be wrong, and so may the server be about the ends of a time that it is asked for.
+    pub(super) slack: i64,
     /// Those of the stream, and of the entry (structured metadata).
     pub(super) labels: Arc<Labels>,
     pub(super) line: String,
@@ -101,6 +103,7 @@ struct Stream {
 
 struct Entry {
     at: i64,
+    slack: i64,
     line: String,
     metadata: Map<String, Value>,
 }
@@ -115,7 +118,7 @@ impl Entry {
             };
             Arc::make_mut(&mut labels).extend(self.metadata.into_iter().map(text));
         }
-        Row { at: self.at, labels, line: self.line, key: 0 }
+        Row { at: self.at, slack: self.slack, labels, line: self.line, key: 0 }
     }
 }
 
@@ -136,11 +139,11 @@ impl<'de> Visitor<'de> for EntryVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Entry, A::Error> {
         let missing = |n| serde::de::Error::invalid_length(n, &self);
-        let Nanoseconds(at) = parts.next_element()?.ok_or_else(|| missing(0))?;
+        let Nanoseconds { at, slack } = parts.next_element()?.ok_or_else(|| missing(0))?;
         let line = parts.next_element()?.ok_or_else(|| missing(1))?;
         let more: More = parts.next_element()?.unwrap_or_default();
         while parts.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Entry { at, line, metadata: more.metadata })
+        Ok(Entry { at, slack, line, metadata: more.metadata })
     }
 }
 
@@ -151,8 +154,14 @@ struct More {
     metadata: Map<String, Value>,
 }
 
+/// Where times are JSON numbers, they were rounded, and times that are asked for are cut to milliseconds.
+const ROUNDED: i64 = 1_000_512;
+
 /// A time: Loki writes digits in a string, others a number.
-struct Nanoseconds(i64);
+struct Nanoseconds {
+    at: i64,
+    slack: i64,
+}
 
 impl<'de> Deserialize<'de> for Nanoseconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -170,21 +179,23 @@ impl Visitor<'_> for NanosecondsVisitor {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Nanoseconds, E> {
-        text.parse().map(Nanoseconds).map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+        text.parse()
+            .map(|at| Nanoseconds { at, slack: 0 })
+            .map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))
     }
 
     fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Nanoseconds, E> {
-        Ok(Nanoseconds(number))
+        Ok(Nanoseconds { at: number, slack: ROUNDED })
     }
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Nanoseconds, E> {
         let wrong = |_| E::invalid_value(serde::de::Unexpected::Unsigned(number), &self);
-        number.try_into().map(Nanoseconds).map_err(wrong)
+        number.try_into().map(|at| Nanoseconds { at, slack: ROUNDED }).map_err(wrong)
     }
 
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Nanoseconds, E> {
         // The nearest whole number; what is beyond 64 bits is the last there is.
-        Ok(Nanoseconds(number as i64))
+        Ok(Nanoseconds { at: number as i64, slack: ROUNDED })
     }
 }
 

@@ -87,7 +87,7 @@ mod tests {
         let mut all = vec![("service_name", "web")];
         all.extend(labels);
         let labels = all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Row { at: 1, labels: Arc::new(labels), line: line.to_owned(), key: 0 }
+        Row { at: 1, slack: 0, labels: Arc::new(labels), line: line.to_owned(), key: 0 }
     }
 
     fn read(labels: &[(&str, &str)], line: &str) -> LogEntry {

@@ -250,6 +250,8 @@ fn push(state: &mut State, body: &str) -> (u16, String) {
 fn query_range(state: &State, asked: &BTreeMap<String, String>, apart: bool) -> (u16, String) {
     let number = |name: &str| asked[name].parse::<i64>().unwrap();
     let (start, end, limit) = (number("start"), number("end"), number("limit") as usize);
+    let cut = |time: i64| if state.rounds { time - time % 1_000_000 } else { time };
+    let (start, end) = (cut(start), cut(end));
     if limit > state.most {
         let (most, words) = (state.most, "max entries limit per query exceeded");
         return (400, format!("{words}, limit > max_entries_limit_per_query ({limit} > {most})"));

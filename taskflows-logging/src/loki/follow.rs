@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::answer::{Direction, Row};
 use super::entry::entry;
 use super::http::Http;
-use super::pages::{MOST, PIECE, Pager, SLACK, Span, nanoseconds};
+use super::pages::{MOST, PIECE, Pager, Span, nanoseconds};
 use super::reader::{newest, selection};
 
 /// How often Loki is asked for what is new.
@@ -130,13 +130,13 @@ impl Follow {
         let (now, last) = (nanoseconds(time), Span::of(None, None, time).end);
         let end = self.next.saturating_add(PIECE).min(last);
         let page = self.pager.page(Span { start: self.next, end }, Direction::Forward).await?;
-        let last = page.rows.last().map_or(0, |row| row.at);
+        let (last, slack) = page.rows.last().map_or((0, 0), |row| (row.at, row.slack));
         self.newest = self.newest.max(last);
         page.rows.iter().for_each(|row| self.take(row));
         self.wait = Duration::ZERO;
         let late = self.late(now);
         if page.is_full {
-            self.go_on(last);
+            self.go_on(last, slack);
         } else if end < now {
             self.next = end;
         } else {
@@ -144,14 +144,14 @@ impl Follow {
             self.next = late.max(now.saturating_sub(QUIET));
             self.wait = EVERY;
         }
-        self.seen.forget_before(late.min(self.next).saturating_sub(SLACK));
+        self.seen.forget_before(late.min(self.next));
         self.next = self.next.max(self.floor).max(self.seen.forgotten);
         Ok(())
     }
 
     /// Moves on behind a full page.
-    fn go_on(&mut self, last: i64) {
-        let next = last.saturating_sub(SLACK);
+    fn go_on(&mut self, last: i64, slack: i64) {
+        let next = last.saturating_sub(slack);
         if next > self.next {
             self.next = next;
         } else if !self.pager.widen() {

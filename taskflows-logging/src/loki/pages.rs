@@ -20,9 +20,6 @@ const BEYOND: SignedDuration = SignedDuration::from_mins(15);
 /// and an hour where nobody set another limit (`max_query_length`).
 pub(super) const PIECE: i64 = (30 * 24 * 60 + 30) * 60 * 1_000_000_000;
 
-/// Pages overlap by so many nanoseconds: a server that answers with JSON numbers rounds them to less.
-pub(super) const SLACK: i64 = 512;
-
 /// From an instant to another, nanoseconds since 1970. The second is not part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
@@ -140,9 +137,10 @@ impl Backward {
 
     /// Moves on to what is older than the page, and returns what is new in it.
     fn pass(&mut self, page: Page, start: i64) -> Result<Vec<Row>, LogError> {
-        let oldest = page.rows.first().map_or(start, |row| row.at);
-        let end = if page.is_full { oldest.saturating_add(1 + SLACK).min(self.left.end) } else { start };
-        let near = |row: &&Row| row.at <= end.saturating_add(SLACK);
+        let (oldest, slack) = page.rows.first().map_or((start, 0), |row| (row.at, row.slack));
+        let older = oldest.saturating_add(1 + slack).min(self.left.end);
+        let end = if page.is_full { older } else { start };
+        let near = |row: &&Row| row.at <= end.saturating_add(slack);
         let edge = page.rows.iter().filter(near).map(|row| row.key).collect();
         let seen = std::mem::replace(&mut self.edge, edge);
         let fresh: Vec<Row> = page.rows.into_iter().filter(|row| !seen.contains(&row.key)).collect();

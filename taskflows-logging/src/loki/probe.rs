@@ -89,7 +89,13 @@ impl LokiProbe {
     /// When its figures (`/metrics`) are not reached, as where only its API is open.
     pub async fn discarded(&self) -> Result<BTreeMap<String, u64>, LogError> {
         let body = self.http.get("/metrics", &[]).await?;
-        Ok(discarded(&String::from_utf8_lossy(&body)))
+        let text = String::from_utf8_lossy(&body);
+        if !text.lines().any(|line| line.starts_with("loki_")) {
+            return Err(LogError::Failed {
+                reason: "what is answered at /metrics are no figures of Loki".to_owned(),
+            });
+        }
+        Ok(discarded(&text))
     }
 
     /// Sends one line, written at `timestamp_ns` (nanoseconds since 1970), with these labels.
