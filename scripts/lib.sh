@@ -54,6 +54,7 @@ need_test_tools() {
     need_alert_tools
     need_slack_sdk
     need_logql
+    need_loki_stand_in
     command -v uv >/dev/null && return
     local tools=${XDG_CACHE_HOME:-$HOME/.cache}/taskflows-ci/uv
     if [ ! -x "$tools/bin/uv" ]; then
@@ -87,4 +88,29 @@ need_logql() {
     npm install --prefix "$tools" --ignore-scripts --no-audit --no-fund --silent \
         @grafana/lezer-logql@0.4.2 @lezer/lr@1.4.10 @lezer/common@1.5.5 \
         || fail "could not install the npm package @grafana/lezer-logql 0.4.2"
+}
+
+# Where the parts of the stand-in for Loki are; sets `qryn` and `chdb`.
+loki_stand_in_versions() {
+    local tools=${XDG_CACHE_HOME:-$HOME/.cache}/taskflows-ci
+    qryn=$tools/qryn-3.2.39 chdb=$tools/chdb-4.4.0
+}
+
+# A server with Loki's API; Loki itself is in no package registry. About 1 GB.
+need_loki_stand_in() {
+    local qryn chdb
+    loki_stand_in_versions
+    command -v node >/dev/null || need_packages nodejs
+    if [ ! -e "$qryn/node_modules/qryn/qryn.mjs" ]; then
+        command -v npm >/dev/null || need_packages npm
+        say "installing qryn ${qryn##*-}"
+        npm install --prefix "$qryn" --ignore-scripts --no-audit --no-fund --silent "qryn@${qryn##*-}" \
+            || fail "could not install the npm package qryn ${qryn##*-}"
+    fi
+    "$chdb/bin/python" -c 'from chdb import session' 2>/dev/null && return
+    need_packages python3 python3-venv
+    say "installing chdb ${chdb##*-}"
+    python3 -m venv "$chdb" || fail "could not make a Python environment for chdb"
+    "$chdb/bin/pip" install --quiet --disable-pip-version-check "chdb==${chdb##*-}" \
+        || fail "could not install chdb ${chdb##*-} into $chdb"
 }

@@ -3,6 +3,7 @@
 mod engine;
 mod forward;
 mod live;
+mod loki;
 mod mail;
 mod receiver;
 mod slack;
@@ -10,6 +11,7 @@ mod slack;
 pub use engine::{Engine, IMAGE};
 pub use forward::{ForwardMessage, ForwardReceiver, Forwarding};
 pub use live::{LiveManager, Output, repository, tf_binary, wait_until};
+pub use loki::LokiStandIn;
 pub use mail::MailServer;
 pub use receiver::{Answer, HttpReceiver, Received};
 pub use slack::SlackEmulator;

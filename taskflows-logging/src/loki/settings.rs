@@ -29,12 +29,26 @@ impl LokiSettings {
             timeout: Duration::from_secs(10),
         }
     }
+
+    /// Returns the address as people may see it: without a user or a password that it may hold.
+    ///
+    /// ```
+    /// use taskflows_logging::loki::LokiSettings;
+    ///
+    /// assert_eq!(LokiSettings::new("https://me:secret@loki.example").shown_url(), "https://loki.example");
+    /// ```
+    pub fn shown_url(&self) -> String {
+        let (scheme, rest) = self.url.split_once("://").unwrap_or(("http", &self.url));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rfind('@').map_or(0, |at| at + 1);
+        format!("{scheme}://{}", &rest[host..])
+    }
 }
 
 impl std::fmt::Debug for LokiSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LokiSettings")
-            .field("url", &self.url)
+            .field("url", &self.shown_url())
             .field("tenant", &self.tenant)
             .finish_non_exhaustive()
     }
