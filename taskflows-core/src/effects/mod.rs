@@ -22,8 +22,8 @@ pub use run_observer::RunObserver;
 pub use run_store::{ANNOUNCED_FOR, RunStore, RunStoreError};
 pub use service_error::{JobResult, ServiceError};
 pub use service_manager::{
-    Action, Depth, Details, Edits, Effect, Listing, Next, Origin, Performed, Removal, ServiceManager, Start,
-    State, Target, Wanted,
+    Action, Began, Depth, Details, Edits, Effect, Listing, Next, Origin, Performed, Removal, ServiceManager,
+    Start, State, Target, Wanted,
 };
 pub use service_watch::ServiceWatch;
 pub use toolbox::{Conda, Engine, ToolError, Toolbox};

@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::ServiceName;
 use crate::task::{Attempt, RunId, RunQuery, RunRecord};
@@ -33,5 +34,18 @@ pub trait RunHistory: Send + Sync {
             latest.extend(self.recent(&query).await?);
         }
         Ok(latest)
+    }
+
+    /// Returns all runs that began since a time, the newest first, each with its attempts.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    async fn told(&self, since: Option<Timestamp>) -> Result<Vec<(RunRecord, Vec<Attempt>)>, RunStoreError> {
+        let mut told = Vec::new();
+        for run in self.recent(&RunQuery { since, ..RunQuery::default() }).await? {
+            let attempts = self.attempts(run.id).await?;
+            told.push((run, attempts));
+        }
+        Ok(told)
     }
 }

@@ -12,14 +12,14 @@ use super::RunHistory;
 /// Keeps what is known of runs: SQLite, a remote server, memory.
 #[async_trait]
 pub trait RunStore: RunHistory {
-    /// Keeps a run before it starts. A run that is kept already is left as it is.
+    /// Keeps a run before it starts, and returns what started it. A run that is kept already is left as it is.
     ///
-    /// Where a start of its service was [announced](Self::announce) in the minute before, what started the run is
-    /// what was announced, and the next run of the service finds the announcement no more.
+    /// Where a start of its service was [announced](Self::announce) in the minute before it started, what started the
+    /// run is what was announced, and the next run of the service finds the announcement no more.
     ///
     /// # Errors
     /// When it could not be kept.
-    async fn begin(&self, run: &RunRecord) -> Result<(), RunStoreError>;
+    async fn begin(&self, run: &RunRecord) -> Result<Trigger, RunStoreError>;
 
     /// Keeps an attempt of a run that was begun. One of the same number is replaced.
     ///
@@ -44,6 +44,13 @@ pub trait RunStore: RunHistory {
         trigger: &Trigger,
         now: Timestamp,
     ) -> Result<(), RunStoreError>;
+
+    /// Keeps runs with their attempts as another source tells of them, all or none, and returns how many were not kept
+    /// before. Those that are kept stay as they are.
+    ///
+    /// # Errors
+    /// When they could not be kept.
+    async fn restore(&self, runs: &[(RunRecord, Vec<Attempt>)]) -> Result<usize, RunStoreError>;
 }
 
 /// For how long an announced start waits for its run.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::ServiceError;
 use crate::alerting::AlertMark;
-use crate::{NamePattern, Plan, Run, RunEnd, Service, ServiceName, UnitFiles};
+use crate::{ExitKind, NamePattern, Plan, Run, RunEnd, Service, ServiceName, UnitFiles};
 
 /// Installs services on a host and controls them there: systemd on this one, a remote server, a fake.
 #[async_trait]
@@ -78,11 +78,11 @@ pub trait ServiceManager: Send + Sync {
         Ok(found)
     }
 
-    /// Returns when the run of a service began that goes on or is just ending; `None` where that is not known.
+    /// Returns how the run of a service began that goes on or is just ending; `None` where that is not known.
     ///
     /// # Errors
     /// When the manager cannot be asked.
-    async fn began(&self, name: &ServiceName) -> Result<Option<Timestamp>, ServiceError> {
+    async fn began(&self, name: &ServiceName) -> Result<Option<Began>, ServiceError> {
         let _ = name;
         Ok(None)
     }
@@ -373,4 +373,15 @@ pub struct Details {
     pub needs_reload: bool,
     /// How its last run ended badly, if it did.
     pub failure: Option<RunEnd>,
+}
+
+/// How a run of a service began, as its manager has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Began {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it is another run after one that had ended so that its restart policy wanted it.
+    pub is_restart: bool,
+    /// How the command ended that was to prepare it, where that failed and the run itself never began.
+    pub preparation: Option<ExitKind>,
 }

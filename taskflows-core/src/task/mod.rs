@@ -12,6 +12,6 @@ pub use backoff::{Backoff, BackoffError, ParseBackoffError};
 pub use event::{RunEvent, RunEventKind};
 pub use id::{ParseRunIdError, RunId};
 pub use machine::{Failure, Finish, Last, Machine, Step};
-pub use notes::RunNotes;
+pub use notes::{RunNote, RunNotes};
 pub use policy::{TaskPolicy, TaskPolicyError};
 pub use record::{Attempt, ProcessMark, RunFinish, RunQuery, RunRecord, Trigger};

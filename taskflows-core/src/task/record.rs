@@ -47,10 +47,53 @@ pub enum Trigger {
     Unknown,
     /// Its timer.
     Timer,
-    /// A person or a program.
-    Manual,
+    /// A person or a program: the name of the user, where it is known.
+    Manual(Option<String>),
     /// Somebody who wanted this run once more.
     Retry(RunId),
+    /// systemd, since the run before had ended so that another was to follow (`Restart=`).
+    Restart,
+}
+
+impl Trigger {
+    /// Returns one word for it: `unknown`, `timer`, `manual`, `retry`, `restart`.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Timer => "timer",
+            Self::Manual(_) => "manual",
+            Self::Retry(_) => "retry",
+            Self::Restart => "restart",
+        }
+    }
+
+    /// Returns the user, where a person or a program started it and said who they are.
+    pub fn by(&self) -> Option<&str> {
+        match self {
+            Self::Manual(by) => by.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Returns the run that was wanted once more.
+    pub const fn retry_of(&self) -> Option<RunId> {
+        match self {
+            Self::Retry(of) => Some(*of),
+            _ => None,
+        }
+    }
+
+    /// Puts together what [`word`](Self::word), [`by`](Self::by) and [`retry_of`](Self::retry_of) took apart;
+    /// [`Trigger::Unknown`] where it is none of ours.
+    pub fn from_parts(word: &str, by: Option<String>, retry_of: Option<RunId>) -> Self {
+        match (word, retry_of) {
+            ("timer", _) => Self::Timer,
+            ("manual", _) => Self::Manual(by),
+            ("retry", Some(of)) => Self::Retry(of),
+            ("restart", _) => Self::Restart,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// A process that no later one is mistaken for.

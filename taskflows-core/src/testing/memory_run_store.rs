@@ -18,7 +18,7 @@ pub struct MemoryRunStore {
 struct Kept {
     runs: Vec<RunRecord>,
     attempts: BTreeMap<(RunId, u32), Attempt>,
-    announced: BTreeMap<ServiceName, (Trigger, Timestamp)>,
+    announced: BTreeMap<(ServiceName, Timestamp), Trigger>,
     alive: Vec<ProcessMark>,
     failure: Option<RunStoreError>,
 }
@@ -58,6 +58,17 @@ impl Kept {
         self.runs.iter_mut().find(|one| one.id == run).ok_or(RunStoreError::NotFound { run })
     }
 
+    /// Takes what was announced of a run's service before it started.
+    fn claim(&mut self, run: &RunRecord) -> Option<Trigger> {
+        let service = run.service.as_ref()?;
+        let before = (service.clone(), Timestamp::MIN)..=(service.clone(), run.started);
+        let claimed: Vec<_> = self.announced.range(before).map(|(key, _)| key.clone()).collect();
+        let triggers: Vec<_> =
+            claimed.iter().filter_map(|key| Some((key.1, self.announced.remove(key)?))).collect();
+        let (at, trigger) = triggers.into_iter().next_back()?;
+        (run.started.duration_since(at) <= ANNOUNCED_FOR).then_some(trigger)
+    }
+
     /// Returns a run as it is seen now.
     fn seen(&self, run: &RunRecord) -> RunRecord {
         let mut run = run.clone();
@@ -71,19 +82,18 @@ impl Kept {
 
 #[async_trait]
 impl RunStore for MemoryRunStore {
-    async fn begin(&self, run: &RunRecord) -> Result<(), RunStoreError> {
+    async fn begin(&self, run: &RunRecord) -> Result<Trigger, RunStoreError> {
         let mut kept = self.call()?;
-        if kept.get(run.id).is_ok() {
-            return Ok(());
+        if let Ok(known) = kept.get(run.id) {
+            return Ok(known.trigger.clone());
         }
         let mut run = run.clone();
-        if let Some((trigger, at)) = run.service.as_ref().and_then(|service| kept.announced.remove(service))
-            && run.started.duration_since(at) <= ANNOUNCED_FOR
-        {
+        if let Some(trigger) = kept.claim(&run) {
             run.trigger = trigger;
         }
+        let trigger = run.trigger.clone();
         kept.runs.push(run);
-        Ok(())
+        Ok(trigger)
     }
 
     async fn attempt(&self, run: RunId, attempt: &Attempt) -> Result<(), RunStoreError> {
@@ -112,8 +122,20 @@ impl RunStore for MemoryRunStore {
         trigger: &Trigger,
         now: Timestamp,
     ) -> Result<(), RunStoreError> {
-        self.call()?.announced.insert(service.clone(), (trigger.clone(), now));
+        self.call()?.announced.insert((service.clone(), now), trigger.clone());
         Ok(())
+    }
+
+    async fn restore(&self, runs: &[(RunRecord, Vec<Attempt>)]) -> Result<usize, RunStoreError> {
+        let mut kept = self.call()?;
+        let before = kept.runs.len();
+        for (run, attempts) in runs {
+            if kept.get(run.id).is_err() {
+                kept.runs.push(run.clone());
+                kept.attempts.extend(attempts.iter().map(|one| ((run.id, one.number), one.clone())));
+            }
+        }
+        Ok(kept.runs.len() - before)
     }
 }
 

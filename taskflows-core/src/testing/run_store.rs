@@ -66,6 +66,7 @@ pub async fn run_store(store: &dyn RunStore, alive: &ProcessMark) {
     a_run_whose_process_is_gone_was_interrupted(store, alive).await;
     the_newest_run_of_each_service_is_found(store).await;
     an_announced_start_is_told_once(store).await;
+    what_another_source_tells_is_kept_beside_what_is_there(store).await;
     what_was_not_begun_is_not_found(store).await;
 }
 
@@ -172,7 +173,7 @@ async fn the_newest_run_of_each_service_is_found(store: &dyn RunStore) {
 }
 
 async fn an_announced_start_is_told_once(store: &dyn RunStore) {
-    let manual = Trigger::Manual;
+    let manual = Trigger::Manual(Some("ada".to_owned()));
     store.announce(&name("web"), &Trigger::Timer, at(990)).await.unwrap();
     store.announce(&name("web"), &manual, at(1_000)).await.unwrap();
     store.announce(&name("api"), &manual, at(1_000)).await.unwrap();
@@ -182,10 +183,44 @@ async fn an_announced_start_is_told_once(store: &dyn RunStore) {
         (23, "web", 1_003, Trigger::Unknown),
         (24, "api", 1_061, Trigger::Unknown),
     ] {
-        store.begin(&a_service_run(id, service, second)).await.unwrap();
+        let run = a_service_run(id, service, second);
+        assert_eq!(store.begin(&run).await.unwrap(), trigger);
+        assert_eq!(store.begin(&run).await.unwrap(), trigger, "it is what it was");
         let run = store.latest(&[name(service)]).await.unwrap().remove(0);
         assert_eq!((run.id.bits(), run.trigger), (id, trigger));
     }
+    // A run that is kept at its end alone does not take what was announced for the one after it.
+    store.announce(&name("slow"), &Trigger::Timer, at(500)).await.unwrap();
+    store.announce(&name("slow"), &manual, at(1_010)).await.unwrap();
+    for (id, second, trigger) in [(26, 501, Trigger::Timer), (27, 1_011, manual.clone())] {
+        assert_eq!(store.begin(&a_service_run(id, "slow", second)).await.unwrap(), trigger);
+    }
+    let restarted = RunRecord { trigger: Trigger::Restart, ..a_service_run(25, "api", 1_065) };
+    assert_eq!(store.begin(&restarted).await.unwrap(), Trigger::Restart);
+    assert_eq!(store.latest(&[name("api")]).await.unwrap(), [restarted]);
+}
+
+async fn what_another_source_tells_is_kept_beside_what_is_there(store: &dyn RunStore) {
+    let known = a_service_run(31, "told", 2_000);
+    store.begin(&known).await.unwrap();
+    let ended = Some(at(2_003));
+    let over =
+        |id, second, outcome| RunRecord { ended, outcome, attempts: 1, ..a_service_run(id, "told", second) };
+    let told = over(32, 2_001, failure());
+    let attempt = Attempt {
+        number: 1,
+        started: at(2_001),
+        ended: at(2_003),
+        outcome: failure(),
+        error: Some("no".to_owned()),
+        tail: String::new(),
+    };
+    let runs = [(over(31, 1, Outcome::Succeeded), Vec::new()), (told.clone(), vec![attempt.clone()])];
+    assert_eq!(store.restore(&runs).await.unwrap(), 1);
+    assert_eq!(store.restore(&runs).await.unwrap(), 0);
+    let query = RunQuery { tasks: vec!["told".to_owned()], ..RunQuery::default() };
+    assert_eq!(store.recent(&query).await.unwrap(), [told.clone(), known]);
+    assert_eq!(store.attempts(told.id).await.unwrap(), [attempt]);
 }
 
 async fn what_was_not_begun_is_not_found(store: &dyn RunStore) {
