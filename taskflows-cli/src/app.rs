@@ -8,12 +8,13 @@ use jiff::tz::TimeZone;
 use taskflows_alerts::task_events::RunFacts;
 use taskflows_core::UnitPath;
 use taskflows_core::effects::{
-    EnvironmentStore, HostProbe, Inspector, LogReader, RunStore, ServiceManager, ServiceWatch, Toolbox,
+    EnvironmentStore, HostProbe, Inspector, LogReader, RunHistory, RunStore, ServiceManager, ServiceWatch,
+    Toolbox,
 };
 use taskflows_core::grafana::Explore;
 use taskflows_core::schedule::Zones;
 use taskflows_logging::loki::LokiSettings;
-use taskflows_store::SqliteRunStore;
+use taskflows_store::{Retention, SqliteRunStore, is_gone};
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
 
 use crate::alerting::{DeskSink, Telling};
@@ -35,8 +36,12 @@ pub struct App {
     pub services: Arc<dyn ServiceManager>,
     /// What they wrote.
     pub logs: Arc<dyn LogReader>,
-    /// The runs of tasks.
+    /// The runs that are kept.
     pub runs: Arc<dyn RunStore>,
+    /// The runs that the journal tells of.
+    pub journal_runs: Arc<dyn RunHistory>,
+    /// How long and how many runs are kept.
+    pub retention: Retention,
     /// The environments that this host keeps under names.
     pub environments: Arc<dyn EnvironmentStore>,
     /// The directory of what this host keeps between commands.
@@ -108,7 +113,7 @@ impl App {
         let display = display_zone(config, &zones)?;
         let data = state_directory(config, scope)?;
         let environments: Arc<dyn EnvironmentStore> = Arc::new(EnvironmentFile::new(data.clone()));
-        let runs = Arc::new(SqliteRunStore::new(data.clone()));
+        let runs = Arc::new(SqliteRunStore::new(data.clone()).with_retention(config.retention));
         let tools: Arc<dyn Toolbox> = Arc::new(HostTools::new(config));
         let program = program(config)?;
         // The machine's manager has no home directory by which the same place would be found.
@@ -132,6 +137,7 @@ impl App {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         });
         let logs = Arc::new(manager.journal());
+        let journal_runs = Arc::new(manager.history(is_gone));
         let manager = Arc::new(manager);
         let facts = facts_of_host(config, &display);
         Ok(Self {
@@ -145,6 +151,8 @@ impl App {
             program,
             tells_data_directory,
             runs,
+            journal_runs,
+            retention: config.retention,
             environments,
             tools,
             variable: Box::new(|name| std::env::var(name).ok()),

@@ -28,5 +28,7 @@ pub(crate) use logging::{LoggingCheckArguments, LoggingSetupArguments, LoggingVe
 pub(crate) use monitor::{MonitorCheckArguments, MonitorVerb};
 pub(crate) use service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 pub(crate) use source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
-pub(crate) use task::{ExecArguments, HistoryArguments, PolicyArguments, RetryArguments, RunArguments};
+pub(crate) use task::{
+    ExecArguments, HistoryArguments, HistorySource, PolicyArguments, RetryArguments, RunArguments,
+};
 pub(crate) use time::{CalendarArguments, TimeSpanArguments};

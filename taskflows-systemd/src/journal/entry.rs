@@ -1,5 +1,6 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use taskflows_core::task::RunNotes;
 
 /// One entry as `journalctl -o json` prints it.
 ///
@@ -28,6 +29,13 @@ impl Entry {
     /// it was received.
     pub(super) fn sent(&self) -> Option<Timestamp> {
         self.micros("_SOURCE_REALTIME_TIMESTAMP").or_else(|| self.time())
+    }
+
+    /// Adds what it tells of a run.
+    pub(super) fn note(&self, notes: &mut RunNotes) {
+        if let Some(time) = self.sent() {
+            notes.note(time, &|name| self.text(name));
+        }
     }
 
     /// Tells whether it is about a command that prepares a run.

@@ -3,6 +3,8 @@
 mod call;
 mod entry;
 mod events;
+mod history;
+mod managed;
 mod message;
 mod reader;
 mod runs;
@@ -10,6 +12,7 @@ mod source;
 mod stamp;
 
 pub(crate) use events::{Events, Witness, in_full};
+pub use history::JournalRuns;
 pub use reader::JournalReader;
 pub(crate) use runs::{LastRuns, Latest};
 pub use source::JournalSource;
