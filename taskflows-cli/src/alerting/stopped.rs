@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use taskflows_alerts::incident::{Observation, ObservationKind, Subject};
 use taskflows_alerts::task_events::{NextStep, RunFacts, failed, finished};
 use taskflows_core::alerting::AlertMark;
-use taskflows_core::effects::RunStore;
+use taskflows_core::effects::{Began, RunStore};
 use taskflows_core::task::{RunFinish, RunId, RunNote, RunQuery, RunRecord, Trigger};
 use taskflows_core::{ExitKind, Outcome, RunEnd, ServiceName, Signal};
 use taskflows_runtime::process::JournalRecords;
@@ -105,10 +105,12 @@ async fn keep(app: &App, name: &ServiceName, end: &Stopped, now: Timestamp) -> R
         lost = Some(error);
         Vec::new()
     });
-    let (mut run, preparation) = match known.into_iter().next() {
+    let (mut run, began) = match known.into_iter().next() {
         Some(run) => (run, None),
         None => begun(app, name, id, now).await,
     };
+    let preparation = began.and_then(|began| began.preparation);
+    let ended = began.and_then(|began| began.ended).filter(|ended| *ended <= now).unwrap_or(now);
     let outcome = match (end.outcome(), &run.outcome) {
         (Outcome::Failed(_), Outcome::Failed(known)) => Outcome::Failed(known.clone()),
         (Outcome::Failed(end), _) if preparation.is_some() => {
@@ -130,14 +132,14 @@ async fn keep(app: &App, name: &ServiceName, end: &Stopped, now: Timestamp) -> R
             Err(error) => lost = Some(error),
         }
     }
-    run.ended = Some(now);
+    run.ended = Some(ended);
     run.outcome = outcome;
     run.attempts = run.attempts.max(1);
     run.error = run.error.or_else(|| end.stopped_by());
     run.process = None;
     if lost.is_none() {
         let (outcome, error) = (run.outcome.clone(), run.error.clone());
-        let finish = RunFinish { ended: now, outcome, attempts: run.attempts, error };
+        let finish = RunFinish { ended, outcome, attempts: run.attempts, error };
         lost = app.runs.finish(id, &finish).await.err();
     }
     let records = JournalRecords::default();
@@ -146,8 +148,8 @@ async fn keep(app: &App, name: &ServiceName, end: &Stopped, now: Timestamp) -> R
     lost.map_or(Ok(run), |error| Err(error.into()))
 }
 
-/// Returns what is known of a run that nobody drove but systemd, and how its preparation failed.
-async fn begun(app: &App, name: &ServiceName, id: RunId, now: Timestamp) -> (RunRecord, Option<ExitKind>) {
+/// Returns what is known of a run that nobody drove but systemd, and what the manager says of it.
+async fn begun(app: &App, name: &ServiceName, id: RunId, now: Timestamp) -> (RunRecord, Option<Began>) {
     let asked = tokio::time::timeout(PATIENCE, app.services.began(name)).await;
     let began = asked.ok().and_then(Result::ok).flatten().filter(|began| began.at <= now);
     let is_restart = began.is_some_and(|began| began.is_restart);
@@ -175,7 +177,7 @@ async fn begun(app: &App, name: &ServiceName, id: RunId, now: Timestamp) -> (Run
         directory: None,
         process: None,
     };
-    (run, began.and_then(|began| began.preparation))
+    (run, began)
 }
 
 async fn tell(

@@ -383,6 +383,8 @@ pub struct Began {
     pub at: Timestamp,
     /// Which run it is.
     pub run: Option<RunId>,
+    /// When its main process ended, where it has.
+    pub ended: Option<Timestamp>,
     /// Whether it is another run after one that had ended so that its restart policy wanted it.
     pub is_restart: bool,
     /// How the command ended that was to prepare it, where that failed and the run itself never began.

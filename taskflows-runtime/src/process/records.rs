@@ -98,7 +98,8 @@ fn failure(attempt: &Attempt) -> String {
     }
 }
 
-fn words(note: &RunNote<'_>, why: Option<&str>) -> String {
+/// Says in words what a note tells; why an attempt failed, in other words than the record's where there are any.
+pub(crate) fn words(note: &RunNote<'_>, why: Option<&str>) -> String {
     let RunRecord { id, task, max_attempts, .. } = run_of(note);
     let id = short(*id);
     match note {

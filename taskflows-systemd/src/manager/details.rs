@@ -27,8 +27,9 @@ impl SystemdServiceManager {
 
     pub(super) async fn run_began(&self, name: &ServiceName) -> Result<Option<Began>, ServiceError> {
         let (bus, unit) = (self.bus().await?, UnitName::service(name).to_string());
-        let (main, left, restarts, invocation, prepared) = tokio::join!(
+        let (main, exited, left, restarts, invocation, prepared) = tokio::join!(
             bus.property(&unit, "Service", "ExecMainStartTimestamp"),
+            bus.property(&unit, "Service", "ExecMainExitTimestamp"),
             bus.property(&unit, "Unit", "InactiveExitTimestamp"),
             bus.property(&unit, "Service", "NRestarts"),
             bus.property(&unit, "Unit", "InvocationID"),
@@ -44,7 +45,9 @@ impl SystemdServiceManager {
         let bytes: Option<[u8; 16]> =
             Vec::<u8>::try_from(invocation?).ok().and_then(|bytes| bytes.try_into().ok());
         let run = bytes.map(|bytes| RunId::from_bits(u128::from_be_bytes(bytes)));
-        Ok(at.map(|at| Began { at, run, is_restart, preparation }))
+        let ended = number(&exited?).and_then(realtime);
+        let ended = |at| ended.filter(|ended| main == Some(at) && *ended >= at);
+        Ok(at.map(|at| Began { ended: ended(at), at, run, is_restart, preparation }))
     }
 
     async fn details_one(

@@ -15,7 +15,7 @@ use taskflows_logging::loki::{LokiRuns, LokiSettings};
 use self::row::HistoryRow;
 use super::logs::past;
 use super::retry::by_digits;
-use crate::arguments::{Global, HistoryArguments, HistorySource};
+use crate::arguments::{Format, Global, HistoryArguments, HistorySource};
 use crate::output::emit;
 use crate::{App, CliError, Exit, Ui};
 
@@ -74,7 +74,9 @@ pub(super) async fn history(
         return one::one(ui, app, global, &*told_by, &run).await;
     }
     let now = (app.now)();
-    let rows: Vec<HistoryRow> = runs.iter().map(|run| HistoryRow::new(run, now, &app.display)).collect();
+    let narrow = ui.width.is_some() && global.output == Format::Table;
+    let row = |run: &RunRecord| HistoryRow::new(run, now, &app.display, narrow);
+    let rows: Vec<HistoryRow> = runs.iter().map(row).collect();
     if rows.is_empty() {
         ui.remark(match arguments.names.as_slice() {
             [] => "No runs. Those of services, and what `tf exec` runs, are kept here.".to_owned(),

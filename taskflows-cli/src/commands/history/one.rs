@@ -26,7 +26,7 @@ pub(super) async fn one(
     run: &RunRecord,
 ) -> Result<Exit, CliError> {
     let attempts = told_by.attempts(run.id).await?;
-    let mut row = HistoryRow::new(run, (app.now)(), &app.display);
+    let mut row = HistoryRow::new(run, (app.now)(), &app.display, false);
     match global.output {
         Format::Table | Format::Wide => {
             block(ui, app, run, &row)?;
@@ -77,7 +77,7 @@ fn block(ui: &mut Ui<'_>, app: &App, run: &RunRecord, row: &HistoryRow) -> Resul
         let text = show::wrapped(text, 13, width);
         writeln!(ui.out, "  {name:>9}: {}", text.trim_start())
     };
-    field("outcome", &row.shown.outcome.text)?;
+    field("outcome", &words(&run.outcome, run.error.as_deref()))?;
     field("started", &show::full(run.started, &app.display))?;
     if let Some(scheduled) = run.scheduled {
         field("scheduled", &show::full(scheduled, &app.display))?;

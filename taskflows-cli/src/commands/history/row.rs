@@ -5,7 +5,7 @@ use taskflows_core::task::{Attempt, RunRecord, Trigger};
 use taskflows_core::{Outcome, Run};
 
 use super::{digits, words};
-use crate::output::{Column, Row, Styled, Tone, column, whole, wide};
+use crate::output::{Column, Row, Styled, Tone, whole, wide};
 use crate::show;
 use crate::ui::harmless;
 
@@ -41,6 +41,7 @@ pub(super) struct HistoryRow {
 
 /// What people are shown of it.
 pub(super) struct Shown {
+    task: String,
     pub(super) started: String,
     pub(super) took: Styled,
     pub(super) outcome: Styled,
@@ -69,13 +70,16 @@ pub(super) struct LogLine {
 }
 
 impl HistoryRow {
-    pub(super) fn new(run: &RunRecord, now: Timestamp, zone: &TimeZone) -> Self {
+    /// Takes a run as it is now; where the terminal is `narrow`, long texts are cut for the table.
+    pub(super) fn new(run: &RunRecord, now: Timestamp, zone: &TimeZone, narrow: bool) -> Self {
         let took =
             Run { started: Some(run.started), ended: run.ended, outcome: run.outcome.clone() }.took(now);
+        let cut = |text: String, most| if narrow { cut(&text, most) } else { text };
         let shown = Shown {
+            task: cut(harmless(&run.task), LONGEST_NAME),
             started: show::past(run.started, now, zone),
             took: took.map_or_else(|| faint("-"), |took| show::length(took).into()),
-            outcome: Styled { text: words(&run.outcome, run.error.as_deref()), tone: tone(&run.outcome) },
+            outcome: Styled { text: cut(ending(run), LONGEST_REASON), tone: tone(&run.outcome) },
             by: by(&run.trigger),
         };
         Self {
@@ -169,15 +173,27 @@ fn exit(outcome: &Outcome) -> Option<String> {
     }
 }
 
+/// Says how a run ended, and how many attempts that took: `ok (2 tries)`, `failed: exit code 3`.
+fn ending(run: &RunRecord) -> String {
+    let words = words(&run.outcome, run.error.as_deref());
+    match run.attempts {
+        0 | 1 => words,
+        tries => {
+            let (word, rest) = words.split_at(run.outcome.word().len());
+            format!("{word} ({tries} tries){rest}")
+        }
+    }
+}
+
 fn copy(styled: &Styled) -> Styled {
     Styled { text: styled.text.clone(), tone: styled.tone }
 }
 
 /// So many characters of a reason stand in a table; a run by itself is shown with all of it.
-const LONGEST_REASON: usize = 60;
+const LONGEST_REASON: usize = 56;
 
 /// So many characters of a name do.
-const LONGEST_NAME: usize = 40;
+const LONGEST_NAME: usize = 36;
 
 fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
@@ -189,27 +205,26 @@ fn cut(text: &str, most: usize) -> String {
 impl Row for HistoryRow {
     const COLUMNS: &'static [Column] = &[
         whole("STARTED", 18),
-        whole("TASK", 10),
+        whole("TASK", 14),
         whole("TOOK", 6),
         whole("OUTCOME", 11),
-        column("TRIES"),
         whole("BY", 6),
         whole("RUN", 8),
+        wide("TRIES"),
         wide("SERVICE"),
         wide("COMMAND"),
     ];
 
     fn cells(&self) -> Vec<Styled> {
         let command = self.command.as_ref().map(|command| harmless(&shell_words::join(command)));
-        let outcome = &self.shown.outcome;
         vec![
             self.shown.started.as_str().into(),
-            cut(&harmless(&self.task), LONGEST_NAME).into(),
+            self.shown.task.as_str().into(),
             copy(&self.shown.took),
-            Styled { text: cut(&outcome.text, LONGEST_REASON), tone: outcome.tone },
-            self.count().into(),
+            copy(&self.shown.outcome),
             copy(&self.shown.by),
             self.id.chars().take(8).collect::<String>().into(),
+            self.count().into(),
             self.service.as_deref().unwrap_or("-").into(),
             command.unwrap_or_else(|| "-".to_owned()).into(),
         ]
