@@ -8,12 +8,13 @@ use jiff::tz::TimeZone;
 use taskflows_alerts::task_events::RunFacts;
 use taskflows_core::UnitPath;
 use taskflows_core::effects::{
-    EnvironmentStore, HostProbe, Inspector, LogReader, RunStore, ServiceManager, ServiceWatch, Toolbox,
+    EnvironmentStore, HostProbe, Inspector, LogReader, RunHistory, RunStore, ServiceManager, ServiceWatch,
+    Toolbox,
 };
 use taskflows_core::grafana::Explore;
 use taskflows_core::schedule::Zones;
 use taskflows_logging::loki::LokiSettings;
-use taskflows_store::SqliteRunStore;
+use taskflows_store::{Retention, SqliteRunStore, is_gone};
 use taskflows_systemd::{JournalSource, Limits, Scope, SystemdServiceManager, SystemdSettings};
 
 use crate::alerting::{DeskSink, Telling};
@@ -35,8 +36,12 @@ pub struct App {
     pub services: Arc<dyn ServiceManager>,
     /// What they wrote.
     pub logs: Arc<dyn LogReader>,
-    /// The runs of tasks.
+    /// The runs that are kept.
     pub runs: Arc<dyn RunStore>,
+    /// The runs that the journal tells of.
+    pub journal_runs: Arc<dyn RunHistory>,
+    /// How long and how many runs are kept.
+    pub retention: Retention,
     /// The environments that this host keeps under names.
     pub environments: Arc<dyn EnvironmentStore>,
     /// The directory of what this host keeps between commands.
@@ -108,30 +113,27 @@ impl App {
         let display = display_zone(config, &zones)?;
         let data = state_directory(config, scope)?;
         let environments: Arc<dyn EnvironmentStore> = Arc::new(EnvironmentFile::new(data.clone()));
-        let runs = Arc::new(SqliteRunStore::new(data.clone()));
+        let runs = Arc::new(SqliteRunStore::new(data.clone()).with_retention(config.retention));
         let tools: Arc<dyn Toolbox> = Arc::new(HostTools::new(config));
         let program = program(config)?;
         // The machine's manager has no home directory by which the same place would be found.
         let tells_data_directory = config.has_own_state || scope == Scope::System;
         let manager = SystemdServiceManager::new(SystemdSettings {
-            scope,
-            unit_directory: unit_directory(config, scope)?,
             state_directory: data.clone(),
             program: program.clone(),
             tells_state_directory: tells_data_directory,
             tools: Arc::clone(&tools),
             environments: Arc::clone(&environments),
+            zones: zones.clone(),
+            scope,
+            unit_directory: unit_directory(config, scope)?,
             timer_stamps: timer_stamps(config, scope),
             bus: bus(config, scope),
-            journal: JournalSource {
-                directory: config.journal_directory.clone(),
-                ..JournalSource::default()
-            },
+            journal: journal(config),
             limits: Limits::default(),
-            zones: zones.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         });
-        let logs = Arc::new(manager.journal());
+        let (logs, journal_runs) = (Arc::new(manager.journal()), Arc::new(manager.history(is_gone)));
         let manager = Arc::new(manager);
         let facts = facts_of_host(config, &display);
         Ok(Self {
@@ -145,6 +147,8 @@ impl App {
             program,
             tells_data_directory,
             runs,
+            journal_runs,
+            retention: config.retention,
             environments,
             tools,
             variable: Box::new(|name| std::env::var(name).ok()),
@@ -182,6 +186,10 @@ impl App {
         }
         error
     }
+}
+
+fn journal(config: &Config) -> JournalSource {
+    JournalSource { directory: config.journal_directory.clone(), ..JournalSource::default() }
 }
 
 /// Returns the `tf` that units call: this one, unless another is named.

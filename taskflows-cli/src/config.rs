@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use taskflows_core::grafana::Explore;
 use taskflows_logging::loki::LokiSettings;
+use taskflows_store::Retention;
 
 /// What the environment says, before anything is looked up.
 ///
@@ -38,6 +39,8 @@ pub struct Config {
     pub(crate) runtime_directory: Option<PathBuf>,
     pub(crate) bus_address: Option<String>,
     pub(crate) data_directory: Option<PathBuf>,
+    /// How long and how many runs are kept.
+    pub(crate) retention: Retention,
     /// Whether what is kept stands elsewhere than where a unit's `tf` would look.
     pub(crate) has_own_state: bool,
     pub(crate) program: Option<PathBuf>,
@@ -102,6 +105,7 @@ impl Config {
                 ca_file: path("TASKFLOWS_LOKI_CA_FILE"),
                 ..LokiSettings::new(&url)
             }),
+            retention: Retention::default(),
             fluent_bit: text("TASKFLOWS_FLUENT_BIT"),
             deadman_url: text("TASKFLOWS_DEADMAN_URL"),
         }

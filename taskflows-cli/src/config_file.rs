@@ -4,8 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use taskflows_core::TimeSpan;
 use taskflows_core::grafana::{Explore, ExploreForm};
 use taskflows_logging::loki::LokiSettings;
+use taskflows_store::Retention;
 
 use crate::error::chain;
 use crate::{CliError, Config, Exit};
@@ -22,8 +24,36 @@ struct ConfigFile {
     deadman_url: Option<String>,
     grafana: GrafanaTable,
     loki: LokiTable,
+    history: HistoryTable,
     /// `TASKFLOWS_FLUENT_BIT`
     fluent_bit: Option<String>,
+}
+
+/// The table `[history]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct HistoryTable {
+    /// How long runs are kept, such as `90d`.
+    keep: Option<String>,
+    /// How many of each service, or of each task outside of one.
+    keep_per_service: Option<u32>,
+}
+
+impl HistoryTable {
+    fn retention(&self, path: &Path) -> Result<Retention, CliError> {
+        let wrong = |told: String| CliError::new(Exit::Usage, format!("`{}`: {told}", path.display()));
+        let mut retention = Retention::default();
+        if let Some(text) = &self.keep {
+            let span = text.parse::<TimeSpan>();
+            retention.age = span.map_err(|error| wrong(format!("[history] keep: {error}")))?.duration();
+        }
+        match self.keep_per_service {
+            Some(0) => return Err(wrong("[history] keep_per_service: at least 1 is kept".to_owned())),
+            Some(count) => retention.per_task = count,
+            None => {}
+        }
+        Ok(retention)
+    }
 }
 
 /// The table `[loki]`; its password stands in a file or in the environment, not here.
@@ -93,6 +123,7 @@ impl Config {
             }
             self.data_directory = Some(directory);
         }
+        self.retention = file.history.retention(path)?;
         self.display_zone = self.display_zone.or(file.display_timezone);
         self.deadman_url = self.deadman_url.or(file.deadman_url);
         self.fluent_bit = self.fluent_bit.or(file.fluent_bit);
@@ -186,6 +217,17 @@ mod tests {
         assert_eq!(config.fluent_bit.as_deref(), Some("fb:24224"));
         let other = read(&text, &[("TASKFLOWS_LOKI_URL", "https://other/")]).unwrap().loki.unwrap();
         assert_eq!((other.url.as_str(), other.basic_auth), ("https://other", None));
+    }
+
+    #[test]
+    fn how_long_runs_are_kept_may_stand_in_the_file() {
+        let kept = read("[history]\nkeep = \"30d\"\nkeep_per_service = 7", &[]).unwrap().retention;
+        let wanted = Retention { age: std::time::Duration::from_secs(30 * 86_400), per_task: 7 };
+        assert_eq!(kept, wanted);
+        assert_eq!(read("", &[]).unwrap().retention, Retention::default());
+        for wrong in ["keep = \"soon\"", "keep_per_service = 0", "kept = 1"] {
+            assert!(read(&format!("[history]\n{wrong}"), &[]).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -117,6 +117,10 @@ impl From<RunStoreError> for CliError {
                 (Exit::NoSuchService, Some("`tf history` shows the runs there are"))
             }
             RunStoreError::NoId { .. } => (Exit::Usage, Some("`tf history` shows the runs there are")),
+            _ if chain(&error).contains(" is damaged") => (
+                Exit::Failed,
+                Some("`tf history --rebuild` moves it aside and fills a new one from the journal"),
+            ),
             _ => (Exit::Failed, None),
         };
         Self { hint: hint.map(str::to_owned), ..Self::new(exit, chain(&error)) }

@@ -22,16 +22,23 @@ pub(crate) trait Row: Serialize {
 pub(crate) struct Column {
     pub(crate) title: &'static str,
     pub(crate) wide: bool,
+    /// So many characters are never broken.
+    pub(crate) least: usize,
 }
 
 /// A column of every table.
 pub(crate) const fn column(title: &'static str) -> Column {
-    Column { title, wide: false }
+    Column { title, wide: false, least: title.len() }
+}
+
+/// A column of every table whose texts have so many characters and are not broken.
+pub(crate) const fn whole(title: &'static str, least: usize) -> Column {
+    Column { title, wide: false, least }
 }
 
 /// A column of wide tables.
 pub(crate) const fn wide(title: &'static str) -> Column {
-    Column { title, wide: true }
+    Column { title, wide: true, least: title.len() }
 }
 
 /// A text and how it looks.
@@ -127,11 +134,11 @@ fn table<R: Row>(ui: &mut Ui<'_>, rows: &[R], wide: bool) -> Result<(), CliError
         let cells = row.cells().into_iter().zip(&shown).filter(|(_, shown)| **shown);
         table.add_row(cells.map(|(styled, _)| cell(styled)));
     }
-    let titles = R::COLUMNS.iter().zip(&shown).filter(|(_, shown)| **shown).map(|(column, _)| column.title);
-    for (column, title) in table.column_iter_mut().zip(titles) {
+    let least = R::COLUMNS.iter().zip(&shown).filter(|(_, shown)| **shown).map(|(column, _)| column.least);
+    for (column, least) in table.column_iter_mut().zip(least) {
         column.set_padding((0, GAP));
         // A title is not broken, however narrow the terminal.
-        let width = u16::try_from(title.len()).unwrap_or(u16::MAX).saturating_add(GAP);
+        let width = u16::try_from(least).unwrap_or(u16::MAX).saturating_add(GAP);
         column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
     }
     for line in table.lines() {

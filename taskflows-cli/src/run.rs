@@ -1,5 +1,6 @@
 use tokio::runtime::Builder;
 
+use crate::arguments::HookVerb;
 use crate::commands::{check_format, completion, exec_here, execute, man, schema};
 use crate::ui::{error_style, note_style};
 use crate::{App, Arguments, CliError, Config, Exit, Terminal, Ui, Verb};
@@ -17,6 +18,8 @@ pub fn run(arguments: Arguments, config: Config, terminal: &mut Terminal) -> Exi
         // Nor is anything else opened before a command runs than what it needs.
         // The command is run, whatever is wrong with what would be told of it.
         Verb::Exec(exec) => {
+            let config =
+                Config { data_directory: exec.data_dir.clone().or(config.data_directory.clone()), ..config };
             let config = match config.clone().with_file() {
                 Ok(config) => config,
                 Err(error) => {
@@ -25,6 +28,14 @@ pub fn run(arguments: Arguments, config: Config, terminal: &mut Terminal) -> Exi
                 }
             };
             exec_here(&mut ui, &config, arguments.global.scope.into(), exec)
+        }
+        Verb::Hook { verb: HookVerb::Stopped { data_dir, config_home, .. } } => {
+            let config = Config {
+                data_directory: data_dir.clone().or(config.data_directory),
+                config_home: config_home.clone().or(config.config_home),
+                ..config
+            };
+            config.with_file().and_then(|config| on_host(&mut ui, &arguments, &config))
         }
         _ => config.with_file().and_then(|config| on_host(&mut ui, &arguments, &config)),
     });

@@ -57,6 +57,14 @@ pub(crate) fn full(time: Timestamp, zone: &TimeZone) -> String {
     time.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
+/// Writes a past time for a table, in 18 characters: `11-24 14:00:00 UTC`; of more than half a year ago
+/// `2026-11-24 14h UTC`. Zones with longer names make it longer.
+pub(crate) fn past(time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let is_long_ago = now.duration_since(time) > jiff::SignedDuration::from_hours(182 * 24);
+    let form = if is_long_ago { "%Y-%m-%d %Hh %Z" } else { "%m-%d %H:%M:%S %Z" };
+    time.to_zoned(zone.clone()).strftime(form).to_string()
+}
+
 /// Writes a coming time for a table: `Tue 14:00 UTC, in 3h`, and beyond a week `2027-01-01, in 38d`.
 pub(crate) fn coming(time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let ahead = Duration::try_from(time.duration_since(now)).unwrap_or_default();

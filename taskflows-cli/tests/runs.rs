@@ -59,7 +59,7 @@ fn host() -> Host {
     let own = RunRecord {
         command: Some(vec!["make".to_owned(), "the report".to_owned()]),
         directory: Some("/srv/reports".to_owned()),
-        trigger: Trigger::Manual,
+        trigger: Trigger::Manual(Some("ada".to_owned())),
         ..a_run(0x2222_cccc << 96, "a-report-with-quite-a-long-name", NOON - 60)
     };
     keep(&host, &own, 30, failed("timeout", ExitKind::Killed(15)), 1);

@@ -87,6 +87,19 @@ pub enum ExitKind {
     Killed(i32),
 }
 
+impl fmt::Display for ExitKind {
+    /// Writes the exit code, or the name of the signal, such as `SIGKILL`; of one without a name `SIG` and its number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Exited(code) => write!(f, "{code}"),
+            Self::Killed(number) => match Signal::from_number(number).map(|signal| signal.to_string()) {
+                Some(name) if name.starts_with("SIG") => f.write_str(&name),
+                _ => write!(f, "SIG{number}"),
+            },
+        }
+    }
+}
+
 impl fmt::Display for RunEnd {
     /// Writes the end in words: `exit code 3`, `killed by SIGKILL`, `timed out`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -158,6 +171,12 @@ mod tests {
         let exit = Some(ExitKind::Exited(1));
         let end = RunEnd { result: "exit-code".into(), exit, is_preparation: true };
         assert_eq!(end.to_string(), "could not be prepared: exit code 1");
+    }
+
+    #[test]
+    fn an_exit_is_a_code_or_a_signal() {
+        let exits = [ExitKind::Exited(3), ExitKind::Killed(9), ExitKind::Killed(40)];
+        assert_eq!(exits.map(|exit| exit.to_string()), ["3", "SIGKILL", "SIG40"]);
     }
 
     #[test]

@@ -9,6 +9,6 @@ mod runs;
 mod schema;
 mod store;
 
-pub use process::own_mark;
+pub use process::{is_gone, own_mark};
 pub use runs::{Retention, SqliteRunStore};
 pub use store::{Store, StoreError};

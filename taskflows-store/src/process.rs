@@ -25,6 +25,11 @@ impl Processes {
     }
 }
 
+/// Tells whether the process of a mark is gone; where `/proc` tells nothing, none is.
+pub fn is_gone(mark: &ProcessMark) -> bool {
+    Processes::default().is_gone(mark)
+}
+
 /// Returns the mark of this process; `None` where `/proc` does not tell it.
 pub fn own_mark() -> Option<ProcessMark> {
     Some(ProcessMark { boot: boot_id()?, pid: std::process::id(), started: start_ticks("self")? })

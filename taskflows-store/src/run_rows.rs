@@ -11,7 +11,7 @@ use taskflows_core::{ExitKind, Outcome, RunEnd};
 /// The columns of a run, in the order in which [`run`] reads them.
 pub(crate) const RUN: &str = "id, task, service, scheduled, started, ended, outcome, result, exit_code, \
     exit_signal, preparation, attempts, max_attempts, error, trigger, retry_of, command, options, directory, \
-    boot, pid, pid_started";
+    boot, pid, pid_started, by_user";
 
 /// The columns of an attempt, in the order in which [`attempt`] reads them.
 pub(crate) const ATTEMPT: &str =
@@ -96,25 +96,12 @@ fn outcome(row: &Row<'_>, first: usize) -> rusqlite::Result<Outcome> {
     })
 }
 
-/// Splits what started a run into its two columns.
-pub(crate) fn trigger(trigger: &Trigger) -> (&'static str, Option<[u8; 16]>) {
-    match trigger {
-        Trigger::Timer => ("timer", None),
-        Trigger::Manual => ("manual", None),
-        Trigger::Retry(of) => ("retry", Some(id(*of))),
-        _ => ("unknown", None),
-    }
-}
-
-pub(crate) fn read_trigger(row: &Row<'_>, first: usize) -> rusqlite::Result<Trigger> {
-    let word: String = row.get(first)?;
-    let of: Option<[u8; 16]> = row.get(first + 1)?;
-    Ok(match (word.as_str(), of) {
-        ("timer", _) => Trigger::Timer,
-        ("manual", _) => Trigger::Manual,
-        ("retry", Some(of)) => Trigger::Retry(RunId::from_bits(u128::from_be_bytes(of))),
-        _ => Trigger::Unknown,
-    })
+/// Reads what started a run from its columns `trigger`, `retry_of` and `by_user`, wherever they stand.
+pub(crate) fn read_trigger(row: &Row<'_>, columns: [usize; 3]) -> rusqlite::Result<Trigger> {
+    let word: String = row.get(columns[0])?;
+    let of: Option<[u8; 16]> = row.get(columns[1])?;
+    let of = of.map(|bytes| RunId::from_bits(u128::from_be_bytes(bytes)));
+    Ok(Trigger::from_parts(&word, row.get(columns[2])?, of))
 }
 
 pub(crate) fn run(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
@@ -136,7 +123,7 @@ pub(crate) fn run(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         attempts: row.get(11)?,
         max_attempts: row.get(12)?,
         error: row.get(13)?,
-        trigger: read_trigger(row, 14)?,
+        trigger: read_trigger(row, [14, 15, 22])?,
         command: read_list(row, 16)?,
         options: read_list(row, 17)?.unwrap_or_default(),
         directory: row.get(18)?,

@@ -125,44 +125,61 @@ fn prune(connection: &Connection, task: &str, keep: Retention, now: Timestamp) -
         connection.prepare_cached("DELETE FROM attempts WHERE run = ?1")?.execute([id])?;
         connection.prepare_cached("DELETE FROM runs WHERE id = ?1")?.execute([id])?;
     }
-    connection
-        .prepare_cached("DELETE FROM announced WHERE at < ?1")?
-        .execute([(now - ANNOUNCED_FOR).as_microsecond()])?;
+    connection.prepare_cached("DELETE FROM announced_starts WHERE at < ?1")?.execute([oldest])?;
     Ok(())
 }
 
-/// Takes what was announced of a service, where it was announced not long before `now`.
+/// Takes what was announced of a service not long before it started, and all that was announced before that.
 fn claim(
     connection: &Connection,
     service: &ServiceName,
-    now: Timestamp,
+    started: Timestamp,
 ) -> rusqlite::Result<Option<Trigger>> {
+    let until = started.as_microsecond();
     let announced = connection
-        .prepare_cached("SELECT trigger, retry_of, at FROM announced WHERE service = ?1")?
-        .query_row([service.as_str()], |row| Ok((run_rows::read_trigger(row, 0)?, row.get::<_, i64>(2)?)))
+        .prepare_cached(
+            "SELECT trigger, retry_of, by_user, at FROM announced_starts WHERE service = ?1 AND at <= ?2 \
+             ORDER BY at DESC LIMIT 1",
+        )?
+        .query_row(params![service.as_str(), until], |row| {
+            Ok((run_rows::read_trigger(row, [0, 1, 2])?, row.get::<_, i64>(3)?))
+        })
         .optional()?;
     let Some((trigger, at)) = announced else { return Ok(None) };
-    connection.prepare_cached("DELETE FROM announced WHERE service = ?1")?.execute([service.as_str()])?;
-    let is_fresh = now.as_microsecond() - at <= i64::try_from(ANNOUNCED_FOR.as_micros()).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached("DELETE FROM announced_starts WHERE service = ?1 AND at <= ?2")?
+        .execute(params![service.as_str(), until])?;
+    let is_fresh = until - at <= i64::try_from(ANNOUNCED_FOR.as_micros()).unwrap_or(i64::MAX);
     Ok(is_fresh.then_some(trigger))
 }
 
-fn begin(connection: &Connection, run: &RunRecord) -> rusqlite::Result<()> {
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO runs (id, task, service, scheduled, started, ended, attempts, max_attempts, error, trigger, \
-         retry_of, command, options, directory, boot, pid, pid_started, outcome, result, exit_code, exit_signal, \
-         preparation) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-         ?19, ?20, ?21, ?22) ON CONFLICT DO NOTHING",
-    )?;
+/// Keeps a run, and returns what started it.
+fn begin(connection: &Connection, run: &RunRecord) -> rusqlite::Result<Trigger> {
     let claimed = match &run.service {
         Some(service) => claim(connection, service, run.started)?,
         None => None,
     };
-    let (trigger, retry_of) = run_rows::trigger(claimed.as_ref().unwrap_or(&run.trigger));
+    let trigger = claimed.as_ref().unwrap_or(&run.trigger);
+    if insert(connection, run, trigger)? {
+        return Ok(trigger.clone());
+    }
+    connection
+        .prepare_cached("SELECT trigger, retry_of, by_user FROM runs WHERE id = ?1")?
+        .query_row([run_rows::id(run.id)], |row| run_rows::read_trigger(row, [0, 1, 2]))
+}
+
+/// Adds a row; false where the run has one.
+fn insert(connection: &Connection, run: &RunRecord, trigger: &Trigger) -> rusqlite::Result<bool> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO runs (id, task, service, scheduled, started, ended, attempts, max_attempts, error, trigger, \
+         retry_of, by_user, command, options, directory, boot, pid, pid_started, outcome, result, exit_code, \
+         exit_signal, preparation) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
+         ?17, ?18, ?19, ?20, ?21, ?22, ?23) ON CONFLICT DO NOTHING",
+    )?;
     let micros = |time: Option<Timestamp>| time.map(Timestamp::as_microsecond);
     let end = End::from(&run.outcome);
     let process = run.process.as_ref();
-    let own: [&dyn ToSql; 17] = [
+    let own: [&dyn ToSql; 18] = [
         &run_rows::id(run.id),
         &run.task,
         &run.service.as_ref().map(ServiceName::as_str),
@@ -172,8 +189,9 @@ fn begin(connection: &Connection, run: &RunRecord) -> rusqlite::Result<()> {
         &run.attempts,
         &run.max_attempts,
         &run.error,
-        &trigger,
-        &retry_of,
+        &trigger.word(),
+        &trigger.retry_of().map(run_rows::id),
+        &trigger.by(),
         &run.command.as_deref().map(run_rows::list),
         &(!run.options.is_empty()).then(|| run_rows::list(&run.options)),
         &run.directory,
@@ -181,8 +199,21 @@ fn begin(connection: &Connection, run: &RunRecord) -> rusqlite::Result<()> {
         &process.map(|mark| mark.pid),
         &process.map(|mark| i64::try_from(mark.started).unwrap_or(i64::MAX)),
     ];
-    insert.execute(params_from_iter(own.into_iter().chain(end.values())))?;
-    Ok(())
+    Ok(insert.execute(params_from_iter(own.into_iter().chain(end.values())))? > 0)
+}
+
+/// Adds runs that are not there with their attempts, and returns how many that were.
+fn restore(connection: &Connection, runs: &[(RunRecord, Vec<Attempt>)]) -> rusqlite::Result<usize> {
+    let mut added = 0;
+    for (run, attempts) in runs {
+        if insert(connection, run, &run.trigger)? {
+            added += 1;
+            for one in attempts {
+                insert_attempt(connection, run.id, one)?;
+            }
+        }
+    }
+    Ok(added)
 }
 
 /// Cuts a tail to its last whole lines that fit, or to its last characters where one line is longer.
@@ -207,9 +238,13 @@ fn attempt(connection: &Connection, run: RunId, attempt: &Attempt) -> rusqlite::
     let known = connection
         .prepare_cached("UPDATE runs SET attempts = max(attempts, ?2) WHERE id = ?1")?
         .execute(params![run_rows::id(run), attempt.number])?;
-    if known == 0 {
-        return Ok(false);
+    if known > 0 {
+        insert_attempt(connection, run, attempt)?;
     }
+    Ok(known > 0)
+}
+
+fn insert_attempt(connection: &Connection, run: RunId, attempt: &Attempt) -> rusqlite::Result<()> {
     let end = End::from(&attempt.outcome);
     let (id, tail) = (run_rows::id(run), cut(&attempt.tail, &attempt.outcome));
     let (started, ended) = (attempt.started.as_microsecond(), attempt.ended.as_microsecond());
@@ -220,7 +255,7 @@ fn attempt(connection: &Connection, run: RunId, attempt: &Attempt) -> rusqlite::
              exit_signal, preparation) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params_from_iter(own.into_iter().chain(end.values())))?;
-    Ok(true)
+    Ok(())
 }
 
 /// Keeps an end and returns the task; `None` where there is no such run.
@@ -301,7 +336,7 @@ fn seen(mut run: RunRecord, processes: &mut Processes) -> RunRecord {
 
 #[async_trait]
 impl RunStore for SqliteRunStore {
-    async fn begin(&self, run: &RunRecord) -> Result<(), RunStoreError> {
+    async fn begin(&self, run: &RunRecord) -> Result<Trigger, RunStoreError> {
         self.write("keep a run in", |connection| begin(connection, run))
     }
 
@@ -330,12 +365,19 @@ impl RunStore for SqliteRunStore {
         now: Timestamp,
     ) -> Result<(), RunStoreError> {
         self.write("announce a run in", |connection| {
-            let (word, of) = run_rows::trigger(trigger);
+            let of = trigger.retry_of().map(run_rows::id);
             connection
-                .prepare_cached("INSERT OR REPLACE INTO announced (service, trigger, retry_of, at) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![service.as_str(), word, of, now.as_microsecond()])?;
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO announced_starts (service, trigger, retry_of, by_user, at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![service.as_str(), trigger.word(), of, trigger.by(), now.as_microsecond()])?;
             Ok(())
         })
+    }
+
+    async fn restore(&self, runs: &[(RunRecord, Vec<Attempt>)]) -> Result<usize, RunStoreError> {
+        self.write("restore runs in", |connection| restore(connection, runs))
     }
 }
 

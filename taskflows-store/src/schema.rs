@@ -3,7 +3,8 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// What each version added. Only ever appended to.
-const CHANGES: [&str; 2] = [include_str!("runs.sql"), include_str!("alerts.sql")];
+const CHANGES: [&str; 3] =
+    [include_str!("runs.sql"), include_str!("alerts.sql"), include_str!("history.sql")];
 
 /// Brings the file up to date. `user_version` counts the changes it has had.
 ///

@@ -84,6 +84,45 @@ impl Store {
         }
     }
 
+    /// Tells whether `state.db` in `directory` is there and damaged: all of it is read.
+    ///
+    /// # Errors
+    /// When it is of a newer version, or cannot be read for another reason.
+    pub fn is_damaged(directory: &Path) -> Result<bool, StoreError> {
+        let checked = match Self::open_existing(directory) {
+            Ok(None) => return Ok(false),
+            Ok(Some(store)) => {
+                let first = store.connection().query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+                first.map(|word: String| word != "ok").map_err(|source| store.failure("check", source))
+            }
+            Err(error) => Err(error),
+        };
+        match checked {
+            Err(StoreError::Damaged { .. }) => Ok(true),
+            checked => checked,
+        }
+    }
+
+    /// Moves `state.db` in `directory` aside, with what was appended to it, and returns where it is now:
+    /// `state.db.broken-20261124T140000Z` of the time `now`. The next who writes makes a new one.
+    ///
+    /// # Errors
+    /// When it is not there, or cannot be moved.
+    pub fn set_aside(directory: &Path, now: jiff::Timestamp) -> Result<PathBuf, StoreError> {
+        let name = format!("{FILE}.broken-{}", now.strftime("%Y%m%dT%H%M%SZ"));
+        let aside = directory.join(&name);
+        // The last is only a memory of the others, and none of it may meet a new file.
+        for suffix in ["-wal", "-shm", ""] {
+            let path = directory.join(format!("{FILE}{suffix}"));
+            match std::fs::rename(&path, directory.join(format!("{name}{suffix}"))) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && !suffix.is_empty() => {}
+                Err(source) => return Err(StoreError::File { path, source }),
+                Ok(()) => {}
+            }
+        }
+        Ok(aside)
+    }
+
     /// Holds this much of what waits to be sent.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use taskflows_core::effects::{RunHistory, RunStore, RunStoreError};
-use taskflows_core::task::{Attempt, RunFinish, RunQuery, RunRecord};
+use taskflows_core::task::{Attempt, RunFinish, RunId, RunQuery, RunRecord, Trigger};
 use taskflows_core::testing::ready;
-use taskflows_core::testing::run_store::{a_run, run_store};
+use taskflows_core::testing::run_store::{a_run, a_service_run, run_store};
 use taskflows_core::{ExitKind, Outcome, RunEnd};
-use taskflows_store::{Retention, SqliteRunStore, own_mark};
+use taskflows_store::{Retention, SqliteRunStore, Store, own_mark};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -220,4 +220,57 @@ fn the_last_runs_of_a_thousand_services_are_one_short_question() {
     assert!(latest.iter().all(|run| run.started == at(19)));
     // Twenty times what it takes on a busy machine, and a hundredth of what one question for each would take.
     assert!(took < Duration::from_millis(500), "{took:?}");
+}
+
+#[test]
+fn a_file_of_the_first_version_keeps_its_runs_and_learns_who_started_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let connection = rusqlite::Connection::open(directory.path().join("state.db")).unwrap();
+    connection.execute_batch(include_str!("samples/state-2.sql")).unwrap();
+    drop(connection);
+    let store = SqliteRunStore::new(directory.path());
+    let old: Vec<_> =
+        all(&store).into_iter().map(|run| (run.task, run.trigger, run.outcome.word())).collect();
+    let (manual, retry) = (Trigger::Manual(None), Trigger::Retry(RunId::from_bits(0xa1)));
+    assert_eq!(
+        old,
+        [
+            ("web".to_owned(), retry, "failed"),
+            ("web".to_owned(), manual, "ok"),
+            ("backup".to_owned(), Trigger::Timer, "ok")
+        ]
+    );
+    // The announcement was made by the version before, the run begins under this one.
+    let trigger = ready(store.begin(&a_service_run(9, "api", 130))).unwrap();
+    assert_eq!(trigger, Trigger::Manual(None));
+    let ada = Trigger::Manual(Some("ada".to_owned()));
+    ready(store.announce(&"api".parse().unwrap(), &ada, at(140))).unwrap();
+    assert_eq!(ready(store.begin(&a_service_run(10, "api", 141))).unwrap(), ada);
+    assert_eq!(all(&store)[0].trigger, ada);
+}
+
+#[test]
+fn a_damaged_file_is_known_and_moved_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    assert!(!Store::is_damaged(path).unwrap(), "what is not there is not damaged");
+    for id in 0..500 {
+        ready(SqliteRunStore::new(path).begin(&a_run(id, "a", 10))).unwrap();
+    }
+    assert!(!Store::is_damaged(path).unwrap());
+    let connection = rusqlite::Connection::open(path.join("state.db")).unwrap();
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(connection);
+    let mut bytes = fs::read(path.join("state.db")).unwrap();
+    // The head of a page in the middle.
+    let page = bytes.len() / 8192 * 4096;
+    bytes[page..page + 400].fill(0xff);
+    fs::write(path.join("state.db"), bytes).unwrap();
+    assert!(Store::is_damaged(path).unwrap());
+    let aside = Store::set_aside(path, at(0)).unwrap();
+    assert_eq!(aside, path.join("state.db.broken-19700101T000000Z"));
+    assert!(aside.is_file() && !path.join("state.db-wal").exists());
+    assert!(!Store::is_damaged(path).unwrap());
+    ready(SqliteRunStore::new(path).begin(&a_run(1, "a", 10))).unwrap();
+    assert_eq!(all(&SqliteRunStore::new(path)).len(), 1);
 }

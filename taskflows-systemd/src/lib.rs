@@ -8,7 +8,7 @@ mod scope;
 mod unit;
 
 pub use bus::Limits;
-pub use journal::{JournalReader, JournalSource};
+pub use journal::{JournalReader, JournalRuns, JournalSource};
 pub use manager::{SystemdServiceManager, SystemdSettings};
 pub use scope::Scope;
 pub use unit::{

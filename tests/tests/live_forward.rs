@@ -97,7 +97,9 @@ fn programs_that_share_a_file_keep_their_lines_whole_over_its_rotations() {
     let path = path.to_str().unwrap();
     let programs =
         [(); 3].map(|()| emit(&["2000", "1", "file", path, "100000"]).stderr(Stdio::null()).spawn().unwrap());
-    programs.map(|mut program| assert!(program.wait().unwrap().success()));
+    for mut program in programs {
+        assert!(program.wait().unwrap().success());
+    }
     let mut lines = Vec::new();
     for file in std::fs::read_dir(directory.path()).unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use taskflows_alerts::incident::{Observation, ObservationKind, Subject};
 use taskflows_alerts::task_events::{NextStep, RunFacts, failed, finished};
 use taskflows_core::alerting::AlertMark;
-use taskflows_core::effects::RunStore;
-use taskflows_core::task::{RunFinish, RunId, RunQuery, RunRecord, Trigger};
+use taskflows_core::effects::{Began, RunStore};
+use taskflows_core::task::{RunFinish, RunId, RunNote, RunQuery, RunRecord, Trigger};
 use taskflows_core::{ExitKind, Outcome, RunEnd, ServiceName, Signal};
+use taskflows_runtime::process::JournalRecords;
 
 use super::AlertDesk;
 use crate::{App, CliError, Variable};
@@ -19,6 +20,9 @@ const USUAL_FROM: usize = 5;
 
 /// How long the manager may take to say when a run began, and when the next one does.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the journal may take to look up whose note it was given.
+const SETTLED: Duration = Duration::from_millis(100);
 
 /// What systemd tells a command of `ExecStopPost=`.
 ///
@@ -52,6 +56,7 @@ impl Stopped {
     fn outcome(&self) -> Outcome {
         match self.result.as_str() {
             "success" => Outcome::Succeeded,
+            "exec-condition" => Outcome::Skipped,
             result => {
                 Outcome::Failed(RunEnd { result: result.to_owned(), exit: self.exit, is_preparation: false })
             }
@@ -61,6 +66,16 @@ impl Stopped {
     /// Tells whether somebody stopped it, which is neither a good end nor a bad one.
     fn was_asked_to_stop(&self) -> bool {
         self.result == "success" && matches!(self.exit, Some(ExitKind::Killed(_)))
+    }
+
+    /// Says which signal that was.
+    fn stopped_by(&self) -> Option<String> {
+        let Some(ExitKind::Killed(number)) = self.exit.filter(|_| self.was_asked_to_stop()) else {
+            return None;
+        };
+        let signal =
+            Signal::from_number(number).map_or_else(|| number.to_string(), |signal| signal.to_string());
+        Some(format!("stopped by {signal}"))
     }
 }
 
@@ -76,59 +91,93 @@ pub(crate) async fn stopped(app: &App, name: &ServiceName, end: &Stopped) -> Res
     told
 }
 
-/// Keeps the end in the store, and returns all that is known of the run.
+/// Keeps the end in the store and in the journal, each whatever becomes of the other, and returns all that is known of
+/// the run.
+///
+/// What drove the run knows more of its end, which then stands; this is for runs that nobody drove but systemd, and for
+/// those whose driver was killed. A service that was stopped on request ended well, as systemd has it; a task that was cut
+/// off on request before its end was interrupted, as its driver has it.
 async fn keep(app: &App, name: &ServiceName, end: &Stopped, now: Timestamp) -> Result<RunRecord, CliError> {
     let id = end.invocation.unwrap_or_else(taskflows_runtime::process::new_run_id);
     let query = RunQuery { id_prefix: Some(id.to_string()), limit: Some(1), ..RunQuery::default() };
-    let known = app.runs.recent(&query).await?.pop();
-    let mut run = match known {
-        Some(run) => run,
-        None => {
-            let run = begun(app, name, id, now).await;
-            app.runs.begin(&run).await?;
-            run
-        }
+    let mut lost = None;
+    let known = app.runs.recent(&query).await.unwrap_or_else(|error| {
+        lost = Some(error);
+        Vec::new()
+    });
+    let (mut run, began) = match known.into_iter().next() {
+        Some(run) => (run, None),
+        None => begun(app, name, id, now).await,
     };
-    // What drove the run knows more of its end: which attempt, and that it took too long.
-    let is_told = matches!(&run.outcome, Outcome::Failed(_) | Outcome::Succeeded);
+    let preparation = began.and_then(|began| began.preparation);
+    let ended = began.and_then(|began| began.ended).filter(|ended| *ended <= now).unwrap_or(now);
     let outcome = match (end.outcome(), &run.outcome) {
         (Outcome::Failed(_), Outcome::Failed(known)) => Outcome::Failed(known.clone()),
+        (Outcome::Failed(end), _) if preparation.is_some() => {
+            Outcome::Failed(RunEnd { exit: preparation, is_preparation: true, ..end })
+        }
         (outcome, _) => outcome,
     };
-    if !is_told {
-        let attempts = run.attempts.max(1);
-        let finish = RunFinish { ended: now, outcome: outcome.clone(), attempts, error: run.error.clone() };
-        app.runs.finish(id, &finish).await?;
-        run.attempts = attempts;
+    let is_told = match &run.outcome {
+        Outcome::Failed(_) | Outcome::Succeeded => true,
+        Outcome::Interrupted => run.ended.is_some() && outcome == Outcome::Succeeded,
+        _ => false,
+    };
+    if is_told {
+        return Ok(run);
     }
-    run.ended = run.ended.or(Some(now));
+    if lost.is_none() {
+        match app.runs.begin(&run).await {
+            Ok(trigger) => run.trigger = trigger,
+            Err(error) => lost = Some(error),
+        }
+    }
+    run.ended = Some(ended);
     run.outcome = outcome;
-    Ok(run)
+    run.attempts = run.attempts.max(1);
+    run.error = run.error.or_else(|| end.stopped_by());
+    run.process = None;
+    if lost.is_none() {
+        let (outcome, error) = (run.outcome.clone(), run.error.clone());
+        let finish = RunFinish { ended, outcome, attempts: run.attempts, error };
+        lost = app.runs.finish(id, &finish).await.err();
+    }
+    let records = JournalRecords::default();
+    records.write(&RunNote::Finished(&run, None), None);
+    records.settle(SETTLED);
+    lost.map_or(Ok(run), |error| Err(error.into()))
 }
 
-/// Returns what is known of a run that nobody drove but systemd.
-async fn begun(app: &App, name: &ServiceName, id: RunId, now: Timestamp) -> RunRecord {
+/// Returns what is known of a run that nobody drove but systemd, and what the manager says of it.
+async fn begun(app: &App, name: &ServiceName, id: RunId, now: Timestamp) -> (RunRecord, Option<Began>) {
     let asked = tokio::time::timeout(PATIENCE, app.services.began(name)).await;
-    let started = asked.ok().and_then(Result::ok).flatten().filter(|started| *started <= now);
-    let scheduled = (app.variable)("TRIGGER_TIMER_REALTIME_USEC").and_then(|micros| micros.parse().ok());
-    let scheduled = scheduled.and_then(|micros| Timestamp::from_microsecond(micros).ok());
-    RunRecord {
+    let began = asked.ok().and_then(Result::ok).flatten().filter(|began| began.at <= now);
+    let is_restart = began.is_some_and(|began| began.is_restart);
+    // What elapsed before the first start is told at another as well.
+    let elapsed = (app.variable)("TRIGGER_TIMER_REALTIME_USEC").filter(|_| !is_restart);
+    let scheduled = elapsed.and_then(|micros| Timestamp::from_microsecond(micros.parse().ok()?).ok());
+    let run = RunRecord {
         id,
         task: name.to_string(),
         service: Some(name.clone()),
         scheduled,
-        started: started.unwrap_or(now),
+        started: began.map_or(now, |began| began.at),
         ended: None,
         outcome: Outcome::Running,
         attempts: 1,
         max_attempts: 1,
         error: None,
-        trigger: if scheduled.is_some() { Trigger::Timer } else { Trigger::Unknown },
+        trigger: match (scheduled, is_restart) {
+            (_, true) => Trigger::Restart,
+            (Some(_), _) => Trigger::Timer,
+            (None, _) => Trigger::Unknown,
+        },
         command: None,
         options: Vec::new(),
         directory: None,
         process: None,
-    }
+    };
+    (run, began)
 }
 
 async fn tell(

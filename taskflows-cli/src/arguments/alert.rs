@@ -1,5 +1,7 @@
 //! `tf alert` and what systemd calls for it.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use taskflows_core::{NamePattern, ServiceName, TimeSpan};
 
@@ -101,5 +103,11 @@ pub enum HookVerb {
         /// The service.
         #[arg(value_name = "SERVICE")]
         service: ServiceName,
+        /// Where what is kept between commands is, whatever the service's own variables say.
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        /// Where the configuration is, likewise.
+        #[arg(long, value_name = "DIR")]
+        config_home: Option<PathBuf>,
     },
 }

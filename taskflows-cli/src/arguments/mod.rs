@@ -23,12 +23,14 @@ pub(crate) use alert::{
 pub(crate) use env::{EnvArguments, EnvEditArguments, EnvVerb, EnvWhat};
 pub(crate) use global::{Format, ScopeArgument};
 pub(crate) use import::{CrontabArguments, ImportArguments, ImportFrom, ImportTarget, UnitArguments};
+pub(crate) use inspect::{LogSourceArgument, LogsArguments, NextArguments, WhyArguments};
 pub(crate) use logging::{
     LoggingCheckArguments, LoggingPart, LoggingProfile, LoggingSetupArguments, LoggingVerb,
 };
-pub(crate) use inspect::{LogSourceArgument, LogsArguments, NextArguments, WhyArguments};
 pub(crate) use monitor::{MonitorCheckArguments, MonitorVerb};
 pub(crate) use service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 pub(crate) use source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
-pub(crate) use task::{ExecArguments, HistoryArguments, PolicyArguments, RetryArguments, RunArguments};
+pub(crate) use task::{
+    ExecArguments, HistoryArguments, HistorySource, PolicyArguments, RetryArguments, RunArguments,
+};
 pub(crate) use time::{CalendarArguments, TimeSpanArguments};

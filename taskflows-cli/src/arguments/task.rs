@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Args;
 use clap::builder::RangedU64ValueParser;
+use clap::{Args, ValueEnum};
 use taskflows_core::task::Backoff;
 use taskflows_core::{ServiceName, TimeSpan, VariableName};
 
@@ -29,6 +29,9 @@ pub struct ExecArguments {
     /// The service whose unit runs this; its run is that of the unit.
     #[arg(long, value_name = "SERVICE")]
     pub service: Option<ServiceName>,
+    /// Where what is kept between commands is, whatever the variables say.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub data_dir: Option<PathBuf>,
     /// The command and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
@@ -86,7 +89,7 @@ pub struct RetryArguments {
 #[derive(Args, Debug)]
 pub struct HistoryArguments {
     /// Services, or names of tasks; or the id of a run, at least 4 digits of it. All runs where none is given.
-    #[arg(value_name = "NAME|RUN")]
+    #[arg(value_name = "NAME|RUN", conflicts_with = "rebuild")]
     pub names: Vec<String>,
     /// At most this many runs, the newest; 20 unless told.
     #[arg(short = 'n', long = "number", value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
@@ -94,7 +97,32 @@ pub struct HistoryArguments {
     /// Only runs that failed or were cut off.
     #[arg(long)]
     pub failed: bool,
-    /// Not before: `2h` (ago), `yesterday`, `2026-11-24 14:00`; systemd.time(7).
+    /// Only runs that began not before: `2h` (ago), `yesterday`, `2026-11-24 14:00`; systemd.time(7).
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
+    /// Only runs that began not after.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Who tells of the runs.
+    #[arg(long, value_enum, default_value_t, value_name = "SOURCE")]
+    pub source: HistorySource,
+    /// Fill the store again with what the journal tells, after it was lost; what it has stays. A damaged one is moved
+    /// aside.
+    #[arg(long, conflicts_with_all = ["number", "failed", "source"])]
+    pub rebuild: bool,
+    /// With `--rebuild`, say what would be found, and change nothing.
+    #[arg(long, requires = "rebuild")]
+    pub dry_run: bool,
+}
+
+/// Who tells of runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum HistorySource {
+    /// What this host keeps (`state.db`): everything, and at once.
+    #[default]
+    Store,
+    /// The journal of this host, as far back as it reaches.
+    Journal,
+    /// Loki, for all hosts whose logs go there.
+    Loki,
 }

@@ -7,8 +7,10 @@ use taskflows_core::effects::{
     Action, Effect, JobResult, LogOrigin, LogQuery, Next, Performed, ServiceError, Target,
 };
 use taskflows_core::inspect::{Outlook, outlook};
+use taskflows_core::task::Trigger;
 
 use super::log_lines::plain_line;
+use super::run::caller;
 use crate::arguments::{ActArguments, Format, Global, Selector, StartArguments};
 use crate::error::{chain, exit_of};
 use crate::output::data;
@@ -141,6 +143,9 @@ pub(super) async fn perform_on(
             making_up.insert(name.clone());
         }
     }
+    if starts(action, target) {
+        announce(ui, app, names, began).await;
+    }
     let performed = app.services.perform(names, action, target).await?;
     write_rows(ui, global.output, || performed.iter().map(|done| row(done, action, target)).collect())?;
     if let [Performed { result: Err(error), name }] = performed.as_slice()
@@ -157,6 +162,20 @@ pub(super) async fn perform_on(
         ui.remark(format!("{succeeded} services: {}.", done_word(action, target)));
     }
     Ok(exit(ui, app, &performed))
+}
+
+fn starts(action: Action, target: Target) -> bool {
+    target == Target::Service && matches!(action, Action::Start | Action::StartAndWait | Action::Restart)
+}
+
+/// Says for the history who starts services.
+async fn announce(ui: &mut Ui<'_>, app: &App, names: &[ServiceName], now: Timestamp) {
+    let trigger = Trigger::Manual(caller(&*app.variable));
+    for name in names {
+        if let Err(error) = app.runs.announce(name, &trigger, now).await {
+            return ui.remark(format!("note: {}", chain(&error)));
+        }
+    }
 }
 
 /// One failure has its own exit code, several of one kind too; some of each is partial.

@@ -14,6 +14,7 @@ use taskflows_runtime::process::{
 use taskflows_store::{SqliteRunStore, own_mark};
 use taskflows_systemd::Scope;
 
+use super::run::caller;
 use crate::alerting::Telling;
 use crate::app::{state_directory, telling};
 use crate::arguments::{ExecArguments, PolicyArguments};
@@ -55,7 +56,7 @@ pub(crate) fn exec_here(
     let runtime =
         runtime.map_err(|error| CliError::new(Exit::Failed, format!("could not start: {error}")))?;
     let store = match state_directory(config, scope) {
-        Ok(directory) => Some(SqliteRunStore::new(directory)),
+        Ok(directory) => Some(SqliteRunStore::new(directory).with_retention(config.retention)),
         Err(error) => {
             warn(ui, &format!("this run is not kept: {error}"));
             None
@@ -89,7 +90,7 @@ pub(super) async fn exec_in(
     let policy = policy(&arguments.policy)?;
     let command = command(arguments);
     let outputs = Outputs::of_this_process((around.variable)("JOURNAL_STREAM").as_deref());
-    let records = Arc::new(JournalRecords::new(arguments.service.clone()));
+    let records = JournalRecords::default();
     let task = task(arguments);
     let telling = around.telling.as_ref();
     let alerts = match telling {
@@ -106,15 +107,15 @@ pub(super) async fn exec_in(
         None => None,
     };
     let tells = alerts.is_some() && arguments.service.is_none();
-    let observers: Vec<Arc<dyn RunObserver>> = std::iter::once(Arc::clone(&records) as Arc<dyn RunObserver>)
-        .chain(alerts.map(|alerts| Arc::new(alerts) as Arc<dyn RunObserver>))
-        .collect();
+    let observers: Vec<Arc<dyn RunObserver>> =
+        alerts.map(|alerts| Arc::new(alerts) as Arc<dyn RunObserver>).into_iter().collect();
     let run = CommandRun {
         record: record(around, arguments, &policy),
         policy,
         command: &command,
         outputs: &outputs,
         store: around.runs,
+        notes: Some(&records),
         observers: &observers,
         is_managed: arguments.service.is_some(),
         warn: &mut |error| warn(ui, &chain(error)),
@@ -194,6 +195,7 @@ fn record(around: &Surroundings<'_>, arguments: &ExecArguments, policy: &TaskPol
         error: None,
         trigger: match (&around.trigger, scheduled) {
             (Trigger::Unknown, Some(_)) => Trigger::Timer,
+            (Trigger::Unknown, None) if is_own => Trigger::Manual(caller(around.variable)),
             (trigger, _) => trigger.clone(),
         },
         command: is_own.then(|| texts(&arguments.command)).flatten(),

@@ -70,7 +70,7 @@ async fn wanted(app: &App, logs: &LogsArguments) -> Result<Wanted, CliError> {
         ..LogQuery::default()
     };
     let Some(text) = &logs.run else { return Ok(Wanted { query, is_over: false }) };
-    let record = match by_digits(app, text).await {
+    let record = match by_digits(&*app.runs, text).await {
         Ok(record) => record,
         // A whole id is one, wherever the run is kept.
         Err(error) if error.exit == Exit::NoSuchService && !query.services.is_empty() => {

@@ -1,4 +1,5 @@
 use clap::Parser;
+use taskflows_core::effects::RunHistory;
 use taskflows_core::task::{RunQuery, RunRecord, Trigger};
 
 use super::exec::{Surroundings, exec_in};
@@ -14,7 +15,7 @@ pub(super) async fn retry(
     arguments: &RetryArguments,
 ) -> Result<Exit, CliError> {
     let run = match (&arguments.run, &arguments.last) {
-        (Some(run), _) => by_digits(app, run).await?,
+        (Some(run), _) => by_digits(&*app.runs, run).await?,
         (None, last) => newest(app, last.as_deref().unwrap_or_default()).await?,
     };
     let trigger = Trigger::Retry(run.id);
@@ -31,13 +32,13 @@ pub(super) async fn retry(
 }
 
 /// Finds the one run whose id begins with some digits.
-pub(super) async fn by_digits(app: &App, text: &str) -> Result<RunRecord, CliError> {
+pub(super) async fn by_digits(runs: &dyn RunHistory, text: &str) -> Result<RunRecord, CliError> {
     if text.len() < LEAST_DIGITS {
         return Err(CliError::new(Exit::Usage, format!("`{text}` is too short for the id of a run"))
             .hint(format!("write {LEAST_DIGITS} digits at least; `tf history` shows them")));
     }
     let query = RunQuery { id_prefix: Some(text.to_owned()), limit: Some(2), ..RunQuery::default() };
-    let mut found = app.runs.recent(&query).await?;
+    let mut found = runs.recent(&query).await?;
     match (found.pop(), found.pop()) {
         (Some(run), None) => Ok(run),
         (None, _) => Err(CliError::new(Exit::NoSuchService, format!("no run `{text}` is known"))

@@ -13,7 +13,14 @@ use crate::arguments::{Global, RunArguments};
 use crate::error::chain;
 use crate::select::no_such_service;
 use crate::ui::{error_style, harmless};
-use crate::{App, CliError, Exit, Ui, show};
+use crate::{App, CliError, Exit, Ui, Variable, show};
+
+/// Returns who calls: before `sudo`, where that stands between.
+pub(super) fn caller(variable: &Variable) -> Option<String> {
+    let names = ["SUDO_USER", "USER", "LOGNAME"].into_iter();
+    let named = names.filter_map(variable).find(|name| !name.is_empty() && name.len() <= 64);
+    named.or_else(|| Some(format!("uid {}", rustix::process::getuid().as_raw())))
+}
 
 /// How long after the end of a run its log must be quiet to be all there is, where it has told of the run.
 const LAST_LINES: Duration = Duration::from_millis(400);
@@ -31,7 +38,7 @@ pub(super) async fn run(
     _: &Global,
     arguments: &RunArguments,
 ) -> Result<Exit, CliError> {
-    run_service(ui, app, &arguments.service, &Trigger::Manual).await
+    run_service(ui, app, &arguments.service, &Trigger::Manual(caller(&*app.variable))).await
 }
 
 /// Starts a service, shows what it writes until it ends, and ends as it does.

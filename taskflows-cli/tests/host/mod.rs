@@ -74,6 +74,7 @@ pub(crate) struct Host {
     pub(crate) manager: Arc<FakeServiceManager>,
     pub(crate) logs: Arc<MemoryLogReader>,
     pub(crate) runs: Arc<MemoryRunStore>,
+    pub(crate) journal_runs: Arc<MemoryRunStore>,
     pub(crate) inspector: Arc<FakeInspector>,
     pub(crate) watch: Arc<FakeServiceWatch>,
     pub(crate) told: Arc<KeptTold>,
@@ -91,6 +92,7 @@ impl Host {
         let manager = Arc::new(FakeServiceManager::at("2026-11-24T12:00:00Z".parse().unwrap()));
         let logs = Arc::new(MemoryLogReader::default());
         let runs = Arc::new(MemoryRunStore::default());
+        let journal_runs = Arc::new(MemoryRunStore::default());
         let inspector = Arc::new(FakeInspector::over(Arc::clone(&manager)));
         let watch = Arc::new(FakeServiceWatch::over(Arc::clone(&manager)));
         let told = Arc::new(KeptTold::default());
@@ -101,6 +103,8 @@ impl Host {
             services: Arc::clone(&manager) as _,
             logs: Arc::clone(&logs) as _,
             runs: Arc::clone(&runs) as _,
+            journal_runs: Arc::clone(&journal_runs) as _,
+            retention: taskflows_store::Retention::default(),
             environments: Arc::new(MemoryEnvironmentStore::default()),
             tools: Arc::new(FixedToolbox::default()),
             data_directory: files.path().join(".data"),
@@ -133,6 +137,7 @@ impl Host {
             manager,
             logs,
             runs,
+            journal_runs,
             inspector,
             watch,
             told,

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::ServiceError;
 use crate::alerting::AlertMark;
+use crate::task::RunId;
 use crate::{ExitKind, NamePattern, Plan, Run, RunEnd, Service, ServiceName, UnitFiles};
 
 /// Installs services on a host and controls them there: systemd on this one, a remote server, a fake.
@@ -380,6 +381,10 @@ pub struct Details {
 pub struct Began {
     /// When.
     pub at: Timestamp,
+    /// Which run it is.
+    pub run: Option<RunId>,
+    /// When its main process ended, where it has.
+    pub ended: Option<Timestamp>,
     /// Whether it is another run after one that had ended so that its restart policy wanted it.
     pub is_restart: bool,
     /// How the command ended that was to prepare it, where that failed and the run itself never began.

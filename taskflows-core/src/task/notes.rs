@@ -89,18 +89,7 @@ pub(crate) mod field {
     ];
 }
 
-/// Writes what a process did at its end.
-fn exit_text(exit: ExitKind) -> String {
-    match exit {
-        ExitKind::Exited(code) => code.to_string(),
-        ExitKind::Killed(number) => match Signal::from_number(number).map(|signal| signal.to_string()) {
-            Some(name) if name.starts_with("SIG") => name,
-            _ => format!("SIG{number}"),
-        },
-    }
-}
-
-/// Reads it again.
+/// Reads what a process did at its end, as [`ExitKind`] is written.
 fn read_exit(text: &str) -> Option<ExitKind> {
     let Some(name) = text.strip_prefix("SIG") else { return text.parse().ok().map(ExitKind::Exited) };
     let number = name.parse().ok();

@@ -17,7 +17,10 @@ fn paths_of_files_differ_and_stay_below_the_directory() {
     for part in [Part::FluentBit, Part::Loki, Part::Grafana, Part::Compose] {
         let files = Pipeline::default().files(part);
         assert!(files.is_sorted_by(|a, b| a.path < b.path), "{part:?}");
-        assert!(files.iter().all(|file| !file.path.starts_with('/') && !file.path.contains("..")), "{part:?}");
+        assert!(
+            files.iter().all(|file| !file.path.starts_with('/') && !file.path.contains("..")),
+            "{part:?}"
+        );
         assert!(files.iter().all(|file| file.mode == 0o644));
     }
 }

@@ -15,5 +15,6 @@ mod tree;
 pub use command::{DEFAULT_KILL_AFTER, ProcessCommand, StartError};
 pub use outputs::Outputs;
 pub use records::JournalRecords;
+pub(crate) use records::words;
 pub use run::{CommandEnd, CommandRun, end_by, new_run_id};
 pub use tail::{TAIL_BYTES, TAIL_LINES, Tail};

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use rustix::process::Signal;
 use taskflows_core::effects::{RunObserver, RunStore};
 use taskflows_core::task::{
-    Attempt, Failure, Finish, Last, Machine, RunEvent, RunEventKind, RunFinish, RunId, RunRecord, Step,
-    TaskPolicy,
+    Attempt, Failure, Finish, Last, Machine, RunEvent, RunEventKind, RunFinish, RunId, RunNote, RunRecord,
+    Step, TaskPolicy,
 };
 use taskflows_core::{ExitKind, Outcome, RunEnd};
 use taskflows_journal::JournalEntry;
@@ -17,6 +17,7 @@ use taskflows_journal::JournalEntry;
 use super::attempt::{Attempts, Ended};
 use super::command::{ProcessCommand, StartError};
 use super::outputs::Outputs;
+use super::records::JournalRecords;
 use super::signals::{Signals, ends};
 
 /// The exit code of a command whose last attempt took too long, as timeout(1) has it.
@@ -34,6 +35,8 @@ pub struct CommandRun<'a> {
     pub outputs: &'a Outputs,
     /// Where the run is kept, if anywhere. A store that fails is told of once, and prevents nothing.
     pub store: Option<&'a dyn RunStore>,
+    /// Where notes of the run are written, if anywhere.
+    pub notes: Option<&'a JournalRecords>,
     /// Who is told what happens.
     pub observers: &'a [Arc<dyn RunObserver>],
     /// Whether a manager that wants an end kills what does not end by itself; where not, it is done after `kill_after`.
@@ -69,7 +72,7 @@ impl CommandRun<'_> {
     /// When signals cannot be listened to.
     pub async fn run(self) -> io::Result<CommandEnd> {
         let signals = Signals::listen()?;
-        let mut driver = Driver { signals, code: 0, signal: None, error: None, run: self };
+        let mut driver = Driver { signals, code: 0, signal: None, error: None, last: None, run: self };
         Ok(driver.drive().await)
     }
 }
@@ -82,14 +85,18 @@ struct Driver<'a> {
     signal: Option<i32>,
     /// What went wrong last, where the end of the process does not say it.
     error: Option<String>,
+    /// The attempt that ended last, where it is not yet noted.
+    last: Option<Attempt>,
 }
 
 impl Driver<'_> {
     async fn drive(&mut self) -> CommandEnd {
         let began = Instant::now();
         if let Some(store) = self.run.store {
-            let kept = store.begin(&self.run.record).await;
-            self.kept(kept.err());
+            match store.begin(&self.run.record).await {
+                Ok(trigger) => self.run.record.trigger = trigger,
+                Err(error) => self.kept(Some(error)),
+            }
         }
         let mut machine = Machine::new(self.run.policy.clone());
         let mut last = Last::Nothing;
@@ -122,8 +129,36 @@ impl Driver<'_> {
             at: Timestamp::now(),
             kind,
         };
+        self.note(&event);
         for observer in self.run.observers {
             observer.observe(&event).await;
+        }
+    }
+
+    /// Writes a note of what happened; what is over is so since then.
+    fn note(&mut self, event: &RunEvent) {
+        let CommandRun { record, notes, .. } = &mut self.run;
+        if let RunEventKind::Finished { outcome, attempts, .. } = &event.kind {
+            record.ended = Some(event.at);
+            record.outcome = outcome.clone();
+            record.attempts = *attempts;
+            record.error = self.error.clone();
+        }
+        let Some(notes) = notes else { return };
+        match &event.kind {
+            RunEventKind::Started => notes.write(&RunNote::Started(record), None),
+            RunEventKind::AttemptFailed { error, .. } => {
+                if let Some(attempt) = self.last.take() {
+                    notes.write(&RunNote::AttemptFailed(record, &attempt), Some(error));
+                }
+            }
+            RunEventKind::Retrying { attempt, wait } => {
+                notes.write(&RunNote::Retrying(record, *attempt, *wait), None);
+            }
+            RunEventKind::Finished { .. } => {
+                notes.write(&RunNote::Finished(record, self.last.as_ref()), None);
+            }
+            _ => {}
         }
     }
 
@@ -137,12 +172,13 @@ impl Driver<'_> {
             Ok(ended) => self.ended(ended),
             Err(error) => self.not_started(&error),
         };
+        let error = self.error.clone();
+        let attempt = Attempt { number, started, ended: Timestamp::now(), outcome, error, tail };
         if let Some(store) = self.run.store {
-            let error = self.error.clone();
-            let attempt = Attempt { number, started, ended: Timestamp::now(), outcome, error, tail };
             let kept = store.attempt(self.run.record.id, &attempt).await;
             self.kept(kept.err());
         }
+        self.last = Some(attempt);
         last
     }
 
@@ -217,7 +253,8 @@ impl Driver<'_> {
     async fn finish(&mut self, finish: Finish) -> CommandEnd {
         if let Some(store) = self.run.store {
             let (outcome, attempts) = (finish.outcome.clone(), finish.attempts);
-            let end = RunFinish { ended: Timestamp::now(), outcome, attempts, error: self.error.clone() };
+            let ended = self.run.record.ended.unwrap_or_else(Timestamp::now);
+            let end = RunFinish { ended, outcome, attempts, error: self.error.clone() };
             let kept = store.finish(self.run.record.id, &end).await;
             self.kept(kept.err());
         }

@@ -8,6 +8,7 @@ mod id;
 mod notices;
 mod run;
 mod spec;
+mod told;
 
 pub use blocking::block_on;
 pub use context::{CurrentTask, current_task, current_task_id};

@@ -15,6 +15,7 @@ use super::error::{ErrorView, TaskError, TaskFailure};
 use super::id::new_run_id;
 use super::notices;
 use super::spec::Task;
+use super::told::{self, Told};
 
 /// How long the end of a run may wait for observers.
 pub(super) const PATIENCE: Duration = Duration::from_millis(5);
@@ -52,12 +53,23 @@ pub(super) struct Run<'t, E> {
     view: ErrorView<E>,
     failure: Option<TaskFailure<E>>,
     is_over: bool,
+    /// How long after the run its newest attempt began.
+    since: Duration,
 }
 
 impl<'t, E> Run<'t, E> {
     pub(super) fn new(task: &'t Task, view: ErrorView<E>) -> Self {
         let machine = Machine::new(task.policy.clone());
-        Self { task, id: new_run_id(), began: Instant::now(), machine, view, failure: None, is_over: false }
+        Self {
+            task,
+            id: new_run_id(),
+            began: Instant::now(),
+            machine,
+            view,
+            failure: None,
+            is_over: false,
+            since: Duration::ZERO,
+        }
     }
 
     pub(super) fn begin(&mut self) -> Step {
@@ -102,6 +114,9 @@ impl<'t, E> Run<'t, E> {
     fn next(&mut self, last: Last) -> Step {
         let (task, id, elapsed) = (self.task, self.id, self.began.elapsed());
         let mut error_text = None;
+        let is_heard = told::is_heard();
+        let end = if is_heard { told::end_of(&last) } else { None };
+        let (since, max_attempts) = (self.since, self.machine.policy().max_attempts());
         let step = self.machine.next(
             last,
             elapsed,
@@ -110,6 +125,10 @@ impl<'t, E> Run<'t, E> {
                 if let RunEventKind::AttemptFailed { error, .. } = &kind {
                     error_text = Some(error.clone());
                 }
+                if is_heard {
+                    let (end, error) = (end.clone(), error_text.as_deref());
+                    Told { run: id, task: &task.name, max_attempts, elapsed, since, end, error }.tell(&kind);
+                }
                 if !task.observers.is_empty() {
                     let event = RunEvent { run: id, task: task.name.to_string(), at: Timestamp::now(), kind };
                     notices::tell(&task.observers, event);
@@ -117,6 +136,9 @@ impl<'t, E> Run<'t, E> {
             },
         );
         self.is_over = matches!(step, Step::Finish(_));
+        if matches!(step, Step::Run { .. }) {
+            self.since = elapsed;
+        }
         if let Some(error) = error_text {
             self.log(&error, &step);
             // A failure that only the machine has words for is one of its limits.

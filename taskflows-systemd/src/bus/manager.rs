@@ -225,17 +225,23 @@ impl Bus {
         if end.exit.is_some() || !by_a_command {
             return end;
         }
-        let Ok(value) = self.property(unit, "Service", "ExecStartPre").await else { return end };
+        match self.preparation(unit).await.and_then(|prepared| prepared.failure) {
+            None => end,
+            exit => RunEnd { exit, is_preparation: true, ..end },
+        }
+    }
+
+    /// Returns how the last run of a service was prepared, where it has commands for that and they were called.
+    pub(crate) async fn preparation(&self, unit: &str) -> Option<Preparation> {
+        let value = self.property(unit, "Service", "ExecStartPre").await.ok()?;
         let commands: Vec<CommandTuple> = value.try_into().unwrap_or_default();
         let exit = |command: &CommandTuple| match (command.8, command.9) {
             (1, 0) | (0, _) => None,
             (1, status) => Some(ExitKind::Exited(status)),
             (_, signal) => Some(ExitKind::Killed(signal)),
         };
-        match commands.iter().rev().find_map(exit) {
-            None => end,
-            exit => RunEnd { exit, is_preparation: true, ..end },
-        }
+        let began = commands.iter().filter_map(|command| realtime(command.3)).max()?;
+        Some(Preparation { began, failure: commands.iter().rev().find_map(exit) })
     }
 
     /// Names the manager in words.
@@ -248,6 +254,15 @@ impl Bus {
         let value = self.property(&unit.to_string(), "Service", "ExecMainExitTimestamp").await?;
         Ok(value.downcast_ref::<u64>().ok().and_then(realtime))
     }
+}
+
+/// How a run was prepared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Preparation {
+    /// When the last command for it began.
+    pub(crate) began: Timestamp,
+    /// How the one ended that failed.
+    pub(crate) failure: Option<ExitKind>,
 }
 
 /// Reads microseconds since 1970; zero and the greatest number mean never.

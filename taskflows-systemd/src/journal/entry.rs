@@ -3,6 +3,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use taskflows_core::task::RunNotes;
 
 /// One entry as `journalctl -o json` prints it.
 ///
@@ -36,6 +37,13 @@ impl Entry {
     /// it was received.
     pub(super) fn sent(&self) -> Option<Timestamp> {
         self.micros("_SOURCE_REALTIME_TIMESTAMP").or_else(|| self.time())
+    }
+
+    /// Adds what it tells of a run.
+    pub(super) fn note(&self, notes: &mut RunNotes) {
+        if let Some(time) = self.sent() {
+            notes.note(time, &|name| self.text(name));
+        }
     }
 
     /// Tells whether it is about a command that prepares a run.

@@ -4,7 +4,9 @@ mod call;
 mod entry;
 mod events;
 mod follower;
+mod history;
 mod line;
+mod managed;
 mod message;
 mod reader;
 mod runs;
@@ -12,6 +14,7 @@ mod source;
 mod stamp;
 
 pub(crate) use events::{Events, Witness, in_full};
+pub use history::JournalRuns;
 pub use reader::JournalReader;
 pub(crate) use runs::{LastRuns, Latest};
 pub use source::JournalSource;

@@ -1,6 +1,7 @@
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use taskflows_core::effects::{Depth, Details, Next, ServiceError};
+use taskflows_core::effects::{Began, Depth, Details, Next, ServiceError};
+use taskflows_core::task::RunId;
 use taskflows_core::{NamePattern, Outcome, ServiceName};
 
 use super::SystemdServiceManager;
@@ -24,16 +25,29 @@ impl SystemdServiceManager {
         join_all(asks).await.into_iter().collect()
     }
 
-    pub(super) async fn run_began(&self, name: &ServiceName) -> Result<Option<Timestamp>, ServiceError> {
+    pub(super) async fn run_began(&self, name: &ServiceName) -> Result<Option<Began>, ServiceError> {
         let (bus, unit) = (self.bus().await?, UnitName::service(name).to_string());
+        let (main, exited, left, restarts, invocation, prepared) = tokio::join!(
+            bus.property(&unit, "Service", "ExecMainStartTimestamp"),
+            bus.property(&unit, "Service", "ExecMainExitTimestamp"),
+            bus.property(&unit, "Unit", "InactiveExitTimestamp"),
+            bus.property(&unit, "Service", "NRestarts"),
+            bus.property(&unit, "Unit", "InvocationID"),
+            bus.preparation(&unit),
+        );
+        let (main, left) = (number(&main?).and_then(realtime), number(&left?).and_then(realtime));
         // The main process is started anew by a restart policy, which leaves the unit active in between; and not at all
         // where what prepares the run fails.
-        let properties = [("Service", "ExecMainStartTimestamp"), ("Unit", "InactiveExitTimestamp")];
-        let mut times = Vec::new();
-        for (interface, property) in properties {
-            times.extend(number(&bus.property(&unit, interface, property).await?).and_then(realtime));
-        }
-        Ok(times.into_iter().max())
+        let prepared = prepared.filter(|prepared| main.is_none_or(|main| main < prepared.began));
+        let at = [main, left, prepared.map(|prepared| prepared.began)].into_iter().flatten().max();
+        let is_restart = restarts?.downcast_ref::<u32>().is_ok_and(|count| count > 0);
+        let preparation = prepared.and_then(|prepared| prepared.failure);
+        let bytes: Option<[u8; 16]> =
+            Vec::<u8>::try_from(invocation?).ok().and_then(|bytes| bytes.try_into().ok());
+        let run = bytes.map(|bytes| RunId::from_bits(u128::from_be_bytes(bytes)));
+        let ended = number(&exited?).and_then(realtime);
+        let ended = |at| ended.filter(|ended| main == Some(at) && *ended >= at);
+        Ok(at.map(|at| Began { ended: ended(at), at, run, is_restart, preparation }))
     }
 
     async fn details_one(

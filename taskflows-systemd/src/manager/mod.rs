@@ -22,10 +22,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use taskflows_core::alerting::AlertMark;
 use taskflows_core::effects::{
-    Action, Depth, Details, EnvironmentStore, Listing, NamedEnvironment, Origin, Performed, ServiceError,
-    ServiceManager, Start, Target, Toolbox, Wanted,
+    Action, Began, Depth, Details, EnvironmentStore, Listing, NamedEnvironment, Origin, Performed,
+    ServiceError, ServiceManager, Start, Target, Toolbox, Wanted,
 };
 use taskflows_core::schedule::Zones;
+use taskflows_core::task::ProcessMark;
 use taskflows_core::{Change, NamePattern, Plan, Service, ServiceName, TextError, UnitFiles, UnitPath};
 use tokio::sync::Mutex;
 
@@ -33,7 +34,7 @@ use crate::bus::{Bus, Limits};
 use crate::directory::{Glance, UnitDirectory, is_interrupted};
 use crate::journal::{JournalSource, LastRuns};
 use crate::unit::RenderContext;
-use crate::{JournalReader, Scope};
+use crate::{JournalReader, JournalRuns, Scope};
 
 /// Where a [`SystemdServiceManager`] finds what it needs.
 #[derive(Clone, Debug)]
@@ -86,6 +87,12 @@ impl SystemdServiceManager {
             bus: Mutex::new(None),
             settings,
         }
+    }
+
+    /// Returns what the journal tells of the runs of services. `is_gone` says whether the process that drives a run is
+    /// gone, by which one that was cut off is known.
+    pub fn history(&self, is_gone: fn(&ProcessMark) -> bool) -> JournalRuns {
+        JournalRuns::new(self.settings.scope, self.settings.journal.clone(), is_gone)
     }
 
     /// Returns a reader for what the services write.
@@ -207,7 +214,7 @@ impl ServiceManager for SystemdServiceManager {
         self.marks(patterns)
     }
 
-    async fn began(&self, name: &ServiceName) -> Result<Option<Timestamp>, ServiceError> {
+    async fn began(&self, name: &ServiceName) -> Result<Option<Began>, ServiceError> {
         self.run_began(name).await
     }
 

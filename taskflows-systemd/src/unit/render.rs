@@ -190,8 +190,9 @@ fn main_service(service: &Service, context: &RenderContext) -> Result<String, Se
     let description = service.description.as_ref().map_or(default.as_str(), |text| text.as_str());
     let unit = UnitName::service(&service.name);
     let mut text = Text::begin(&unit, description, service, context);
-    let runner = task::runner(service, context);
-    let commands = commands(service, context.tools.as_ref(), &variables(service), &runner)?;
+    let variables = variables(service);
+    let runner = task::runner(service, &variables, context);
+    let commands = commands(service, context.tools.as_ref(), &variables, &runner)?;
     if let Some(alerts) = service.alert_mark() {
         text.line(AlertMark::KEY, &alerts.to_string());
     }
@@ -285,10 +286,8 @@ fn service_lines(
     }
     let in_container = service.container().is_some();
     commands.lines.into_iter().for_each(|(key, value)| add(key, value));
-    if let Some(hook) = task::hook(service, context) {
-        add("ExecStopPost", hook);
-        support::told_directory(context).into_iter().for_each(|value| add("Environment", value));
-    }
+    add("ExecStopPost", task::hook(service, &variables(service), context));
+    support::told_directory(context).into_iter().for_each(|value| add("Environment", value));
     if !in_container {
         let own = service.working_directory.as_ref();
         let directory = own.or_else(|| service.cgroup_config.as_ref()?.working_dir.as_ref());

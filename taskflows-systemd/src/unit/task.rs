@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use taskflows_core::task::Backoff;
-use taskflows_core::{Argument, Service, TimeSpan};
+use taskflows_core::{Argument, Section, Service, TimeSpan};
 
 use super::RenderContext;
+use super::commands::Variables;
 use super::escape::arguments;
 use crate::Scope;
+
+/// The option by which `tf` is told where it keeps its data.
+const DATA_OPTION: &str = "--data-dir";
 
 /// How much longer a stop may take than the task itself takes to kill what does not end.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -16,12 +20,15 @@ const MARGIN: Duration = Duration::from_secs(30);
 const CONTAINER_GRACE: Duration = Duration::from_secs(45);
 
 /// Returns what comes before the command of a task; nothing for a service that is none.
-pub(super) fn runner(service: &Service, context: &RenderContext) -> Vec<Argument> {
+pub(super) fn runner(service: &Service, variables: &Variables, context: &RenderContext) -> Vec<Argument> {
     let Some(task) = &service.task else { return Vec::new() };
     let mut words = vec![context.program.as_str().to_owned()];
     let mut add = |word: &str| words.push(word.to_owned());
     ["exec", "--service", service.name.as_str()].into_iter().for_each(&mut add);
     scope(context).iter().for_each(|word| add(word));
+    own_directory(service, variables, context)
+        .iter()
+        .for_each(|own| [DATA_OPTION, own].into_iter().for_each(&mut add));
     let policy = &task.policy;
     if policy.retries > 0 {
         add("--retries");
@@ -70,20 +77,35 @@ pub(super) fn stop_limit(service: &Service, usual: TimeSpan) -> TimeSpan {
     }
 }
 
-/// Writes the line that tells of the end of a run, `None` where nobody needs to know.
+/// Writes the line that tells of the end of a run, which every service has: without it no run of it would be kept.
 ///
 /// The run has its result by then, which the hook cannot change: `-` has its own failure ignored. `+` gives it the
 /// rights of the manager where a service may be somebody else's, who could write no record. Source:
 /// systemd.service(5), "Command lines".
-pub(super) fn hook(service: &Service, context: &RenderContext) -> Option<String> {
-    if service.task.is_none() && service.alerts.is_empty() {
-        return None;
-    }
+pub(super) fn hook(service: &Service, variables: &Variables, context: &RenderContext) -> String {
     let rights = match context.scope {
         Scope::User => "-",
         Scope::System => "-+",
     };
-    Some(format!("{rights}{}", own_command(context, &["hook", "stopped", service.name.as_str()])))
+    let mut words = vec!["hook", "stopped", service.name.as_str()];
+    let directory = own_directory(service, variables, context);
+    words.extend(directory.iter().flat_map(|directory| [DATA_OPTION, directory]));
+    // A user's manager knows where the units are, whatever a service's variables say (systemd.unit(5), `%E`).
+    let home = directory.filter(|_| context.scope == Scope::User).map_or("", |_| " --config-home %E");
+    format!("{rights}{}{home}", own_command(context, &words))
+}
+
+/// Returns the data directory where the variables of a service might hide it from the `tf` that its unit runs.
+fn own_directory<'a>(
+    service: &Service,
+    variables: &Variables,
+    context: &'a RenderContext,
+) -> Option<&'a str> {
+    let told = ["Environment", "EnvironmentFile", "PassEnvironment", "UnsetEnvironment"];
+    let is_passed = service.systemd.of(Section::Service).any(|(key, _)| told.contains(&key));
+    let hides = ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "TASKFLOWS_DATA_DIR"];
+    let is_hidden = variables.keys().any(|name| hides.contains(&name.as_str()));
+    (is_hidden || is_passed || !service.env_file.is_empty()).then_some(context.data_directory.as_str())
 }
 
 /// Writes a command of `tf`.

@@ -124,7 +124,7 @@ async fn record(
                 directory: None,
                 process: own_mark(),
             };
-            runs.begin(&run).await
+            runs.begin(&run).await.map(drop)
         }
         RunEventKind::AttemptFailed { attempt, error, took, .. } => {
             let attempt = Attempt {

@@ -144,6 +144,8 @@ mod tests {
             security_directory: None,
             logs: Arc::new(MemoryLogReader::default()),
             runs: Arc::new(taskflows_core::testing::MemoryRunStore::default()),
+            journal_runs: Arc::new(taskflows_core::testing::MemoryRunStore::default()),
+            retention: taskflows_store::Retention::default(),
             environments: Arc::new(MemoryEnvironmentStore::default()),
             tools: Arc::new(FixedToolbox::default()),
             data_directory: "/data".into(),

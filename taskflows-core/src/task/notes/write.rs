@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{exit_text, field};
+use super::field;
 use crate::Outcome;
 use crate::task::{Attempt, RunRecord, Trigger};
 
@@ -134,7 +134,7 @@ impl Fields {
         match outcome {
             Outcome::Failed(end) => {
                 self.text(field::RESULT, &end.result);
-                end.exit.iter().for_each(|exit| self.add(field::EXIT, exit_text(*exit)));
+                end.exit.iter().for_each(|exit| self.add(field::EXIT, exit));
                 if end.is_preparation {
                     self.add(field::PREPARATION, 1);
                 }
