@@ -135,7 +135,7 @@ impl App {
         });
         let (logs, journal_runs) = (Arc::new(manager.journal()), Arc::new(manager.history(is_gone)));
         let manager = Arc::new(manager);
-        let facts = facts_of_host(config, &display);
+        let sink = DeskSink { directory: data.clone(), facts: facts_of_host(config, &display) };
         Ok(Self {
             explore: config.grafana.clone(),
             grafana_api_key: config.grafana_api_key.clone(),
@@ -156,7 +156,7 @@ impl App {
             logs,
             inspector: Arc::clone(&manager) as _,
             watch: Arc::clone(&manager) as _,
-            monitor_sink: Arc::new(DeskSink { directory: data.clone(), facts }),
+            monitor_sink: Arc::new(sink),
             services: manager,
             host: Arc::new(LocalHost::new(config.home.clone())),
             security_directory: config.home.as_ref().map(|home| home.join(".services")),
@@ -167,10 +167,7 @@ impl App {
             linger_hint: linger_hint(scope),
             unreachable_hint: unreachable_hint(config, scope),
             permission_hint: permission_hint(scope),
-            systemctl: match scope {
-                Scope::User => "systemctl --user",
-                Scope::System => "systemctl",
-            },
+            systemctl: systemctl(scope),
         })
     }
 
@@ -185,6 +182,13 @@ impl App {
             error.hint = hint.cloned();
         }
         error
+    }
+}
+
+fn systemctl(scope: Scope) -> &'static str {
+    match scope {
+        Scope::User => "systemctl --user",
+        Scope::System => "systemctl",
     }
 }
 
