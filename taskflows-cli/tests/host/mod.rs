@@ -137,6 +137,7 @@ impl Host {
             manager,
             logs,
             runs,
+            journal_runs,
             inspector,
             watch,
             told,
