@@ -116,7 +116,11 @@ impl Host {
             host: Arc::clone(&probe) as _,
             security_directory: Some("/home/me/.services".into()),
             zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
-            variable: Box::new(|name| (name == "REGION").then(|| "eu".to_owned())),
+            variable: Box::new(|name| match name {
+                "REGION" => Some("eu".to_owned()),
+                "USER" => Some("ada".to_owned()),
+                _ => None,
+            }),
             home: None,
             explore: None,
             grafana_api_key: None,
