@@ -128,10 +128,7 @@ impl App {
             environments: Arc::clone(&environments),
             timer_stamps: timer_stamps(config, scope),
             bus: bus(config, scope),
-            journal: JournalSource {
-                directory: config.journal_directory.clone(),
-                ..JournalSource::default()
-            },
+            journal: journal(config),
             limits: Limits::default(),
             zones: zones.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -171,10 +168,7 @@ impl App {
             linger_hint: linger_hint(scope),
             unreachable_hint: unreachable_hint(config, scope),
             permission_hint: permission_hint(scope),
-            systemctl: match scope {
-                Scope::User => "systemctl --user",
-                Scope::System => "systemctl",
-            },
+            systemctl: systemctl(scope),
         })
     }
 
@@ -208,6 +202,17 @@ fn display_zone(config: &Config, zones: &Zones) -> Result<TimeZone, CliError> {
     zones
         .named(name)
         .map_err(|error| CliError::new(Exit::Usage, format!("TASKFLOWS_DISPLAY_TIMEZONE: {error}")))
+}
+
+fn journal(config: &Config) -> JournalSource {
+    JournalSource { directory: config.journal_directory.clone(), ..JournalSource::default() }
+}
+
+fn systemctl(scope: Scope) -> &'static str {
+    match scope {
+        Scope::User => "systemctl --user",
+        Scope::System => "systemctl",
+    }
 }
 
 /// Returns what this host calls itself, without its domain.

@@ -154,7 +154,7 @@ fn what_began_runs_until_it_is_told_to_be_over() {
     let run = RunRecord { process: Some(crate::testing::run_store::somebody()), attempts: 0, ..run };
     let mut notes = RunNotes::default();
     note(&mut notes, &RunNote::Started(&run));
-    assert_eq!(notes.select(&RunQuery::default()), [run.clone()]);
+    assert_eq!(notes.select(&RunQuery::default()), std::slice::from_ref(&run));
     let ended = Some(Timestamp::from_second(130).unwrap());
     notes.add(RunRecord { ended, outcome: Outcome::Unknown, ..run.clone() });
     let wanted = RunRecord { ended, outcome: Outcome::Unknown, process: None, ..run };
