@@ -72,7 +72,7 @@ task = {}
 [[services]]
 name = "timed"
 start_command = ["/bin/true"]
-start_schedule = { calendar = "*:*:0/2" }
+start_schedule = { schedule = "*:*:0/2" }
 
 [[services]]
 name = "unwanted"
@@ -84,8 +84,8 @@ systemd = { Unit = { ConditionPathExists = "/nowhere/at/all" } }
 fn tf_as_ada(manager: &LiveManager, arguments: &[&str]) -> String {
     let directory = manager.home().parent().map(PathBuf::from).unwrap();
     let mut command = manager.command(repository().join("scripts/user-manager"));
-    command.arg("exec").arg(directory).arg(tf_binary()).args(arguments);
-    let output = command.env("USER", "ada").env_remove("SUDO_USER").output().unwrap();
+    command.arg("exec").arg(directory).args(["env", "USER=ada"]).arg(tf_binary()).args(arguments);
+    let output = command.output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -228,7 +228,7 @@ fn a_run_is_shown_with_its_log_and_fits_eighty_columns() {
     let manager = LiveManager::start();
     let name = "a-service-with-a-name-that-is-much-longer-than-a-column-of-a-table";
     let text = format!(
-        "version = 1\n[[services]]\nname = \"{name}\"\nstart_command = [\"/bin/sh\", \"-c\", \"echo words; exit 203\"]\n"
+        "version = 1\n[[services]]\nname = \"{name}\"\nstart_command = [\"/bin/sh\", \"-c\", \"echo words; exit 3\"]\n"
     );
     let file = manager.write("jobs.toml", &text);
     manager.tf(&["create", &file]).expect(0);
@@ -241,7 +241,7 @@ fn a_run_is_shown_with_its_log_and_fits_eighty_columns() {
     let typed = format!("stty cols 80; {} history", tf_binary().display());
     let shown = command.args(["-qec", &typed, "/dev/null"]).env("NO_COLOR", "1").output().unwrap();
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert!(shown.contains(&id[..8]) && shown.contains("203"), "{shown}");
+    assert!(shown.contains(&id[..8]) && shown.contains("exit code 3"), "{shown}");
     for line in shown.lines() {
         assert!(line.trim_end().chars().count() <= 80, "{line}");
     }
