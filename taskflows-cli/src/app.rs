@@ -214,17 +214,6 @@ fn display_zone(config: &Config, zones: &Zones) -> Result<TimeZone, CliError> {
         .map_err(|error| CliError::new(Exit::Usage, format!("TASKFLOWS_DISPLAY_TIMEZONE: {error}")))
 }
 
-fn journal(config: &Config) -> JournalSource {
-    JournalSource { directory: config.journal_directory.clone(), ..JournalSource::default() }
-}
-
-fn systemctl(scope: Scope) -> &'static str {
-    match scope {
-        Scope::User => "systemctl --user",
-        Scope::System => "systemctl",
-    }
-}
-
 /// Returns what this host calls itself, without its domain.
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
