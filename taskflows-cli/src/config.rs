@@ -99,11 +99,15 @@ impl Config {
             editor: text("VISUAL").or_else(|| text("EDITOR")),
             grafana: text("TASKFLOWS_GRAFANA").map(|url| Explore::new(&url)),
             grafana_api_key: text("TASKFLOWS_GRAFANA_API_KEY"),
-            loki: text("TASKFLOWS_LOKI_URL").map(|url| LokiSettings {
-                basic_auth: text("TASKFLOWS_LOKI_USER").zip(text("TASKFLOWS_LOKI_PASSWORD")),
-                tenant: text("TASKFLOWS_LOKI_TENANT"),
-                ca_file: path("TASKFLOWS_LOKI_CA_FILE"),
-                ..LokiSettings::new(&url)
+            loki: text("TASKFLOWS_LOKI_URL").map(|url| {
+                let loki = LokiSettings::new(&url);
+                let basic_auth = text("TASKFLOWS_LOKI_USER").zip(text("TASKFLOWS_LOKI_PASSWORD"));
+                LokiSettings {
+                    basic_auth: basic_auth.or(loki.basic_auth),
+                    tenant: text("TASKFLOWS_LOKI_TENANT"),
+                    ca_file: path("TASKFLOWS_LOKI_CA_FILE"),
+                    ..loki
+                }
             }),
             retention: Retention::default(),
             fluent_bit: text("TASKFLOWS_FLUENT_BIT"),

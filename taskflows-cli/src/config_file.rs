@@ -159,11 +159,13 @@ impl LokiTable {
             None => None,
         };
         let password = password.map(|text| text.lines().next().unwrap_or_default().to_owned());
+        let loki = LokiSettings::new(&url);
+        let basic_auth = self.user.map(|user| (user, password.unwrap_or_default()));
         Ok(Some(LokiSettings {
-            basic_auth: self.user.map(|user| (user, password.unwrap_or_default())),
+            basic_auth: basic_auth.or(loki.basic_auth),
             tenant: self.tenant,
             ca_file: self.ca_file,
-            ..LokiSettings::new(&url)
+            ..loki
         }))
     }
 }

@@ -146,7 +146,10 @@ ExecReload=/bin/kill -HUP $MAINPID
 
 /// What differs between two units of the same meaning: their names, files, what happened to them, and what
 /// taskflows gives every service.
-const OWN: [&str; 22] = [
+const OWN: [&str; 24] = [
+    // What keeps the run; no unit of others has it.
+    "ExecStopPost",
+    "ExecStopPostEx",
     "ControlGroup",
     "ControlGroupId",
     "ExecMainPID",

@@ -125,7 +125,8 @@ pub(super) async fn complete<'a>(
         Err(error) => return ui.remark(format!("note: {}", chain(&error))),
     };
     for listing in listings {
-        if let Some(run) = kept.remove(listing.name.as_str()) {
+        let is_its_own = |run: &RunRecord| listing.removed.is_none_or(|removed| removed < run.started);
+        if let Some(run) = kept.remove(listing.name.as_str()).filter(is_its_own) {
             listing.last = Some(newer(run, listing.last.take()));
         }
     }

@@ -27,7 +27,7 @@ impl LogSource {
             }
             LogSourceArgument::Loki => {
                 let settings = app.loki.clone().unwrap_or_else(|| LokiSettings::new(LOKI));
-                let name = format!("Loki at {}", settings.url);
+                let name = format!("Loki at {}", settings.shown_url());
                 Self { reader: Arc::new(LokiReader::new(settings)), name, kind }
             }
         }
@@ -38,7 +38,8 @@ impl LogSource {
         let message = format!("{}: {}", self.name, chain(&error));
         let is_away = matches!(error, LogError::Unavailable { .. });
         match self.kind {
-            LogSourceArgument::Loki if is_away => CliError::new(Exit::Unreachable, message).hint(
+            // It says where it was asked.
+            LogSourceArgument::Loki if is_away => CliError::new(Exit::Unreachable, chain(&error)).hint(
                 "TASKFLOWS_LOKI_URL says where it is; `tf logging check` tells at which stage logs stop",
             ),
             LogSourceArgument::Loki => CliError::new(Exit::Failed, message),

@@ -19,7 +19,18 @@ use crate::{App, CliError, Exit, Ui, Variable, show};
 pub(super) fn caller(variable: &Variable) -> Option<String> {
     let names = ["SUDO_USER", "USER", "LOGNAME"].into_iter();
     let named = names.filter_map(variable).find(|name| !name.is_empty() && name.len() <= 64);
-    named.or_else(|| Some(format!("uid {}", rustix::process::getuid().as_raw())))
+    let uid = rustix::process::getuid().as_raw();
+    named.or_else(|| account(uid)).or_else(|| Some(format!("uid {uid}")))
+}
+
+/// Returns the name of a user of this host's own list. Source: passwd(5).
+fn account(uid: u32) -> Option<String> {
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    })
 }
 
 /// How long after the end of a run its log must be quiet to be all there is, where it has told of the run.

@@ -347,6 +347,8 @@ pub struct Listing {
     pub enabled: bool,
     /// Its last run, or the one under way; `None` where none is known.
     pub last: Option<Run>,
+    /// When another service of its name was removed, where that is known: what ran before was not this one.
+    pub removed: Option<Timestamp>,
     /// When it starts next.
     pub next: Next,
     /// The file it was defined in.

@@ -23,7 +23,7 @@ pub(super) const LEVEL: [&str; 9] = [
 pub(super) const PYTHON_LEVEL: &str = "levelno";
 
 /// So long may a structured line be, in bytes.
-const LONGEST: usize = 2 << 20;
+const LONGEST: usize = 4 << 20;
 
 /// A line that is a JSON object, as structured loggers write it.
 ///

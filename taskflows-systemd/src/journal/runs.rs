@@ -145,7 +145,7 @@ impl LastRuns {
 
     /// Returns when a service of this name was last removed.
     pub(crate) fn removed(&self, name: &ServiceName) -> Option<Timestamp> {
-        self.kept().removed.get(name.as_str()).copied()
+        self.kept().removed(name)
     }
 
     fn kept(&self) -> Known {
@@ -225,6 +225,11 @@ impl Known {
         seen.end(time, "success".into());
     }
 
+    /// Returns when a service of this name was last removed.
+    pub(crate) fn removed(&self, name: &ServiceName) -> Option<Timestamp> {
+        self.removed.get(name.as_str()).copied()
+    }
+
     fn forget(&mut self, name: &ServiceName, time: Timestamp) {
         self.runs.remove(name.as_str());
         self.removed.insert(name.to_string(), time);
@@ -246,7 +251,7 @@ impl Known {
         let unit = UnitName::parse(&unit);
         let Some(unit) = unit.filter(|unit| unit.role == Role::Main && !unit.timer) else { return };
         let (Some(time), Some(id)) = (entry.sent(), entry.text("MESSAGE_ID")) else { return };
-        if self.removed.get(unit.service.as_str()).is_some_and(|removed| time <= *removed) {
+        if self.removed(&unit.service).is_some_and(|removed| time <= removed) {
             return;
         }
         let seen = self.runs.entry(unit.service.to_string()).or_default();

@@ -95,7 +95,13 @@ impl Overview {
     pub(super) fn of<'a>(&'a self, service: &'a Glance) -> Known<'a> {
         let unit = |name: UnitName| self.units.get(&name.to_string());
         let (main, timer) = (unit(UnitName::service(&service.name)), unit(UnitName::timer(&service.name)));
-        Known { service, main, timer, run: self.latest.runs.run(&service.name) }
+        Known {
+            service,
+            main,
+            timer,
+            run: self.latest.runs.run(&service.name),
+            removed: self.latest.runs.removed(&service.name),
+        }
     }
 }
 
@@ -108,6 +114,7 @@ pub(super) struct Known<'a> {
     pub(super) timer: Option<&'a Unit>,
     /// Its last run as the journal tells it.
     run: Option<Run>,
+    removed: Option<Timestamp>,
 }
 
 impl Known<'_> {
@@ -120,6 +127,7 @@ impl Known<'_> {
             enabled: service.enabled,
             next: self.next(last.as_ref(), now, zones),
             last,
+            removed: self.removed,
             source: service.source.clone(),
         }
     }

@@ -128,6 +128,7 @@ impl Installed {
             state: self.state(),
             enabled: self.enabled,
             last: self.last.clone(),
+            removed: None,
             next: self.next(now),
             source: service.source.as_ref().map(|source| source.as_str().to_owned()),
         }
