@@ -21,7 +21,7 @@ use taskflows_logging::loki::LokiSettings;
 
 use super::pipeline::Pipeline;
 use super::stage::{Stage, StageResult};
-use super::{forward, loki, tell};
+use super::{forward, tell};
 use crate::arguments::Format;
 use crate::{CliError, Exit, Ui};
 
@@ -245,7 +245,7 @@ fn a_line_that_goes_all_the_way_is_told_with_how_late_it_was() {
     );
     let (out, status, result) = shown(&stages, Format::Table);
     assert!(
-        out.contains("2 labels, 3 streams in the last hour") && out.contains("nothing since it started"),
+        out.contains("2 labels, 3 streams in the last six hours") && out.contains("nothing since it started"),
         "{out}"
     );
     assert!(out.contains("arrived after"), "{out}");
@@ -342,7 +342,7 @@ fn a_broken_loki_is_found() {
         "500: too many outstanding",
         "log",
     );
-    stops(&loki(query, 200, "<html>"), "journal to Loki", "does not answer as Loki does", "is it Loki");
+    stops(&loki(query, 200, "<html>"), "journal to Loki", "is not what Loki answers", "is it Loki");
     stops(&loki("/loki/api/v1/labels", 403, "no"), "labels", "did not list its labels", "TENANT");
     let hidden = loki("/ready", 404, "");
     assert_eq!(results(&hidden.check())["Loki"], StageResult::Ok, "a gateway may hide it");
@@ -399,15 +399,4 @@ fn a_message_has_the_bytes_of_the_specification() {
     assert_eq!(forward::acknowledgement("c"), b"\x81\xa3ack\xa1c");
     let long = forward::message("t", 1, &"y".repeat(300), "c");
     assert_eq!(long[17..20], [0xda, 1, 44], "{long:?}");
-}
-
-#[test]
-fn refused_lines_are_counted_by_reason() {
-    let text = "# HELP loki_discarded_samples_total x\n\
-        loki_discarded_samples_total{policy=\"\",reason=\"rate_limited\",tenant=\"a\"} 12\n\
-        loki_discarded_samples_total{reason=\"rate_limited\",tenant=\"b\"} 1e+03\n\
-        loki_discarded_samples_total{reason=\"line_too_long\",tenant=\"b\"} 3\n\
-        loki_discarded_bytes_total{reason=\"line_too_long\",tenant=\"b\"} 9\n";
-    let expected = [("line_too_long".to_owned(), 3), ("rate_limited".to_owned(), 1012)];
-    assert_eq!(loki::discarded(text), BTreeMap::from(expected));
 }
