@@ -117,7 +117,8 @@ fn whose_line_it_is_can_be_seen() {
         sent.map(|sent| sent.label("service_name").to_owned())
     };
     let trusted = |fields: &[(&str, &str)]| Record::journal(fields).with("_boot_id", "0");
-    let table: [(&[(&str, &str)], Option<&str>); 16] = [
+    type Given<'a> = &'a [(&'a str, &'a str)];
+    let table: [(Given<'_>, Option<&str>); 16] = [
         (&[("_systemd_user_unit", "taskflows-a.service")], Some("a")),
         (&[("_systemd_user_unit", "taskflows-a@1.service")], Some("a@1")),
         (&[("_systemd_unit", "taskflows-b.service")], Some("b")),
