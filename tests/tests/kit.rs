@@ -216,6 +216,32 @@ fn a_plain_map_becomes_a_line_in_the_usual_order() {
     assert_eq!(other.json()["timestamp_ns"], 1_795_750_982_123_456_768_i64);
 }
 
+/// As the journal's own sink writes a line: its fields are fields there, and texts.
+#[test]
+fn a_line_that_was_written_as_fields_keeps_its_labels_and_its_context() {
+    let fields = [
+        ("event_fingerprint", "874652ed"),
+        ("severity", "CRITICAL"),
+        ("logger", "my.mod"),
+        ("app", "shop"),
+        ("environment", "staging"),
+        ("request_id", "r-1"),
+        ("context_user_id", "7"),
+        ("context_b", "x\"y"),
+        ("context_none", ""),
+    ];
+    let record = fields.iter().fold(Record::of_web(b"paid"), |record, (key, value)| record.with(key, value));
+    let sent = one(record);
+    let labels = ["service_name", "app", "environment", "severity", "logger", "request_id"];
+    let expected = ["web", "shop", "staging", "CRITICAL", "my.mod", "r-1"];
+    assert_eq!(labels.map(|name| sent.label(name)), expected);
+    assert_eq!(sent.json()["context"], json!({ "b": "x\"y", "user_id": "7" }));
+    assert_eq!(sent.json()["event"], "paid");
+    // Another program's fields of these names are its own affair.
+    let other = one(Record::of_web(b"paid").with("app", "shop").with("context_b", "x"));
+    assert_eq!((other.label("app"), other.json().get("context")), ("web", None));
+}
+
 #[test]
 fn a_text_that_is_no_line_is_wrapped_and_stands_there_once() {
     let map = json!({ "taskflows_line": "no JSON", "app": "shop", "service_name": "nightly" });

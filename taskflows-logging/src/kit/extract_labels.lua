@@ -391,9 +391,13 @@ local function from_journal(record)
     local invocation
     if by_manager then invocation = text_of(record.user_invocation_id) or text_of(record.invocation_id)
     elseif not text_of(record.container_name) then invocation = trusted(record, "systemd_invocation_id") end
+    -- A program of ours may write its line as fields.
+    local own = text_of(record.event_fingerprint) and record or {}
     return {
         message = text_of(record.message), service = service, by_manager = by_manager, invocation = invocation,
-        hostname = trusted(record, "hostname"), logger = text_of(record.syslog_identifier), priority = record.priority,
+        hostname = trusted(record, "hostname"), logger = text_of(own.logger) or text_of(record.syslog_identifier),
+        priority = record.priority, level = own, app = text_of(own.app), environment = text_of(own.environment),
+        request_id = text_of(own.request_id), trace_id = text_of(own.trace_id), has_context = own == record,
         run_id = text_of(record.taskflows_run_id), attempt = text_of(record.taskflows_attempt),
     }
 end
@@ -443,7 +447,8 @@ local function from_program(tag, record, sec, nsec)
     local service = text_of(record.service_name) or container and container:gsub("^/", "")
         or file and (file:match("([^/]+)$"):gsub("%.[%w]+$", ""))
     return {
-        message = message or encode_record(record, sec, nsec), service = service, fallback = tag, hostname = text_of(record.hostname),
+        message = message or encode_record(record, sec, nsec), service = service, fallback = tag,
+        hostname = text_of(record.hostname),
         logger = text_of(record.logger), app = text_of(record.app), environment = text_of(record.environment),
         priority = record.priority, level = record, run_id = text_of(record.run_id), attempt = text_of(record.attempt),
         request_id = text_of(record.request_id), trace_id = text_of(record.trace_id), is_file = file ~= nil,
@@ -454,11 +459,11 @@ local function date(sec, nsec)
     return os.date("!%Y-%m-%dT%H:%M:%S", sec) .. string.format(".%06dZ", math.floor(nsec / 1000))
 end
 
--- Returns the fields of an entry that are taskflows' own, in the order of their names.
-local function own_fields(record)
+-- Returns the fields of an entry whose names begin so, in the order of their names.
+local function fields_of(record, prefix)
     local keys = {}
     for key in pairs(record) do
-        if type(key) == "string" and key:lower():match("^taskflows_") and key ~= "taskflows_line" then
+        if type(key) == "string" and key:lower():sub(1, #prefix) == prefix and key ~= "taskflows_line" then
             keys[#keys + 1] = key
         end
     end
@@ -484,7 +489,13 @@ local function wrapped(known, labels, record, sec, nsec)
     else add("attempt", labels.attempt) end
     add("format", "text")
     if known.by_manager then add("origin", "systemd") end
-    for _, key in ipairs(own_fields(record)) do add(key:lower(), text_of(record[key])) end
+    for _, key in ipairs(fields_of(record, "taskflows_")) do add(key:lower(), text_of(record[key])) end
+    local context = {}
+    for _, key in ipairs(known.has_context and fields_of(record, "context_") or {}) do
+        local value = text_of(record[key])
+        if value then context[#context + 1] = quoted(key:lower():sub(9)) .. ":" .. quoted(value) end
+    end
+    if #context > 0 then parts[#parts + 1] = '"context":{' .. table.concat(context, ",") .. "}" end
     return "{" .. table.concat(parts, ",") .. "}"
 end
 
