@@ -71,6 +71,8 @@ fn write(sink: &dyn Sink, number: u64) -> Result<(), Box<dyn Error>> {
         trace_id: None,
         run_id: None,
         attempt: None,
+        file: file!(),
+        file_line: line!(),
     });
     Ok(())
 }

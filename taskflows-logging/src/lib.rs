@@ -2,7 +2,9 @@
 
 mod configure;
 mod context;
+mod fluent_bit;
 pub mod grafana;
+mod http;
 pub mod kit;
 mod line;
 mod logger;
@@ -16,6 +18,7 @@ pub use context::{
     RequestContext, clear_request_context, current_request_context, generate_request_id, in_request_context,
     set_request_context, with_request_context,
 };
+pub use fluent_bit::{FluentBitHealth, fluent_bit_health};
 pub use line::{Json, LokiLayer, json};
 pub use logger::{Fields, StructLogger, get_struct_logger};
 pub use sink::{Labels, Line, Sink, SinkConfig, SinkError};

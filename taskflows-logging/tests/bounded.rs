@@ -42,6 +42,8 @@ fn a_million_lines_for_nobody_cost_neither_time_nor_memory() {
             trace_id: None,
             run_id: None,
             attempt: None,
+            file: file!(),
+            file_line: line!(),
         };
         sinks.iter().for_each(|sink| sink.write(&line));
     }

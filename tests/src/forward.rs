@@ -39,7 +39,7 @@ pub struct ForwardMessage {
 /// A receiver of Fluent Bit's forward protocol that does as it is told: with each chunk the next thing, and the last one
 /// for ever. It takes nothing that the specification does not allow, and keeps what it saw of that.
 ///
-/// Source: Fluentd Forward Protocol Specification v1, PackedForward mode.
+/// Source: Fluentd Forward Protocol Specification v1, modes PackedForward and Message.
 #[derive(Clone, Debug)]
 pub struct ForwardReceiver {
     address: String,
@@ -164,9 +164,12 @@ fn read(stream: &mut TcpStream) -> Result<Option<ForwardMessage>, String> {
     }
 }
 
-/// Takes `[tag, entries, {"size": n, "chunk": c}]`.
+/// Takes `[tag, entries, {"size": n, "chunk": c}]`, or one line as `[tag, time, record, {"chunk": c}]`.
 fn check(message: Packed) -> Result<ForwardMessage, String> {
     let Packed::Array(parts) = message else { return Err("a message is an array".to_owned()) };
+    if parts.len() == 4 {
+        return check_one(parts);
+    }
     let Ok::<[Packed; 3], _>([Packed::Text(tag), Packed::Binary(entries), Packed::Map(options)]) =
         parts.try_into()
     else {
@@ -187,6 +190,23 @@ fn check(message: Packed) -> Result<ForwardMessage, String> {
     match tag.is_empty() || !is_base64 {
         true => Err(format!("tag {tag:?}, chunk {chunk:?}")),
         false => Ok(ForwardMessage { tag, chunk, entries, is_acknowledged: false }),
+    }
+}
+
+/// Takes the mode of one message, whose time is in seconds.
+fn check_one(parts: Vec<Packed>) -> Result<ForwardMessage, String> {
+    let Ok::<[Packed; 4], _>([Packed::Text(tag), Packed::Number(time), record, Packed::Map(options)]) =
+        parts.try_into()
+    else {
+        return Err("a message is of a tag, a time, a record and options".to_owned());
+    };
+    let time = time.as_u64().and_then(|time| u32::try_from(time).ok());
+    match (time, &options[..]) {
+        (Some(time), [(name, Packed::Text(chunk))]) if name == "chunk" && !tag.is_empty() => {
+            let entries = vec![(time, 0, record.json()?)];
+            Ok(ForwardMessage { tag, chunk: chunk.clone(), entries, is_acknowledged: false })
+        }
+        other => Err(format!("time and options are {other:?}")),
     }
 }
 
@@ -213,7 +233,8 @@ fn read_entries(mut bytes: &[u8]) -> Result<Vec<(u32, u32, Value)>, String> {
 }
 
 fn acknowledgement(chunk: &str) -> Vec<u8> {
-    let mut bytes = b"\x81\xa3ack\xb8".to_vec();
+    let mut bytes = b"\x81\xa3ack\xd9".to_vec();
+    bytes.push(u8::try_from(chunk.len()).unwrap());
     bytes.extend_from_slice(chunk.as_bytes());
     bytes
 }

@@ -12,6 +12,11 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use taskflows_core::log::StructuredLine;
 use taskflows_logging::kit::{JournalSources, Pipeline};
+use taskflows_logging::{
+    LokiLogging, RequestContext, SinkConfig, configure_loki_logging, fields, get_struct_logger,
+    set_request_context,
+};
+use taskflows_tests::{ForwardReceiver, Forwarding};
 
 fn recorded() -> Vec<(Value, Option<Sent>)> {
     let entries: Vec<Value> = serde_json::from_str(include_str!("kit/records.json")).unwrap();
@@ -112,8 +117,8 @@ fn whose_line_it_is_can_be_seen() {
         sent.map(|sent| sent.label("service_name").to_owned())
     };
     let trusted = |fields: &[(&str, &str)]| Record::journal(fields).with("_boot_id", "0");
-    type Fields<'a> = &'a [(&'a str, &'a str)];
-    let table: [(Fields<'_>, Option<&str>); 16] = [
+    type Given<'a> = &'a [(&'a str, &'a str)];
+    let table: [(Given<'_>, Option<&str>); 16] = [
         (&[("_systemd_user_unit", "taskflows-a.service")], Some("a")),
         (&[("_systemd_user_unit", "taskflows-a@1.service")], Some("a@1")),
         (&[("_systemd_unit", "taskflows-b.service")], Some("b")),
@@ -138,6 +143,155 @@ fn whose_line_it_is_can_be_seen() {
     // Without underscores, as Fluent Bit can be told to have it.
     let stripped = Record::journal(&[("systemd_user_unit", "taskflows-a.service"), ("boot_id", "0")]);
     assert_eq!(who(stripped).as_deref(), Some("a"));
+}
+
+/// It is typed into a terminal, whose unit is another, or runs as a service of its own.
+#[test]
+fn the_line_of_a_check_passes_from_wherever_it_comes() {
+    let check = |fields: &[(&str, &str)]| {
+        let record =
+            Record::journal(fields).with("_boot_id", "0").with("message", "taskflows logging check x");
+        record.with("_transport", "journal").with("syslog_identifier", "taskflows-logging-check")
+    };
+    let places: [&[(&str, &str)]; 5] = [
+        &[],
+        &[("_systemd_user_unit", "app-terminal-1.scope"), ("_uid", "1000")],
+        &[("_systemd_unit", "session-3.scope"), ("_uid", "0")],
+        &[("_systemd_user_unit", "taskflows-nightly.service"), ("_uid", "1000")],
+        &[("_systemd_unit", "docker.service"), ("container_name", "web"), ("_uid", "0")],
+    ];
+    let records = places.map(|fields| check(fields).with("taskflows_check", "x"));
+    let journal = JournalSources { user: Some(7), docker: false, system: false, ..Default::default() };
+    let strict = Pipeline { journal, ..Pipeline::default() };
+    for pipeline in [Pipeline::default(), strict] {
+        for (sent, fields) in sent_by(&pipeline, &[], &records).into_iter().zip(places) {
+            let sent = sent.unwrap_or_else(|| panic!("{fields:?}"));
+            assert_eq!(sent.label("service_name"), "logging-check", "{fields:?}");
+            assert_eq!(sent.json()["taskflows_check"], "x");
+        }
+    }
+    // The name alone makes it nobody's, as before.
+    assert_eq!(sent(&[check(places[1])]), [None]);
+}
+
+#[test]
+fn only_what_is_an_id_of_a_run_is_kept_as_one() {
+    let run = "0123456789abcdef0123456789abcdef";
+    let label = |id: &str| one(Record::of_web(json!({ "run_id": id }).to_string().as_bytes()));
+    assert_eq!(label(run).label("run_id"), run);
+    for id in ["", "ab", "0123456789abcdef0123456789abcdeg", "01234567-89ab-cdef-0123-456789abcdef", "x y"] {
+        assert_eq!(label(id).label("run_id"), "", "{id}");
+    }
+    let invoked = Record::of_web(br#"{"run_id":"batch 7"}"#).with("_systemd_invocation_id", run);
+    assert_eq!(one(invoked).label("run_id"), run);
+    let text = one(Record::of_web(b"x").with("taskflows_run_id", "no id"));
+    assert_eq!((text.label("run_id"), text.json().get("run_id")), ("", None));
+}
+
+/// A map that no program of ours sent: its line is written anew, as far as numbers of Lua allow.
+#[test]
+fn a_plain_map_becomes_a_line_in_the_usual_order() {
+    let map = json!({
+        "context": { "z": 0.1, "a": [1, 2.5, "x"], "flag": false, "none": null, "big": 9_007_199_254_740_993_u64 },
+        "team": "platform", "taskflows_b": 1, "taskflows_a": "x", "request_id": "r-1", "hostname": "web1",
+        "event": "größer \"x\"", "timestamp_ns": 1_795_750_982_123_456_789_i64, "timestamp": "t", "app": "shop",
+        "severity": "ERROR", "logger": "my.mod", "line": 42, "level_name": "error", "log": "no line of its own",
+        "e": 1e300, "small": -5, "attempt": 2,
+    });
+    let sent = one(Record::of_map("taskflows", (1_795_750_982, 123_456_789), &map));
+    let line = concat!(
+        r#"{"timestamp":"t","timestamp_ns":1795750982123456789,"event":"größer \"x\"","severity":"ERROR","#,
+        r#""level_name":"error","logger":"my.mod","app":"shop","hostname":"web1","e":1e+300,"line":42,"#,
+        r#""log":"no line of its own","small":-5,"team":"platform","request_id":"r-1","attempt":2,"#,
+        r#""taskflows_a":"x","taskflows_b":1,"#,
+        r#""context":{"a":[1,2.5,"x"],"big":9007199254740992,"flag":false,"z":0.1}}"#
+    );
+    assert_eq!(sent.line, line);
+    let labels =
+        ["service_name", "app", "hostname", "severity", "level_name", "logger", "request_id", "attempt"];
+    let expected = ["shop", "shop", "web1", "ERROR", "error", "my.mod", "r-1", "2"];
+    assert_eq!(labels.map(|name| sent.label(name)), expected);
+    // The time of another line is not its own.
+    let other = one(Record::of_map("app", (1_795_750_000, 0), &map));
+    assert_eq!(other.json()["timestamp_ns"], 1_795_750_982_123_456_768_i64);
+}
+
+/// As the journal's own sink writes a line: its fields are fields there, and texts.
+#[test]
+fn a_line_that_was_written_as_fields_keeps_its_labels_and_its_context() {
+    let fields = [
+        ("event_fingerprint", "874652ed"),
+        ("severity", "CRITICAL"),
+        ("logger", "my.mod"),
+        ("app", "shop"),
+        ("environment", "staging"),
+        ("request_id", "r-1"),
+        ("context_user_id", "7"),
+        ("context_b", "x\"y"),
+        ("context_none", ""),
+    ];
+    let record = fields.iter().fold(Record::of_web(b"paid"), |record, (key, value)| record.with(key, value));
+    let sent = one(record);
+    let labels = ["service_name", "app", "environment", "severity", "logger", "request_id"];
+    let expected = ["web", "shop", "staging", "CRITICAL", "my.mod", "r-1"];
+    assert_eq!(labels.map(|name| sent.label(name)), expected);
+    assert_eq!(sent.json()["context"], json!({ "b": "x\"y", "user_id": "7" }));
+    assert_eq!(sent.json()["event"], "paid");
+    // Another program's fields of these names are its own affair.
+    let other = one(Record::of_web(b"paid").with("app", "shop").with("context_b", "x"));
+    assert_eq!((other.label("app"), other.json().get("context")), ("web", None));
+}
+
+#[test]
+fn a_text_that_is_no_line_is_wrapped_and_stands_there_once() {
+    let map = json!({ "taskflows_line": "no JSON", "app": "shop", "service_name": "nightly" });
+    let sent = one(Record::of_map("taskflows", (7, 0), &map));
+    assert_eq!((sent.json()["event"].as_str(), sent.label("service_name")), (Some("no JSON"), "nightly"));
+    assert_eq!(sent.json().get("taskflows_line"), None);
+}
+
+/// From a program by the forward protocol to Loki's line: the bytes that the program wrote.
+#[test]
+fn a_program_that_forwards_has_its_lines_in_loki_byte_for_byte() {
+    let receiver = ForwardReceiver::start([Forwarding::Acknowledge]);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lines");
+    let guard = configure_loki_logging(LokiLogging {
+        app_name: "shop".to_owned(),
+        environment: Some("staging".to_owned()),
+        extra_labels: [("team".to_owned(), "größer".to_owned())].into(),
+        sinks: vec![
+            SinkConfig::File { path: path.clone(), max_bytes: 1 << 20, max_rotations: 1 },
+            SinkConfig::FluentBit { address: receiver.address().to_owned(), tag: "taskflows".to_owned() },
+        ],
+        ..LokiLogging::default()
+    })
+    .unwrap();
+    let logger = get_struct_logger("my.mod");
+    set_request_context(RequestContext { request_id: Some("r-1".to_owned()), ..RequestContext::default() });
+    let nested = json!({ "b": [null, 1, u64::MAX, i64::MIN, 0.1, 1e300, -0.0], "a": {}, "list": [] });
+    logger.info("a \u{1f600}\n\"quoted\"", fields! { nested: nested, user_id: 9_007_199_254_740_993_u64 });
+    logger.error("failed", fields! { taskflows_event: "finished", "http.method": "GET", log: "l", line: 3 });
+    logger.debug("not written", fields! {});
+    logger.critical("at last", fields! {});
+    assert!(guard.flush(Duration::from_secs(60)));
+    let written = std::fs::read_to_string(&path).unwrap();
+    let messages = receiver.messages();
+    let entries = messages.iter().flat_map(|message| &message.entries);
+    let records: Vec<Record> =
+        entries.map(|(sec, nsec, map)| Record::of_map("taskflows", (*sec, *nsec), map)).collect();
+    let sent: Vec<Sent> = sent(&records).into_iter().map(Option::unwrap).collect();
+    assert_eq!(
+        sent.iter().map(|sent| sent.line.as_str()).collect::<Vec<_>>(),
+        written.lines().collect::<Vec<_>>()
+    );
+    assert_eq!(sent.len(), 3);
+    for (sent, severity) in sent.iter().zip(["INFO", "ERROR", "CRITICAL"]) {
+        let labels = ["service_name", "app", "environment", "severity", "logger", "request_id"];
+        let expected = ["shop", "shop", "staging", severity, "my.mod", "r-1"];
+        assert_eq!(labels.map(|name| sent.label(name)), expected);
+        assert_eq!(sent.json()["timestamp_ns"], sent.sec * 1_000_000_000 + i64::from(sent.nsec));
+    }
 }
 
 #[test]
@@ -178,11 +332,15 @@ fn a_containers_line_belongs_to_no_invocation_of_the_engine() {
 
 #[test]
 fn programs_and_files_send_lines_of_their_own() {
-    let line = r#"{"timestamp_ns":1795750980000000007,"event":"x","app":"shop","run_id":"ab","attempt":3}"#;
+    let line = concat!(
+        r#"{"timestamp_ns":1795750980000000007,"event":"x","app":"shop","#,
+        r#""run_id":"0123456789ABCDEF0123456789abcdef","attempt":3}"#
+    );
     let forwarded = one(Record::tagged("taskflows", &[("log", line), ("service_name", "report")]));
     assert_eq!(forwarded.line, line);
     assert_eq!((forwarded.label("service_name"), forwarded.label("app")), ("report", "shop"));
-    assert_eq!((forwarded.label("run_id"), forwarded.label("attempt")), ("ab", "3"));
+    let run = "0123456789abcdef0123456789abcdef";
+    assert_eq!((forwarded.label("run_id"), forwarded.label("attempt")), (run, "3"));
     assert_eq!((forwarded.sec, forwarded.nsec), (1_795_750_982, 123_456_789), "its own time");
     let of_file =
         |log: &str| one(Record::tagged("file", &[("log", log), ("file_path", "/var/log/x/shop.log")]));
@@ -275,7 +433,8 @@ fn check_faithful(message: &[u8], sent: &Sent) {
     let text = String::from_utf8_lossy(message);
     let line: Map<String, Value> = serde_json::from_str(&sent.line)
         .unwrap_or_else(|error| panic!("{error}\n{}\nof {text:?}", sent.line));
-    assert!(StructuredLine::read(&sent.line).is_some());
+    // What is longer is no structured line to those who read it.
+    assert_eq!(StructuredLine::read(&sent.line).is_some(), sent.line.len() <= 2 << 20);
     if serde_json::from_str::<Map<String, Value>>(&text).is_ok() {
         assert_eq!(sent.line, text, "a JSON object stays as it is");
     } else {

@@ -1,17 +1,11 @@
 //! Requests to Grafana, each with a limit, none of them followed elsewhere.
 
-use std::error::Error;
-use std::sync::Arc;
-
-use reqwest::header::{CONTENT_TYPE, LOCATION};
-use reqwest::redirect::Policy;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{Client, Method, RequestBuilder, Url};
-use rustls::ClientConfig;
-use rustls::crypto::ring;
-use rustls_platform_verifier::Verifier;
 use serde_json::Value;
 
 use super::{GrafanaError, GrafanaSettings};
+use crate::http::{self, Unread};
 
 /// As much of an answer is read: a dashboard of thousands of panels is shorter.
 const MOST: usize = 16 << 20;
@@ -51,16 +45,7 @@ impl Http {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        let mut client = Client::builder()
-            .tls_backend_preconfigured(tls().map_err(unusable)?)
-            .user_agent(concat!("taskflows/", env!("CARGO_PKG_VERSION")))
-            // The key would go along to wherever the answer points.
-            .redirect(Policy::none())
-            .timeout(settings.timeout);
-        if is_loopback(&base) {
-            client = client.no_proxy();
-        }
-        let client = client.build().map_err(|error| unusable(root_cause(&error)))?;
+        let client = http::client(&base, None, HeaderMap::new(), settings.timeout).map_err(unusable)?;
         Ok(Self { client, base, api_key: settings.api_key.clone() })
     }
 
@@ -73,21 +58,19 @@ impl Http {
 
     /// Sends a request, and takes what does not come from Grafana's API, or a status 401, for an error.
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Reply, GrafanaError> {
-        let mut response = request.send().await.map_err(|error| self.unreachable(error))?;
-        let mut body = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(|error| self.unreachable(error))? {
-            if body.len() + part.len() > MOST {
-                return Err(self.stranger("its answer has no end".to_owned()));
-            }
-            body.extend_from_slice(&part);
-        }
-        let status = response.status();
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = match http::body(response, MOST).await {
+            Ok(body) => body,
+            Err(Unread::TooLarge) => return Err(self.stranger("its answer has no end".to_owned())),
+            Err(Unread::Broken(error)) => return Err(self.unreachable(error)),
+        };
         if status.is_redirection() {
-            let target = response.headers().get(LOCATION).and_then(|target| target.to_str().ok());
+            let target = headers.get(LOCATION).and_then(|target| target.to_str().ok());
             return Err(self.stranger(self.redirection(status.as_u16(), target)));
         }
         let Ok(json) = serde_json::from_slice::<Value>(&body) else {
-            let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+            let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
             let kind = self.quote(kind.unwrap_or("something"));
             return Err(self.stranger(format!("status {} with {kind} in place of JSON", status.as_u16())));
         };
@@ -103,10 +86,7 @@ impl Http {
 
     /// Makes one short line of what a server said, in which the key does not stand.
     pub(super) fn quote(&self, text: &str) -> String {
-        let plain = text.replace(&self.api_key, "…");
-        let line: String = plain.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SAID).collect();
-        let line = line.trim().to_owned();
-        if plain.chars().count() > SAID { format!("{line}…") } else { line }
+        http::quote(text, Some(&self.api_key), SAID)
     }
 
     fn address(&self) -> String {
@@ -128,11 +108,7 @@ impl Http {
     }
 
     fn unreachable(&self, error: reqwest::Error) -> GrafanaError {
-        let error = error.without_url();
-        let reason = match error.is_timeout() {
-            true => "no answer within the limit".to_owned(),
-            false => self.quote(&root_cause(&error)),
-        };
+        let reason = self.quote(&http::unanswered(error));
         GrafanaError::Unreachable { address: self.address(), reason }
     }
 }
@@ -140,34 +116,4 @@ impl Http {
 fn authority(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
-}
-
-/// Tells whether an address is this host's own, to which no proxy leads.
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Returns the first cause of an error, which says most.
-fn root_cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
-}
-
-/// Trust is that of the host; the provider is given, since a process may have none or two.
-fn tls() -> Result<ClientConfig, String> {
-    let provider = Arc::new(ring::default_provider());
-    let told = |error: rustls::Error| format!("certificates cannot be checked on this host: {error}");
-    let verifier = Verifier::new(provider.clone()).map_err(told)?;
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(told)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(config)
 }

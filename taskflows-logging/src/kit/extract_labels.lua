@@ -111,8 +111,12 @@ encode = function(value, depth)
     if kind == "boolean" then return tostring(value) end
     if kind == "number" then
         if value ~= value or value == math.huge or value == -math.huge then return "null" end
-        if value == math.floor(value) and math.abs(value) < 2 ^ 53 then return string.format("%.0f", value) end
-        return string.format("%.17g", value)
+        if value == math.floor(value) and math.abs(value) < 2 ^ 64 then return string.format("%.0f", value) end
+        -- The fewest digits that are this number again.
+        for digits = 15, 17 do
+            local text = string.format("%." .. digits .. "g", value)
+            if tonumber(text) == value then return text end
+        end
     end
     if kind == "table" and depth < DEEPEST then return encode_table(value, depth) end
     return "null"
@@ -334,6 +338,8 @@ local function trusted(record, name)
     return text_of(record[name])
 end
 
+local CHECK = "taskflows-logging-check"
+
 local function service_in(unit) return unit and unit:match("^taskflows%-(.+)%.service$") end
 
 -- Returns the container whose output dockerd wrote into the journal.
@@ -346,6 +352,10 @@ end
 
 -- Returns the service an entry of the journal belongs to, and whether the manager wrote it; nil where it is nobody's.
 local function owner(record)
+    -- The line of `tf logging check` comes from wherever somebody typed it. Only the journal's own protocol has the field.
+    if text_of(record.taskflows_check) and text_of(record.syslog_identifier) == CHECK then
+        return service_in(CHECK .. ".service"), false
+    end
     local user_unit, unit = trusted(record, "systemd_user_unit"), trusted(record, "systemd_unit")
     local is_wanted = not OPTIONS.user or trusted(record, "uid") == OPTIONS.user
     if user_unit then
@@ -381,22 +391,64 @@ local function from_journal(record)
     local invocation
     if by_manager then invocation = text_of(record.user_invocation_id) or text_of(record.invocation_id)
     elseif not text_of(record.container_name) then invocation = trusted(record, "systemd_invocation_id") end
+    -- A program of ours may write its line as fields.
+    local own = text_of(record.event_fingerprint) and record or {}
     return {
         message = text_of(record.message), service = service, by_manager = by_manager, invocation = invocation,
-        hostname = trusted(record, "hostname"), logger = text_of(record.syslog_identifier), priority = record.priority,
+        hostname = trusted(record, "hostname"), logger = text_of(own.logger) or text_of(record.syslog_identifier),
+        priority = record.priority, level = own, app = text_of(own.app), environment = text_of(own.environment),
+        request_id = text_of(own.request_id), trace_id = text_of(own.trace_id), has_context = own == record,
         run_id = text_of(record.taskflows_run_id), attempt = text_of(record.taskflows_attempt),
     }
 end
 
--- What is known of a record that a program sent, or of a line of a file.
-local function from_program(tag, record)
-    local message = text_of(record.line) or text_of(record.log)
+-- The keys of a line before and after the labels of its program's own; then come `taskflows_…` and `context`.
+local FIRST = { "timestamp", "timestamp_ns", "event", "event_fingerprint", "severity", "level_name", "logger", "app",
+    "environment", "hostname" }
+local IDS = { "request_id", "trace_id", "run_id", "attempt" }
+
+-- Returns a map as a line. Numbers are floating-point here, which have 53 bits: a time in nanoseconds is taken from that
+-- of the record where they are the same but for that.
+local function encode_record(record, sec, nsec)
+    local parts, done, others, ours = {}, { context = true }, {}, {}
+    local function add(key)
+        done[key] = true
+        local value = record[key]
+        if value == nil then return end
+        local text = encode(value, 1)
+        if key == "timestamp_ns" and type(value) == "number" and math.abs(value - (sec * 1e9 + nsec)) < 1024 then
+            text = string.format("%d%09d", sec, nsec)
+        end
+        parts[#parts + 1] = quoted(tostring(key)) .. ":" .. text
+    end
+    for _, key in ipairs(FIRST) do add(key) end
+    for _, key in ipairs(IDS) do done[key] = true end
+    for key in pairs(record) do
+        local to = type(key) == "string" and key:match("^taskflows_") and ours or others
+        if not done[key] then to[#to + 1] = key end
+    end
+    local function by_name(one, other) return tostring(one) < tostring(other) end
+    table.sort(others, by_name)
+    table.sort(ours, by_name)
+    for _, keys in ipairs({ others, IDS, ours, { "context" } }) do
+        for _, key in ipairs(keys) do add(key) end
+    end
+    return "{" .. table.concat(parts, ",") .. "}"
+end
+
+local function said(value) return type(value) == "string" and value ~= "" and value or nil end
+
+-- What is known of a record that a program sent, or of a line of a file. Programs of taskflows send the text of the line
+-- as well: a map has no order, and here its numbers lose digits.
+local function from_program(tag, record, sec, nsec)
+    local message = said(record.taskflows_line) or record.event == nil and said(record.log)
     local container = text_of(record.container_name)
     local file = text_of(record.file_path)
     local service = text_of(record.service_name) or container and container:gsub("^/", "")
         or file and (file:match("([^/]+)$"):gsub("%.[%w]+$", ""))
     return {
-        message = message or encode(record), service = service, fallback = tag, hostname = text_of(record.hostname),
+        message = message or encode_record(record, sec, nsec), service = service, fallback = tag,
+        hostname = text_of(record.hostname),
         logger = text_of(record.logger), app = text_of(record.app), environment = text_of(record.environment),
         priority = record.priority, level = record, run_id = text_of(record.run_id), attempt = text_of(record.attempt),
         request_id = text_of(record.request_id), trace_id = text_of(record.trace_id), is_file = file ~= nil,
@@ -407,11 +459,13 @@ local function date(sec, nsec)
     return os.date("!%Y-%m-%dT%H:%M:%S", sec) .. string.format(".%06dZ", math.floor(nsec / 1000))
 end
 
--- Returns the fields of an entry that are taskflows' own, in the order of their names.
-local function own_fields(record)
+-- Returns the fields of an entry whose names begin so, in the order of their names.
+local function fields_of(record, prefix)
     local keys = {}
     for key in pairs(record) do
-        if type(key) == "string" and key:lower():match("^taskflows_") then keys[#keys + 1] = key end
+        if type(key) == "string" and key:lower():sub(1, #prefix) == prefix and key ~= "taskflows_line" then
+            keys[#keys + 1] = key
+        end
     end
     table.sort(keys)
     return keys
@@ -435,9 +489,20 @@ local function wrapped(known, labels, record, sec, nsec)
     else add("attempt", labels.attempt) end
     add("format", "text")
     if known.by_manager then add("origin", "systemd") end
-    for _, key in ipairs(own_fields(record)) do add(key:lower(), text_of(record[key])) end
+    for _, key in ipairs(fields_of(record, "taskflows_")) do add(key:lower(), text_of(record[key])) end
+    local context = {}
+    for _, key in ipairs(known.has_context and fields_of(record, "context_") or {}) do
+        local value = text_of(record[key])
+        if value then context[#context + 1] = quoted(key:lower():sub(9)) .. ":" .. quoted(value) end
+    end
+    if #context > 0 then parts[#parts + 1] = '"context":{' .. table.concat(context, ",") .. "}" end
     return "{" .. table.concat(parts, ",") .. "}"
 end
+
+local RUN = "^" .. ("%x"):rep(32) .. "$"
+
+-- Returns the id of a run, which is 32 hexadecimal digits as an invocation's is: others may call anything so.
+local function run_of(value) return type(value) == "string" and value:match(RUN) and value:lower() or nil end
 
 -- Returns the labels and the structured metadata of a line.
 local function labels_of(known, line)
@@ -456,7 +521,7 @@ local function labels_of(known, line)
         logger = logger_of(line.logger) or logger_of(known.logger) or "unknown",
         request_id = label(line.request_id or known.request_id, LONGEST_ID),
         trace_id = label(line.trace_id or known.trace_id, LONGEST_ID),
-        run_id = label(line.run_id or line.taskflows_run_id or known.run_id or known.invocation, LONGEST_ID),
+        run_id = run_of(line.run_id) or run_of(line.taskflows_run_id) or run_of(known.run_id) or run_of(known.invocation),
         attempt = label(line.attempt or line.taskflows_attempt or known.attempt, LONGEST_ID),
     }
 end
@@ -464,7 +529,8 @@ end
 -- Fluent Bit calls this for each record, with the time as a table of `sec` and `nsec`; -1 drops the record, 1 replaces it.
 function process(tag, timestamp, record)
     local is_journal = tag == "journal"
-    local known = is_journal and from_journal(record) or not is_journal and from_program(tag, record)
+    local known = is_journal and from_journal(record) or not is_journal
+        and from_program(tag, record, timestamp.sec, timestamp.nsec)
     if not known or not known.message then return -1, timestamp, record end
     known.message = valid(known.message)
     local line = json_object(known.message)

@@ -280,5 +280,7 @@ fn line_of<'a>(scratch: &'a Scratch, call: &Call<'a>, now: i64) -> Line<'a> {
         trace_id: some(&ids.trace_id),
         run_id: some(&ids.run_id),
         attempt: ids.attempt,
+        file: call.place.file,
+        file_line: call.place.line,
     }
 }

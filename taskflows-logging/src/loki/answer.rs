@@ -7,7 +7,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use taskflows_core::effects::LogError;
+
+use super::LokiError;
+
+/// Where log queries are answered.
+pub(super) const QUERY_RANGE: &str = "/loki/api/v1/query_range";
 
 pub(super) type Labels = BTreeMap<String, String>;
 
@@ -48,10 +52,9 @@ impl Row {
 }
 
 /// Reads the answer to a log query: its entries, oldest first; those of one instant stay in the order of their stream.
-pub(super) fn rows(body: &[u8], direction: Direction) -> Result<Vec<Row>, LogError> {
-    let answer: Answer = serde_json::from_slice(body).map_err(|error| LogError::Failed {
-        reason: format!("the answer is not what Loki answers to a log query: {error}"),
-    })?;
+pub(super) fn rows(body: &[u8], direction: Direction) -> Result<Vec<Row>, LokiError> {
+    let answer: Answer = serde_json::from_slice(body)
+        .map_err(|error| LokiError::Stranger { path: QUERY_RANGE.to_owned(), reason: error.to_string() })?;
     let count = answer.data.result.iter().map(|stream| stream.values.len()).sum();
     let mut rows = Vec::with_capacity(count);
     for stream in answer.data.result {
@@ -244,7 +247,7 @@ mod tests {
     fn what_is_no_such_answer_is_an_error() {
         for text in ["", "{", "[]", r#"{"data":{"result":[{"stream":{},"values":[["x","y"]]}]}}"#, "null"] {
             assert!(
-                matches!(rows(text.as_bytes(), Direction::Forward), Err(LogError::Failed { .. })),
+                matches!(rows(text.as_bytes(), Direction::Forward), Err(LokiError::Stranger { .. })),
                 "{text}"
             );
         }

@@ -1,24 +1,10 @@
-use std::error::Error;
-use std::net::IpAddr;
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
-use rustls::ClientConfig;
-use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls_platform_verifier::Verifier;
 
 use super::LokiSettings;
-
-/// A connection that is not there after so long will not be.
-const CONNECT: Duration = Duration::from_secs(5);
+use crate::http;
 
 /// Makes a client for Loki, which sends the user, the password and the tenant along with each request.
 ///
@@ -26,18 +12,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Says in words what is wrong with the settings. It reads the file of certificates and connects to nothing.
 pub(crate) fn client(settings: &LokiSettings) -> Result<Client, String> {
     let url = endpoint(settings, "")?;
-    let mut client = Client::builder()
-        .tls_backend_preconfigured(tls(settings.ca_file.as_deref())?)
-        .user_agent(concat!("taskflows/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers(settings)?)
-        // The password would go along to wherever the answer points.
-        .redirect(Policy::none())
-        .connect_timeout(settings.timeout.min(CONNECT))
-        .timeout(settings.timeout);
-    if is_loopback(&url) {
-        client = client.no_proxy();
-    }
-    client.build().map_err(|error| root_cause(&error))
+    http::client(&url, settings.ca_file.as_deref(), headers(settings)?, settings.timeout)
 }
 
 /// Returns the address of what Loki offers at `path`, such as `/loki/api/v1/push`.
@@ -54,17 +29,6 @@ pub(crate) fn endpoint(settings: &LokiSettings, path: &str) -> Result<Url, Strin
         return Err("the address of Loki holds a user: name user and password beside it".to_owned());
     }
     Ok(url)
-}
-
-/// Says why there was no answer, without the address, which may hold what only the asker may see.
-pub(crate) fn unanswered(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    match (error.is_timeout(), error.is_connect()) {
-        (true, true) => "no connection within the limit".to_owned(),
-        (true, false) => "no answer within the limit".to_owned(),
-        (false, true) => format!("no connection: {}", root_cause(&error)),
-        (false, false) => root_cause(&error),
-    }
 }
 
 fn headers(settings: &LokiSettings) -> Result<HeaderMap, String> {
@@ -85,58 +49,12 @@ fn headers(settings: &LokiSettings) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// Returns the innermost cause, which alone says what happened: `connection refused` rather than `error sending request`.
-fn root_cause(error: &(dyn Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
-/// Returns what connections are secured by. The provider is given here: a program that has none of its own would panic.
-fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
-    // Reading the authorities of the host takes milliseconds, and they are the same for each client.
-    static OF_HOST: OnceLock<ClientConfig> = OnceLock::new();
-    let Some(path) = ca_file else {
-        if let Some(config) = OF_HOST.get() {
-            return Ok(config.clone());
-        }
-        let config = trusting(Vec::new())?;
-        return Ok(OF_HOST.get_or_init(|| config).clone());
-    };
-    let unreadable = |error: &dyn std::fmt::Display| format!("`ca_file` {}: {error}", path.display());
-    let text = std::fs::read(path).map_err(|error| unreadable(&error))?;
-    let authorities: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let authorities = authorities.map_err(|error| unreadable(&error))?;
-    if authorities.is_empty() {
-        return Err(unreadable(&"it holds no certificate"));
-    }
-    trusting(authorities)
-}
-
-fn trusting(authorities: Vec<CertificateDer<'static>>) -> Result<ClientConfig, String> {
-    let provider = Arc::new(ring::default_provider());
-    let told = |error: rustls::Error| format!("certificates cannot be checked on this host: {error}");
-    let verifier = Verifier::new_with_extra_roots(authorities, provider.clone()).map_err(told)?;
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(told)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(config)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::http::unanswered;
 
     fn fault(change: impl FnOnce(&mut LokiSettings)) -> String {
         let mut settings = LokiSettings::new("localhost:3100");

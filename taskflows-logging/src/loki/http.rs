@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
-use taskflows_core::effects::LogError;
 use tokio::time::Instant;
 
-use super::{LokiSettings, client, endpoint, unanswered};
+use super::{LokiError, LokiSettings, client, endpoint};
+use crate::http::{self, Unread};
 
 /// No answer may be larger.
 const LARGEST: usize = 64 << 20;
@@ -17,36 +17,23 @@ const MOST_WORDS: usize = 1024;
 /// How long to wait before asking again where Loki does not say it.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Why there is no answer.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// It is larger than is taken.
-    TooLarge(String),
-    /// Loki sends no so many entries at once.
-    TooMany(String),
-    /// Anything else.
-    Log(LogError),
-}
-
-impl From<Fault> for LogError {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::TooLarge(reason) | Fault::TooMany(reason) => Self::Failed { reason },
-            Fault::Log(error) => error,
-        }
-    }
-}
-
 /// Asks Loki.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
     settings: LokiSettings,
     client: Arc<OnceLock<Result<Client, String>>>,
+    /// Whether one that has too much to do is asked again.
+    is_patient: bool,
 }
 
 impl Http {
     pub(super) fn new(settings: LokiSettings) -> Self {
-        Self { settings, client: Arc::default() }
+        Self { settings, client: Arc::default(), is_patient: true }
+    }
+
+    /// Asks once, and takes no for an answer.
+    pub(super) fn once(settings: LokiSettings) -> Self {
+        Self { is_patient: false, ..Self::new(settings) }
     }
 
     pub(super) fn settings(&self) -> &LokiSettings {
@@ -54,7 +41,7 @@ impl Http {
     }
 
     /// Gets what is at `path`.
-    pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>, Fault> {
+    pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>, LokiError> {
         self.ask(path, |client, url| {
             // Structured metadata stays apart from the labels, so that a stream stays one however many requests it
             // tells of. An older Loki does not know the header.
@@ -64,7 +51,7 @@ impl Http {
     }
 
     /// Sends `body`, a JSON text, to `path`.
-    pub(super) async fn post(&self, path: &str, body: String) -> Result<Vec<u8>, Fault> {
+    pub(super) async fn post(&self, path: &str, body: String) -> Result<Vec<u8>, LokiError> {
         self.ask(path, |client, url| {
             client.post(url).header("content-type", "application/json").body(body.clone())
         })
@@ -76,8 +63,8 @@ impl Http {
         &self,
         path: &str,
         request: impl Fn(&Client, Url) -> RequestBuilder,
-    ) -> Result<Vec<u8>, Fault> {
-        let unusable = |reason: String| Fault::Log(LogError::Failed { reason });
+    ) -> Result<Vec<u8>, LokiError> {
+        let unusable = |reason: String| LokiError::Unusable { reason };
         let url = endpoint(&self.settings, path).map_err(unusable)?;
         let client = self.client.get_or_init(|| client(&self.settings)).as_ref();
         let client = client.map_err(|reason| unusable(reason.clone()))?;
@@ -85,75 +72,34 @@ impl Http {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let answer = request(client, url.clone()).timeout(left).send().await;
-            let answer = answer.map_err(|error| self.unavailable(error))?;
-            let wait = pause(&answer).filter(|wait| Instant::now() + *wait < deadline);
+            let answer = answer.map_err(|error| self.unreachable(error))?;
+            let wait = pause(&answer).filter(|wait| self.is_patient && Instant::now() + *wait < deadline);
             let Some(wait) = wait else { return self.body(answer).await };
             tokio::time::sleep(wait).await;
         }
     }
 
-    async fn body(&self, mut answer: Response) -> Result<Vec<u8>, Fault> {
-        let (status, most) = (answer.status(), LARGEST as u64);
-        let too_large = || {
-            let place = self.settings.shown_url();
-            Fault::TooLarge(format!("Loki at {place} answered with more than {} MiB", LARGEST >> 20))
-        };
-        if status.is_success() && answer.content_length().is_some_and(|length| length > most) {
-            return Err(too_large());
+    async fn body(&self, answer: Response) -> Result<Vec<u8>, LokiError> {
+        let (status, address) = (answer.status(), self.settings.shown_url());
+        if !status.is_success() {
+            let text = http::beginning(answer, 4 * MOST_WORDS).await;
+            let said = self.quote(&String::from_utf8_lossy(&text));
+            return Err(LokiError::Refused { address, status: status.as_u16(), said });
         }
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|error| self.unavailable(error))? {
-            body.extend_from_slice(&part);
-            if !status.is_success() && body.len() > MOST_WORDS * 4 {
-                break;
-            }
-            if body.len() > LARGEST {
-                return Err(too_large());
-            }
-        }
-        if status.is_success() { Ok(body) } else { Err(self.refusal(status, &body)) }
+        http::body(answer, LARGEST).await.map_err(|fault| match fault {
+            Unread::TooLarge => LokiError::TooLarge { address, most: LARGEST },
+            Unread::Broken(error) => self.unreachable(error),
+        })
     }
 
-    fn unavailable(&self, error: reqwest::Error) -> Fault {
-        let operation = format!("ask Loki at {}", self.settings.shown_url());
-        Fault::Log(LogError::Unavailable { operation, source: unanswered(error).into() })
-    }
-
-    fn refusal(&self, status: StatusCode, body: &[u8]) -> Fault {
-        let words = self.words(body);
-        let place = self.settings.shown_url();
-        let said = if words.is_empty() { String::new() } else { format!(": {words}") };
-        let reason = match status {
-            StatusCode::UNAUTHORIZED => {
-                format!("Loki at {place} does not know the user or the password (401){said}")
-            }
-            StatusCode::FORBIDDEN => format!("Loki at {place} forbids it to this user or tenant (403){said}"),
-            status if status.is_redirection() => {
-                format!("Loki at {place} answered {status}, which is not followed: correct the address")
-            }
-            status => format!("Loki at {place} answered {status}{said}"),
-        };
-        // Source: `validateMaxEntriesLimits` of Loki.
-        if words.contains("max entries limit per query exceeded") {
-            return Fault::TooMany(reason);
-        }
-        Fault::Log(LogError::Failed { reason })
+    fn unreachable(&self, error: reqwest::Error) -> LokiError {
+        LokiError::Unreachable { address: self.settings.shown_url(), reason: http::unanswered(error) }
     }
 
     /// Returns what Loki says in one line, cut, and without the password, should the answer repeat it.
-    fn words(&self, body: &[u8]) -> String {
-        let text = String::from_utf8_lossy(body);
-        let mut text: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        if let Some((_, password)) =
-            self.settings.basic_auth.as_ref().filter(|(_, password)| !password.is_empty())
-        {
-            text = text.replace(password, "***");
-        }
-        if text.len() > MOST_WORDS {
-            text.truncate(text.floor_char_boundary(MOST_WORDS));
-            text.push('…');
-        }
-        text
+    pub(super) fn quote(&self, text: &str) -> String {
+        let password = self.settings.basic_auth.as_ref().map(|(_, password)| password.as_str());
+        http::quote(text, password, MOST_WORDS)
     }
 }
 

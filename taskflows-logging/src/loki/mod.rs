@@ -3,6 +3,7 @@
 mod answer;
 mod client;
 mod entry;
+mod error;
 #[cfg(test)]
 mod fake;
 mod follow;
@@ -17,8 +18,9 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use client::{client, endpoint, unanswered};
-pub use probe::LokiProbe;
+pub(crate) use client::{client, endpoint};
+pub use error::LokiError;
+pub use probe::{LokiProbe, Readiness};
 pub use reader::LokiReader;
 pub use runs::LokiRuns;
 pub use settings::LokiSettings;

@@ -3,8 +3,9 @@ use std::collections::HashSet;
 use jiff::{SignedDuration, Timestamp};
 use taskflows_core::effects::LogError;
 
-use super::answer::{Direction, Row, rows};
-use super::http::{Fault, Http};
+use super::LokiError;
+use super::answer::{Direction, QUERY_RANGE, Row, rows};
+use super::http::Http;
 use super::logql::Query;
 
 /// As many entries are asked for at once: Loki's own limit where nobody set another (`max_entries_limit_per_query`).
@@ -75,8 +76,8 @@ impl Pager {
             let limit = self.limit;
             match self.ask(span, direction).await {
                 Ok(rows) => return Ok(Page { is_full: rows.len() >= limit, rows }),
-                Err(Fault::TooMany(_)) if limit > 1 => self.most = limit / 2,
-                Err(Fault::TooLarge(_)) if limit > 1 => self.most = (limit / 8).max(1),
+                Err(fault) if fault.is_too_many() && limit > 1 => self.most = limit / 2,
+                Err(LokiError::TooLarge { .. }) if limit > 1 => self.most = (limit / 8).max(1),
                 Err(fault) => return Err(fault.into()),
             }
             self.limit = self.most;
@@ -89,7 +90,7 @@ impl Pager {
         std::mem::replace(&mut self.limit, wider) < wider
     }
 
-    async fn ask(&self, span: Span, direction: Direction) -> Result<Vec<Row>, Fault> {
+    async fn ask(&self, span: Span, direction: Direction) -> Result<Vec<Row>, LokiError> {
         let (start, end, limit) = (span.start.to_string(), span.end.to_string(), self.limit.to_string());
         let query = [
             ("query", self.query.as_str()),
@@ -98,8 +99,8 @@ impl Pager {
             ("limit", &limit),
             ("direction", direction.word()),
         ];
-        let body = self.http.get("/loki/api/v1/query_range", &query).await?;
-        rows(&body, direction).map_err(Fault::Log)
+        let body = self.http.get(QUERY_RANGE, &query).await?;
+        rows(&body, direction)
     }
 }
 

@@ -3,13 +3,25 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use taskflows_core::effects::LogError;
 
-use super::LokiSettings;
+use super::answer::{Direction, QUERY_RANGE, rows};
 use super::http::Http;
 use super::logql::Query;
+use super::{LokiError, LokiSettings};
 
-/// Asks Loki about itself: is it there, what does it keep, what did it refuse.
+/// Marked lines are few.
+const MOST_FOUND: &str = "100";
+
+/// What Loki says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It takes and answers requests.
+    Ready,
+    /// It does not say: a gateway before it may let through its API alone.
+    Untold,
+}
+
+/// Asks Loki about itself: is it there, what does it keep, what did it refuse. It asks once, and takes no for an answer.
 ///
 /// ```no_run
 /// use taskflows_logging::loki::{LokiProbe, LokiSettings};
@@ -29,23 +41,26 @@ pub struct LokiProbe {
 impl LokiProbe {
     /// Asks there. Nothing is asked yet.
     pub fn new(settings: LokiSettings) -> Self {
-        Self { http: Http::new(settings) }
+        Self { http: Http::once(settings) }
     }
 
     /// Asks whether it takes and answers requests.
     ///
     /// # Errors
-    /// When it is not reached, or says that it is not ready, and why.
-    pub async fn ready(&self) -> Result<(), LogError> {
-        self.http.get("/ready", &[]).await?;
-        Ok(())
+    /// When it is not reached, or says that it is not ready (status 503), and why.
+    pub async fn ready(&self) -> Result<Readiness, LokiError> {
+        match self.http.get("/ready", &[]).await {
+            Ok(_) => Ok(Readiness::Ready),
+            Err(LokiError::Refused { status: 404, .. }) => Ok(Readiness::Untold),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns its version, such as `3.5.1`.
     ///
     /// # Errors
     /// When it does not say it.
-    pub async fn version(&self) -> Result<String, LogError> {
+    pub async fn version(&self) -> Result<String, LokiError> {
         let build: Build = self.json("/loki/api/v1/status/buildinfo", &[]).await?;
         Ok(build.version)
     }
@@ -54,7 +69,7 @@ impl LokiProbe {
     ///
     /// # Errors
     /// When it does not answer.
-    pub async fn labels(&self) -> Result<Vec<String>, LogError> {
+    pub async fn labels(&self) -> Result<Vec<String>, LokiError> {
         Ok(self.json::<List<String>>("/loki/api/v1/labels", &[]).await?.data.unwrap_or_default())
     }
 
@@ -62,7 +77,7 @@ impl LokiProbe {
     ///
     /// # Errors
     /// When it does not answer.
-    pub async fn label_values(&self, name: &str) -> Result<Vec<String>, LogError> {
+    pub async fn label_values(&self, name: &str) -> Result<Vec<String>, LokiError> {
         let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
         // A dot or an underscore may stand as it is, and Loki wants it so.
         let path = format!("/loki/api/v1/label/{}/values", name.to_string().replace("%5F", "_"));
@@ -73,7 +88,7 @@ impl LokiProbe {
     ///
     /// # Errors
     /// When it does not answer, or the query is more than a selector.
-    pub async fn series(&self, selector: &Query) -> Result<usize, LogError> {
+    pub async fn series(&self, selector: &Query) -> Result<usize, LokiError> {
         let query = [("match[]", selector.as_str())];
         Ok(self
             .json::<List<Value>>("/loki/api/v1/series", &query)
@@ -87,13 +102,12 @@ impl LokiProbe {
     ///
     /// # Errors
     /// When its figures (`/metrics`) are not reached, as where only its API is open.
-    pub async fn discarded(&self) -> Result<BTreeMap<String, u64>, LogError> {
+    pub async fn discarded(&self) -> Result<BTreeMap<String, u64>, LokiError> {
         let body = self.http.get("/metrics", &[]).await?;
         let text = String::from_utf8_lossy(&body);
         if !text.lines().any(|line| line.starts_with("loki_")) {
-            return Err(LogError::Failed {
-                reason: "what is answered at /metrics are no figures of Loki".to_owned(),
-            });
+            let reason = "it holds no figures of Loki".to_owned();
+            return Err(LokiError::Stranger { path: "/metrics".to_owned(), reason });
         }
         Ok(discarded(&text))
     }
@@ -102,7 +116,12 @@ impl LokiProbe {
     ///
     /// # Errors
     /// When it is not taken, with Loki's words.
-    pub async fn push(&self, labels: &[(&str, &str)], timestamp_ns: i64, line: &str) -> Result<(), LogError> {
+    pub async fn push(
+        &self,
+        labels: &[(&str, &str)],
+        timestamp_ns: i64,
+        line: &str,
+    ) -> Result<(), LokiError> {
         let labels: BTreeMap<_, _> = labels.iter().copied().collect();
         let values = [[timestamp_ns.to_string(), line.to_owned()]];
         let body = json!({ "streams": [{ "stream": labels, "values": values }] });
@@ -110,10 +129,33 @@ impl LokiProbe {
         Ok(())
     }
 
-    async fn json<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, LogError> {
+    /// Returns the lines that a query selects, oldest first, at most a hundred, of those written between two instants
+    /// in nanoseconds since 1970.
+    ///
+    /// # Errors
+    /// When it does not answer, or what is answered is no answer to a query.
+    pub async fn find(&self, query: &Query, since_ns: i64, until_ns: i64) -> Result<Vec<String>, LokiError> {
+        let [start, end] = [since_ns, until_ns].map(|at| at.to_string());
+        let direction = Direction::Forward;
+        let parameters = [
+            ("query", query.as_str()),
+            ("start", &start),
+            ("end", &end),
+            ("limit", MOST_FOUND),
+            ("direction", direction.word()),
+        ];
+        let body = self.http.get(QUERY_RANGE, &parameters).await?;
+        Ok(rows(&body, direction)?.into_iter().map(|row| row.line).collect())
+    }
+
+    async fn json<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, LokiError> {
         let body = self.http.get(path, query).await?;
-        serde_json::from_slice(&body).map_err(|error| LogError::Failed {
-            reason: format!("what Loki answers at {path} is not what it should be: {error}"),
+        serde_json::from_slice(&body).map_err(|error| LokiError::Stranger {
+            path: path.to_owned(),
+            reason: format!(
+                "{error}: {}",
+                self.http.quote(&String::from_utf8_lossy(&body[..body.len().min(200)]))
+            ),
         })
     }
 }

@@ -8,7 +8,7 @@ use taskflows_core::effects::{LogEntry, LogError, LogQuery, LogReader as _};
 use taskflows_core::testing::contract;
 
 use super::fake::{FakeLoki, Fault};
-use super::{LokiProbe, LokiReader, LokiSettings};
+use super::{LokiError, LokiProbe, LokiReader, LokiSettings, Readiness};
 
 const RUN: &str = "0123456789abcdef0123456789abcdef";
 const OTHER: &str = "fedcba9876543210fedcba9876543210";
@@ -348,7 +348,7 @@ fn the_probe_asks_what_there_is() {
     run(async {
         let server = FakeLoki::start();
         let probe = LokiProbe::new(server.settings());
-        probe.ready().await.unwrap();
+        assert_eq!(probe.ready().await.unwrap(), Readiness::Ready);
         assert_eq!(probe.version().await.unwrap(), "3.5.1");
         assert_eq!(probe.labels().await.unwrap(), ["service_name"]);
         assert_eq!(probe.label_values("service_name").await.unwrap(), ["web"]);
@@ -357,8 +357,17 @@ fn the_probe_asks_what_there_is() {
         probe.push(&[("service_name", "probe")], now(), "a \"marked\" line").await.unwrap();
         let found = reader(&server).read(&of("probe")).await.unwrap();
         assert_eq!(messages(&found), ["a \"marked\" line"]);
-        server.fail([Fault::Status(503, "Retry-After: 60\r\n", "Ingester not ready".to_owned())]);
+        let marked = super::logql::Query::of_services::<&str>(&[]).contains("\"marked\"");
+        assert_eq!(probe.find(&marked, now() - 60_000_000_000, now()).await.unwrap(), ["a \"marked\" line"]);
+        assert_eq!(probe.find(&marked, 0, 1_000_000_000).await.unwrap(), Vec::<String>::new());
+        // It is asked once, whatever it says of another time.
+        server.fail([Fault::Status(503, "Retry-After: 1\r\n", "Ingester not ready".to_owned())]);
         let error = probe.ready().await.unwrap_err().to_string();
         assert!(error.ends_with("503 Service Unavailable: Ingester not ready"), "{error}");
+        server.fail([Fault::Status(404, "", String::new())]);
+        assert_eq!(probe.ready().await.unwrap(), Readiness::Untold);
+        server.fail([Fault::Nonsense, Fault::Status(200, "", "<html>".to_owned())]);
+        assert!(matches!(probe.find(&marked, 0, 1).await, Err(LokiError::Stranger { .. })));
+        assert!(matches!(probe.labels().await, Err(LokiError::Stranger { .. })));
     });
 }

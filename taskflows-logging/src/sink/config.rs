@@ -49,6 +49,9 @@ pub enum SinkConfig {
     Journald,
     /// Fluent Bit's forward input, where each chunk is acknowledged; a line may arrive twice, but none is lost
     /// while there is room for what waits. Neither a shared key nor TLS is spoken: meant for this host.
+    ///
+    /// A record has the fields of the line, and its text as `taskflows_line`, unless that is longer than 256 KiB;
+    /// `service_name` is the task that the program is.
     FluentBit {
         /// `localhost:24224`, where the port may be left out; an IPv6 address stands in brackets before a port.
         address: String,
@@ -78,7 +81,7 @@ impl SinkConfig {
             }
             Self::Journald => Box::new(Worker::start("journald", Journald::new(labels))?),
             Self::FluentBit { address, tag } => {
-                Box::new(Worker::start("fluent-bit", Forward::new(address, tag)?)?)
+                Box::new(Worker::start("fluent-bit", Forward::new(address, tag, labels)?)?)
             }
             Self::Loki { settings, labels_compat } => {
                 Box::new(Worker::start("loki", LokiPush::new(settings, labels, *labels_compat)?)?)

@@ -12,16 +12,18 @@ use std::time::Duration;
 use address::Address;
 use connection::Connection;
 
-use super::SinkError;
 use super::backoff::Backoff;
 use super::queue::{Batch, Queue};
 use super::worker::Delivery;
+use super::{Labels, SinkError};
 
 /// Sends chunks, one at a time, and each until it is acknowledged.
 #[derive(Debug)]
 pub(super) struct Forward {
     address: Address,
     tag: String,
+    /// The task that the program is, where it is one.
+    service: Option<String>,
     limits: Limits,
     backoff: Backoff,
     connection: Option<Connection>,
@@ -36,13 +38,15 @@ struct Limits {
 }
 
 impl Forward {
-    pub(super) fn new(address: &str, tag: &str) -> Result<Self, SinkError> {
+    pub(super) fn new(address: &str, tag: &str, labels: &Labels) -> Result<Self, SinkError> {
         let address = address.parse().map_err(SinkError::unusable)?;
         if tag.is_empty() {
             return Err(SinkError::unusable("what is sent to Fluent Bit needs a tag"));
         }
         let limits = Limits { connect: Duration::from_secs(5), chunk: Duration::from_secs(20) };
-        Ok(Self { address, tag: tag.to_owned(), limits, backoff: Backoff::default(), connection: None })
+        let service = labels.service.clone().filter(|service| !service.is_empty());
+        let (tag, backoff) = (tag.to_owned(), Backoff::default());
+        Ok(Self { address, tag, service, limits, backoff, connection: None })
     }
 
     fn send(&mut self, message: &[u8], chunk: &str) -> Result<(), String> {
@@ -59,7 +63,7 @@ impl Forward {
 impl Delivery for Forward {
     fn deliver(&mut self, batch: &Batch, queue: &Queue) -> u64 {
         let chunk = message::new_chunk();
-        let message = message::packed_forward(&self.tag, batch, &chunk);
+        let message = message::packed_forward(&self.tag, self.service.as_deref(), batch, &chunk);
         loop {
             // One that was in use may have been closed at the other end since; a new one is tried at once.
             let was_open = self.connection.is_some();

@@ -24,6 +24,10 @@ pub struct Line<'a> {
     pub run_id: Option<&'a str>,
     /// The attempt of the run, from 1.
     pub attempt: Option<u32>,
+    /// The file of the source where it was written; empty where that is not known.
+    pub file: &'a str,
+    /// The line of that file, from 1; 0 where that is not known.
+    pub file_line: u32,
 }
 
 /// What every line of a program has in common.
@@ -72,6 +76,8 @@ pub(super) mod tests {
             trace_id: None,
             run_id: None,
             attempt: None,
+            file: "",
+            file_line: 0,
         }
     }
 }

@@ -17,7 +17,8 @@ use super::backoff::Backoff;
 use super::queue::{Batch, Queue};
 use super::worker::Delivery;
 use super::{Labels, SinkError};
-use crate::loki::{LokiSettings, client, endpoint, unanswered};
+use crate::http::unanswered;
+use crate::loki::{LokiSettings, client, endpoint};
 
 /// So often a request is tried that Loki answers with an error which may pass; with the waits between, some minutes.
 const TRIES: u32 = 20;

@@ -29,8 +29,9 @@ struct Meta {
     timestamp_ns: i64,
     level: Level,
     attempt: Option<u32>,
-    /// Where JSON, logger, request, trace and run end.
-    ends: [usize; 5],
+    file_line: u32,
+    /// Where JSON, logger, request, trace, run and file end.
+    ends: [usize; 6],
 }
 
 /// A line of a batch.
@@ -44,6 +45,8 @@ pub(super) struct Queued<'a> {
     pub(super) trace_id: Option<&'a str>,
     pub(super) run_id: Option<&'a str>,
     pub(super) attempt: Option<u32>,
+    pub(super) file: &'a str,
+    pub(super) file_line: u32,
 }
 
 impl Batch {
@@ -61,8 +64,8 @@ impl Batch {
             self.bytes.extend_from_slice(text);
             self.bytes.len()
         });
-        let &Line { timestamp_ns, level, attempt, .. } = line;
-        self.lines.push(Meta { timestamp_ns, level, attempt, ends });
+        let &Line { timestamp_ns, level, attempt, file_line, .. } = line;
+        self.lines.push(Meta { timestamp_ns, level, attempt, file_line, ends });
     }
 
     pub(super) fn len(&self) -> usize {
@@ -72,10 +75,10 @@ impl Batch {
     pub(super) fn line(&self, index: usize) -> Option<Queued<'_>> {
         let meta = self.lines.get(index)?;
         let mut from = match index.checked_sub(1) {
-            Some(before) => self.lines.get(before)?.ends[4],
+            Some(before) => self.lines.get(before)?.ends[5],
             None => 0,
         };
-        let [json, logger, request, trace, run] = meta.ends.map(|end| {
+        let [json, logger, request, trace, run, file] = meta.ends.map(|end| {
             let text = self.bytes.get(from..end).unwrap_or_default();
             from = end;
             text
@@ -91,6 +94,8 @@ impl Batch {
             trace_id: some(trace),
             run_id: some(run),
             attempt: meta.attempt,
+            file: text(file),
+            file_line: meta.file_line,
         })
     }
 
@@ -104,9 +109,16 @@ impl Batch {
     }
 }
 
-fn texts<'a>(line: &Line<'a>) -> [&'a [u8]; 5] {
+fn texts<'a>(line: &Line<'a>) -> [&'a [u8]; 6] {
     let id = |id: Option<&'a str>| id.unwrap_or_default().as_bytes();
-    [line.json, line.logger.as_bytes(), id(line.request_id), id(line.trace_id), id(line.run_id)]
+    [
+        line.json,
+        line.logger.as_bytes(),
+        id(line.request_id),
+        id(line.trace_id),
+        id(line.run_id),
+        line.file.as_bytes(),
+    ]
 }
 
 /// What waits to be sent, between those who log and the one thread that sends.
@@ -299,6 +311,8 @@ mod tests {
             request_id: Some("r"),
             run_id: Some("u"),
             attempt: Some(2),
+            file: "a.rs",
+            file_line: 7,
             ..line(b"{\"x\":1}")
         };
         batch.push(&first);
@@ -307,6 +321,7 @@ mod tests {
         assert_eq!((out.json, out.logger, out.level), (first.json, "a", Level::WARN));
         assert_eq!((out.request_id, out.trace_id, out.run_id), (Some("r"), None, Some("u")));
         assert_eq!((out.attempt, out.timestamp_ns), (Some(2), first.timestamp_ns));
+        assert_eq!((out.file, out.file_line), ("a.rs", 7));
         assert_eq!(batch.line(1).unwrap().json, b"{}");
         assert!(batch.line(2).is_none());
         assert_eq!(batch.size(), Batch::size_of(&first) + Batch::size_of(&line(b"{}")));

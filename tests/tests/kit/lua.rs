@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use taskflows_logging::kit::{Part, Pipeline};
 
 /// A field of a record: bytes, as the journal has them.
@@ -17,6 +17,8 @@ pub struct Record {
     pub sec: i64,
     pub nsec: u32,
     pub fields: Fields,
+    /// Values that are no texts.
+    pub values: Map<String, Value>,
 }
 
 impl Record {
@@ -40,7 +42,7 @@ impl Record {
 
     pub fn tagged(tag: &'static str, fields: &[(&str, &str)]) -> Self {
         let fields = fields.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()));
-        Self { tag, sec: 1_795_750_982, nsec: 123_456_789, fields: fields.collect() }
+        Self { tag, sec: 1_795_750_982, nsec: 123_456_789, fields: fields.collect(), values: Map::new() }
     }
 
     /// The same with one field more, or another value of it.
@@ -48,6 +50,12 @@ impl Record {
         self.fields.retain(|(own, _)| own != key);
         self.fields.push((key.to_owned(), value.as_bytes().to_vec()));
         self
+    }
+
+    /// A record that a program sent, as its map.
+    pub fn of_map(tag: &'static str, (sec, nsec): (u32, u32), map: &Value) -> Self {
+        let values = map.as_object().unwrap().clone();
+        Self { tag, sec: sec.into(), nsec, fields: Fields::new(), values }
     }
 
     pub fn at(self, sec: i64, nsec: u32) -> Self {
@@ -70,6 +78,7 @@ impl Record {
             sec: micros / 1_000_000,
             nsec: u32::try_from(micros % 1_000_000).unwrap() * 1000,
             fields: fields.iter().map(|(key, value)| (key.clone(), bytes(value))).collect(),
+            values: Map::new(),
         }
     }
 }
@@ -107,6 +116,36 @@ fn literal(bytes: &[u8], into: &mut String) {
     into.push('"');
 }
 
+/// Writes a value as Fluent Bit makes it one of Lua: each number is a double, and null is nothing.
+/// Source: `flb_lua_pushmsgpack` of Fluent Bit.
+fn value_literal(value: &Value, into: &mut String) {
+    match value {
+        Value::Null => into.push_str("nil"),
+        Value::Bool(value) => write!(into, "{value}").unwrap(),
+        Value::Number(number) => write!(into, "{:e}", number.as_f64().unwrap()).unwrap(),
+        Value::String(text) => literal(text.as_bytes(), into),
+        Value::Array(values) => {
+            into.push('{');
+            for value in values {
+                value_literal(value, into);
+                into.push(',');
+            }
+            into.push('}');
+        }
+        Value::Object(map) => {
+            into.push('{');
+            for (key, value) in map {
+                into.push('[');
+                literal(key.as_bytes(), into);
+                into.push_str("]=");
+                value_literal(value, into);
+                into.push(',');
+            }
+            into.push('}');
+        }
+    }
+}
+
 fn table(records: &[Record]) -> String {
     let mut text = "return {\n".to_owned();
     for record in records {
@@ -116,6 +155,13 @@ fn table(records: &[Record]) -> String {
             literal(key.as_bytes(), &mut text);
             text.push_str("]=");
             literal(value, &mut text);
+            text.push(',');
+        }
+        for (key, value) in &record.values {
+            text.push('[');
+            literal(key.as_bytes(), &mut text);
+            text.push_str("]=");
+            value_literal(value, &mut text);
             text.push(',');
         }
         text.push_str("}},\n");

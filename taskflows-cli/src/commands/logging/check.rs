@@ -40,13 +40,14 @@ pub(super) async fn check(
 /// Shows the stages, and what can be done about what is wrong.
 fn tell(ui: &mut Ui<'_>, format: Format, stages: &[Stage]) -> Result<Exit, CliError> {
     emit(ui, format, stages)?;
-    for stage in stages.iter().filter(|stage| stage.result != StageResult::Failed) {
+    let first = stages.iter().position(|stage| stage.result == StageResult::Failed);
+    // The hint of the first that failed stands by the error.
+    for (_, stage) in stages.iter().enumerate().filter(|(index, _)| Some(*index) != first) {
         if let Some(hint) = &stage.hint {
             ui.remark(format!("note: {}: {hint}", stage.stage));
         }
     }
-    let mut failed = stages.iter().filter(|stage| stage.result == StageResult::Failed);
-    let Some(first) = failed.next() else {
+    let Some(first) = first.and_then(|first| stages.get(first)) else {
         ui.remark("All that is configured works.");
         return Ok(Exit::Ok);
     };

@@ -26,16 +26,19 @@ pub(super) fn setup(
     let directory = arguments.dir.clone().unwrap_or_else(|| PathBuf::from(DIRECTORY));
     let mut manifest = read_manifest(&directory)?;
     let decided = decide(&directory, &manifest, pipeline.files(part))?;
+    if arguments.dry_run {
+        dry_run(ui, &directory, &decided, arguments.force);
+    }
     if !arguments.force {
         refuse(&directory, &decided)?;
     }
     if arguments.dry_run {
-        return dry_run(ui, &directory, &decided);
+        return Ok(Exit::Ok);
     }
     let written = write_all(&directory, &mut manifest, &decided)?;
     tell(ui, &directory, written, decided.len());
     remark_journal(ui, &pipeline, part);
-    next_steps(ui, &directory, &pipeline, part);
+    next_steps(ui, app, &directory, &pipeline, part);
     Ok(Exit::Ok)
 }
 
@@ -91,11 +94,13 @@ fn loki(
 }
 
 fn failed(what: &str, path: &Path, error: &io::Error) -> CliError {
-    let exit = match error.kind() {
-        io::ErrorKind::PermissionDenied => Exit::Permission,
-        _ => Exit::Failed,
-    };
-    CliError::new(exit, format!("could not {what} `{}`: {error}", path.display()))
+    let message = format!("could not {what} `{}`: {error}", path.display());
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            CliError::new(Exit::Permission, message).hint("`--dir` names a directory that you may write into")
+        }
+        _ => CliError::new(Exit::Failed, message),
+    }
 }
 
 /// Reads a file that may be missing.
@@ -137,16 +142,25 @@ fn refuse(directory: &Path, decided: &[(KitFile, Decision)]) -> Result<(), CliEr
     if paths.is_empty() {
         return Ok(());
     }
-    let message = format!("taskflows did not write {} as it is now; nothing was written", paths.join(", "));
+    let them = if paths.len() == 1 { "it" } else { "them" };
+    let message = format!("{} not as taskflows wrote {them}; nothing was written", is_or_are(&paths));
     Err(CliError::new(Exit::Failed, message)
         .hint("`--force` writes over it; `--dir` writes elsewhere, to compare"))
 }
 
-fn dry_run(ui: &mut Ui<'_>, directory: &Path, decided: &[(KitFile, Decision)]) -> Result<Exit, CliError> {
+fn is_or_are(paths: &[String]) -> String {
+    match paths {
+        [path] => format!("{path} is"),
+        paths => format!("{} are", paths.join(", ")),
+    }
+}
+
+fn dry_run(ui: &mut Ui<'_>, directory: &Path, decided: &[(KitFile, Decision)], is_forced: bool) {
     for (file, decision) in decided {
         let word = match decision {
             Decision::Create => "Would write",
             Decision::Keep => continue,
+            Decision::Refuse if !is_forced => "Would not write over",
             Decision::Replace | Decision::Refuse => "Would write over",
         };
         ui.remark(format!("{word} {}.", directory.join(&file.path).display()));
@@ -154,7 +168,6 @@ fn dry_run(ui: &mut Ui<'_>, directory: &Path, decided: &[(KitFile, Decision)]) -
     if decided.iter().all(|(_, decision)| *decision == Decision::Keep) {
         ui.remark("Nothing would change.");
     }
-    Ok(Exit::Ok)
 }
 
 /// Writes what is to be written and returns how many files that were. What was written is noted even where a later file
@@ -218,11 +231,11 @@ fn remark_journal(ui: &mut Ui<'_>, pipeline: &Pipeline, part: Part) {
 }
 
 /// Says what to do next, in commands that work as they stand.
-fn next_steps(ui: &mut Ui<'_>, directory: &Path, pipeline: &Pipeline, part: Part) {
+fn next_steps(ui: &mut Ui<'_>, app: &App, directory: &Path, pipeline: &Pipeline, part: Part) {
     let place = directory.display().to_string();
     let place = shell_words::quote(&place);
     let steps = match part {
-        Part::Compose => compose_steps(&place, pipeline),
+        Part::Compose => compose_steps(app, directory, &place, pipeline),
         Part::FluentBit => vec![
             format!("cd {place}/fluent-bit"),
             "sudo sh -c 'set -a; . ./fluent-bit.env; exec fluent-bit -c fluent-bit.yaml'".to_owned(),
@@ -244,12 +257,18 @@ fn next_steps(ui: &mut Ui<'_>, directory: &Path, pipeline: &Pipeline, part: Part
     }
 }
 
-fn compose_steps(place: &str, pipeline: &Pipeline) -> Vec<String> {
+fn compose_steps(app: &App, directory: &Path, place: &str, pipeline: &Pipeline) -> Vec<String> {
     let services = if pipeline.loki.is_none() { "loki fluent-bit grafana" } else { "fluent-bit grafana" };
-    vec![
-        format!("cd {place}"),
-        "install -m 600 env.example .env   # and set what is empty in it".to_owned(),
-        format!("docker compose up -d {services}"),
-        "tf logging check".to_owned(),
-    ]
+    let mut steps = vec![format!("cd {place}")];
+    // What somebody set in it must not be written over.
+    if !directory.join(".env").exists() {
+        steps.push("install -m 600 env.example .env   # and set what is empty in it".to_owned());
+    }
+    steps.push(format!("docker compose up -d {services}"));
+    let variables = match (&app.loki, &pipeline.loki) {
+        (None, None) => format!("TASKFLOWS_LOKI_URL=http://localhost:{} ", pipeline.ports.loki),
+        _ => String::new(),
+    };
+    steps.push(format!("{variables}tf logging check"));
+    steps
 }

@@ -9,6 +9,13 @@ use uuid::Uuid;
 
 use super::super::queue::{Batch, Queued};
 
+/// The line as it was written: a map has no order, and who reads it may have less precise numbers. The kit's script takes
+/// it for the line.
+const LINE: &str = "taskflows_line";
+
+/// A longer line is not sent twice over: Loki would cut it, and a receiver may take no such chunk.
+const LONGEST_TWICE: usize = 256 * 1024;
+
 const SECOND: i64 = 1_000_000_000;
 
 /// Makes a name for a chunk: 128 bits by chance, in Base64.
@@ -17,10 +24,11 @@ pub(super) fn new_chunk() -> String {
 }
 
 /// Returns a message in PackedForward mode, which asks for an acknowledgement:
-/// `[tag, entries, {"size": n, "chunk": c}]`, where the entries are `[time, record]` one behind the other.
-pub(super) fn packed_forward(tag: &str, batch: &Batch, chunk: &str) -> Vec<u8> {
+/// `[tag, entries, {"size": n, "chunk": c}]`, where the entries are `[time, record]` one behind the other. A record is of
+/// the line's fields, its text and, where there is one, the name of the service.
+pub(super) fn packed_forward(tag: &str, service: Option<&str>, batch: &Batch, chunk: &str) -> Vec<u8> {
     let mut entries = ByteBuf::new();
-    batch.iter().for_each(|line| write_entry(&mut entries, &line));
+    batch.iter().for_each(|line| write_entry(&mut entries, service, &line));
     let mut message = ByteBuf::with_capacity(entries.as_slice().len() + tag.len() + 64);
     // A buffer in memory takes everything: none of these fail, here and below.
     let _ = write_array_len(&mut message, 3);
@@ -34,11 +42,20 @@ pub(super) fn packed_forward(tag: &str, batch: &Batch, chunk: &str) -> Vec<u8> {
     message.into_vec()
 }
 
-fn write_entry(out: &mut ByteBuf, line: &Queued<'_>) {
+fn write_entry(out: &mut ByteBuf, service: Option<&str>, line: &Queued<'_>) {
     let _ = write_array_len(out, 2);
     write_time(out, line.timestamp_ns);
     match serde_json::from_slice::<Map<String, Value>>(line.json) {
-        Ok(record) => write_object(out, &record),
+        Ok(mut record) => {
+            if let Some(service) = service {
+                record.entry("service_name").or_insert_with(|| service.into());
+            }
+            match std::str::from_utf8(line.json) {
+                Ok(text) if text.len() <= LONGEST_TWICE => record.insert(LINE.to_owned(), text.into()),
+                _ => record.remove(LINE),
+            };
+            write_object(out, &record);
+        }
         // As Fluent Bit has what it could not parse.
         Err(_) => {
             let _ = write_map_len(out, 1);

@@ -176,9 +176,20 @@ fn accept(listener: &TcpListener) -> TcpStream {
     listener.accept().unwrap().0
 }
 
+fn labels() -> Labels {
+    Labels { app: "shop".to_owned(), ..Labels::default() }
+}
+
+/// The record of a line: its fields, and its text.
+fn record(text: &str) -> Value {
+    let mut record: Value = serde_json::from_str(text).unwrap();
+    record["taskflows_line"] = text.into();
+    record
+}
+
 /// A sink that waits for acknowledgements so long, and hardly between two tries.
 fn sink(address: &str, chunk: Duration) -> Worker {
-    let forward = Forward::new(address, "shop.test").unwrap();
+    let forward = Forward::new(address, "shop.test", &labels()).unwrap();
     let limits = Limits { chunk, ..forward.limits };
     let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(20));
     Worker::start("fluent-bit", Forward { limits, backoff, ..forward }).unwrap()
@@ -203,10 +214,24 @@ fn a_chunk_is_what_the_specification_says() {
     let received = receive_and_acknowledge(&mut accept(&listener));
     assert!(sink.flush(MINUTE));
     assert_eq!(received.tag, "shop.test");
-    let record: Value = serde_json::from_str(text).unwrap();
+    let record = record(text);
     let broken = json!({"log": "no \u{fffd} JSON"});
     assert_eq!(received.entries, [(1_790_000_000, 123_456_789, record), (0, 999_999_999, broken)]);
     assert_eq!((sink.dropped(), sink.last_error()), (0, None));
+}
+
+#[test]
+fn the_service_is_named_unless_the_line_names_one() {
+    let sent = |text: &str| {
+        let mut batch = Batch::default();
+        batch.push(&line(text.as_bytes()));
+        let bytes = message::packed_forward("t", Some("nightly"), &batch, "p8n9gmxTQVC8/nh2wlKKeQ==");
+        message(&mut &bytes[..]).unwrap().entries.remove(0).2
+    };
+    assert_eq!(sent(r#"{"event":"x"}"#)["service_name"], "nightly");
+    assert_eq!(sent(r#"{"event":"x","service_name":"own"}"#)["service_name"], "own");
+    let forged = sent(r#"{"taskflows_line":"forged"}"#);
+    assert_eq!(forged["taskflows_line"], r#"{"taskflows_line":"forged"}"#);
 }
 
 #[test]
@@ -340,7 +365,9 @@ fn a_line_of_a_megabyte_arrives_whole() {
     let text = format!("{{\"event\":\"{}\"}}", "x".repeat(1_000_000));
     sink.write(&line(text.as_bytes()));
     let received = receive_and_acknowledge(&mut accept(&listener));
-    assert_eq!(received.entries[0].2["event"].as_str().unwrap().len(), 1_000_000);
+    let record = &received.entries[0].2;
+    assert_eq!(record["event"].as_str().unwrap().len(), 1_000_000);
+    assert!(record.get("taskflows_line").is_none(), "not twice");
     assert!(sink.flush(MINUTE));
 }
 
@@ -355,8 +382,8 @@ fn a_sink_that_goes_gives_up_behind_a_dead_receiver() {
 
 #[test]
 fn what_cannot_be_is_an_error() {
-    assert!(Forward::new("a:b", "t").is_err());
-    assert!(Forward::new("a", "").is_err());
+    assert!(Forward::new("a:b", "t", &labels()).is_err());
+    assert!(Forward::new("a", "", &labels()).is_err());
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -386,11 +413,10 @@ proptest! {
         let text = serde_json::to_string(&values).unwrap();
         let mut batch = Batch::default();
         batch.push(&Line { timestamp_ns: time, ..line(text.as_bytes()) });
-        let bytes = message::packed_forward("t", &batch, "p8n9gmxTQVC8/nh2wlKKeQ==");
+        let bytes = message::packed_forward("t", None, &batch, "p8n9gmxTQVC8/nh2wlKKeQ==");
         let message = message(&mut &bytes[..]).unwrap();
-        let (seconds, nanoseconds, record) = &message.entries[0];
-        let record_as_written: Value = serde_json::from_str(&text).unwrap();
-        prop_assert_eq!(record, &record_as_written);
+        let (seconds, nanoseconds, sent) = &message.entries[0];
+        prop_assert_eq!(sent, &record(&text));
         prop_assert_eq!(i64::from(*seconds) * 1_000_000_000 + i64::from(*nanoseconds), time);
     }
 }

@@ -12,10 +12,11 @@ const LONGEST_NAME: usize = 64;
 const LEFT_OUT: [&str; 6] = ["timestamp", "event", "level_name", "run_id", "attempt", "context"];
 
 /// What a label may not say in the place of the line.
-const RESERVED: [&str; 3] = ["MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER"];
+const RESERVED: [&str; 5] = ["MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "CODE_FILE", "CODE_LINE"];
 
 /// Returns a line as an entry: `MESSAGE` is the event, `PRIORITY` its level, each key of the line a field of the same
-/// name in capitals, and each field of its context one that begins with `CONTEXT_`.
+/// name in capitals, and each field of its context one that begins with `CONTEXT_`. `CODE_FILE` and `CODE_LINE` say where
+/// it was written, which stands in no line of JSON.
 ///
 /// Source: systemd.journal-fields(7).
 pub(super) fn entry(line: &Queued<'_>, labels: &Labels) -> JournalEntry {
@@ -27,6 +28,7 @@ pub(super) fn entry(line: &Queued<'_>, labels: &Labels) -> JournalEntry {
     entry.add("MESSAGE", text(object.get("event").unwrap_or(&Value::Null)).as_bytes());
     entry.add("PRIORITY", priority(line.level, severity).as_bytes());
     entry.add("SYSLOG_IDENTIFIER", labels.app.as_bytes());
+    add_place(&mut entry, line);
     if let Some(run) = line.run_id {
         entry.add("TASKFLOWS_RUN_ID", run.as_bytes());
     }
@@ -37,20 +39,20 @@ pub(super) fn entry(line: &Queued<'_>, labels: &Labels) -> JournalEntry {
         add(&mut entry, "", key, value);
     }
     if let Some(Value::Object(context)) = object.get("context") {
-        add_context(&mut entry, context);
+        for (key, value) in context {
+            add(&mut entry, "CONTEXT_", key, value);
+        }
     }
     entry
 }
 
-fn add_context(entry: &mut JournalEntry, context: &Map<String, Value>) {
-    // Where an event was written has names of its own in the journal.
-    for (key, name) in [("filename", "CODE_FILE"), ("lineno", "CODE_LINE"), ("func_name", "CODE_FUNC")] {
-        if let Some(value) = context.get(key) {
-            entry.add(name, text(value).as_bytes());
-        }
+/// Says where the line was written.
+fn add_place(entry: &mut JournalEntry, line: &Queued<'_>) {
+    if !line.file.is_empty() {
+        entry.add("CODE_FILE", line.file.as_bytes());
     }
-    for (key, value) in context {
-        add(entry, "CONTEXT_", key, value);
+    if line.file_line > 0 {
+        entry.add("CODE_LINE", line.file_line.to_string().as_bytes());
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::worker::Worker;
 use super::super::{Line, Sink};
 use super::*;
 
-const LINE: &str = r#"{"timestamp":"2026-11-27T00:00:00.000000Z","timestamp_ns":1,"event":"two\nlines","event_fingerprint":"874652ed","severity":"ERROR","level_name":"error","logger":"my.mod","app":"shop","environment":"test","team":"platform","message":"forged","priority":0,"request_id":"r-1","run_id":"0123","attempt":2,"taskflows_event":"finished","context":{"user id":7,"items":[{"sku":"A"}],"ok":true,"none":null,"filename":"a.rs","lineno":12}}"#;
+const LINE: &str = r#"{"timestamp":"2026-11-27T00:00:00.000000Z","timestamp_ns":1,"event":"two\nlines","event_fingerprint":"874652ed","severity":"ERROR","level_name":"error","logger":"my.mod","app":"shop","environment":"test","team":"platform","message":"forged","priority":0,"request_id":"r-1","run_id":"0123","attempt":2,"taskflows_event":"finished","context":{"user id":7,"items":[{"sku":"A"}],"ok":true,"none":null,"filename":"a.pdf","code_line":3},"code_file":"forged"}"#;
 
 /// Reads an entry as the journal does.
 fn fields(mut bytes: &[u8]) -> BTreeMap<String, String> {
@@ -45,7 +45,8 @@ fn sink(path: &std::path::Path) -> Worker {
 }
 
 fn whole() -> Line<'static> {
-    Line { level: Level::ERROR, run_id: Some("0123"), attempt: Some(2), ..line(LINE.as_bytes()) }
+    let place = Line { file: "src/shop.rs", file_line: 12, ..line(LINE.as_bytes()) };
+    Line { level: Level::ERROR, run_id: Some("0123"), attempt: Some(2), ..place }
 }
 
 #[test]
@@ -75,9 +76,9 @@ fn a_line_becomes_fields() {
         ("CONTEXT_ITEMS", r#"[{"sku":"A"}]"#),
         ("CONTEXT_OK", "true"),
         ("CONTEXT_NONE", ""),
-        ("CONTEXT_FILENAME", "a.rs"),
-        ("CONTEXT_LINENO", "12"),
-        ("CODE_FILE", "a.rs"),
+        ("CONTEXT_FILENAME", "a.pdf"),
+        ("CONTEXT_CODE_LINE", "3"),
+        ("CODE_FILE", "src/shop.rs"),
         ("CODE_LINE", "12"),
     ];
     let expected: BTreeMap<_, _> = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();

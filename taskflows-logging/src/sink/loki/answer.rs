@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 
+use crate::http::beginning;
+
 /// As much of an answer is read.
 const MOST: usize = 64 * 1024;
 /// As much of it is told.
@@ -23,18 +25,11 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    pub(super) async fn read(mut response: Response) -> Self {
+    pub(super) async fn read(response: Response) -> Self {
         let status = response.status();
         let after = response.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok());
         let after = after.and_then(|text| retry_after(text, Timestamp::now()));
-        let mut body = Vec::new();
-        // Of an answer that breaks off the beginning is enough: the status has come.
-        while let Ok(Some(part)) = response.chunk().await {
-            body.extend(part.iter().take(MOST - body.len()));
-            if body.len() == MOST {
-                break;
-            }
-        }
+        let body = beginning(response, MOST).await;
         Self::of(status, &String::from_utf8_lossy(&body), after)
     }
 

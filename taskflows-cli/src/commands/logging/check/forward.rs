@@ -48,29 +48,46 @@ pub(super) async fn send(
         Fault::new(format!("{host}:{port} did not acknowledge the line: {reason}"))
             .hint("look whether it is a `forward` input that listens there, without a shared key, and at Fluent Bit's own log")
     };
-    let expected = acknowledgement(chunk);
-    let answer = timeout(patience, exchange(&mut stream, message, expected.len())).await;
+    let answer = timeout(patience, exchange(&mut stream, message)).await;
     let answer = answer
         .map_err(|_| unacked(&format!("no answer within {}", shown(patience))))?
         .map_err(|error| unacked(&error.to_string()))?;
-    match answer == expected {
-        true => Ok(()),
-        false if answer.is_empty() => Err(unacked("it closed the connection")),
-        false => Err(unacked("its answer is another")),
+    match acknowledged(&answer) {
+        Some(of) if of == chunk.as_bytes() => Ok(()),
+        None if answer.is_empty() => Err(unacked("it closed the connection")),
+        _ => Err(unacked("its answer is another")),
     }
 }
 
-/// Sends and reads as much as an acknowledgement is long.
-async fn exchange(stream: &mut TcpStream, message: &[u8], length: usize) -> std::io::Result<Vec<u8>> {
+/// Sends, and reads an acknowledgement, or what shows that it is none.
+async fn exchange(stream: &mut TcpStream, message: &[u8]) -> std::io::Result<Vec<u8>> {
     stream.write_all(message).await?;
     let (mut answer, mut part) = (Vec::new(), [0; 256]);
-    while answer.len() < length {
+    while acknowledged(&answer).is_none() && ACKNOWLEDGEMENT.starts_with(&answer[..answer.len().min(5)]) {
         match stream.read(&mut part).await? {
             0 => break,
             count => answer.extend_from_slice(&part[..count]),
         }
+        if answer.len() > 4 * part.len() {
+            break;
+        }
     }
     Ok(answer)
+}
+
+/// `{"ack":`
+const ACKNOWLEDGEMENT: &[u8] = b"\x81\xa3ack";
+
+/// Returns the chunk that is acknowledged, once it is there: a string of MessagePack, of whichever of its lengths.
+fn acknowledged(answer: &[u8]) -> Option<&[u8]> {
+    let rest = answer.strip_prefix(ACKNOWLEDGEMENT)?;
+    let (length, text) = match rest {
+        [first @ 0xa0..=0xbf, text @ ..] => (usize::from(first & 0x1f), text),
+        [0xd9, length, text @ ..] => (usize::from(*length), text),
+        [0xda, high, low, text @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), text),
+        _ => return None,
+    };
+    text.get(..length)
 }
 
 /// `[tag, time, {"log": line}, {"chunk": chunk}]`
@@ -84,14 +101,6 @@ pub(super) fn message(tag: &str, seconds: u64, line: &str, chunk: &str) -> Vec<u
         text(&mut out, key);
         text(&mut out, value);
     }
-    out
-}
-
-/// `{"ack": chunk}`
-pub(super) fn acknowledgement(chunk: &str) -> Vec<u8> {
-    let mut out = vec![0x81];
-    text(&mut out, "ack");
-    text(&mut out, chunk);
     out
 }
 

@@ -9,10 +9,12 @@ use jiff::Timestamp;
 use serde_json::json;
 use taskflows_core::ServiceName;
 use taskflows_core::effects::LogReader;
-use taskflows_logging::loki::LokiSettings;
+use taskflows_logging::loki::logql::Query;
+use taskflows_logging::loki::{LokiProbe, LokiSettings, Readiness};
+use taskflows_logging::{FluentBitHealth, fluent_bit_health};
 use tokio::time::sleep;
 
-use super::loki::Loki;
+use super::loki::fault;
 use super::stage::{Fault, Stage, StageResult, shown};
 use super::{forward, journal};
 use crate::App;
@@ -103,17 +105,15 @@ impl Pipeline {
             stages.push(Stage::skipped("Loki", why));
             return stages;
         };
-        let began = Instant::now();
-        match self.loki(settings).await {
-            Ok((loki, detail)) => {
-                stages.push(Stage::ended("Loki", began, Ok(detail)));
-                self.within_loki(&loki, &mut stages, sent, since).await;
-            }
-            Err(fault) => {
-                stages.push(Stage::ended("Loki", began, Err(fault)));
-                let why = || "Loki is not there to look into";
-                stages.extend(sent.iter().map(|sent| Stage::skipped(sent.stage, why())));
-            }
+        let (began, loki) = (Instant::now(), LokiProbe::new(settings.clone()));
+        let readiness = loki.ready().await.map_err(|error| fault("say that it is ready", &error));
+        let is_there = readiness.is_ok();
+        stages.push(Stage::ended("Loki", began, readiness.map(|readiness| said(readiness).to_owned())));
+        if is_there {
+            self.within_loki(&loki, &mut stages, sent, since).await;
+        } else {
+            let why = || "Loki is not there to look into";
+            stages.extend(sent.iter().map(|sent| Stage::skipped(sent.stage, why())));
         }
         stages
     }
@@ -139,27 +139,21 @@ impl Pipeline {
     async fn fluent_bit_health(&self) -> Stage {
         const STAGE: &str = "Fluent Bit";
         let began = Instant::now();
-        let asked = Loki::new(&LokiSettings { timeout: self.patience, ..LokiSettings::new(&self.health) });
-        let answer = match asked {
-            Ok(asked) => asked.health().await,
-            Err(_) => None,
-        };
         let health = &self.health;
-        match answer {
-            Some((200..=299, _)) => Stage::ended(STAGE, began, Ok("it says that it is well".to_owned())),
-            // Health_Check is off, and the server of its figures is on.
-            Some((404, _)) => Stage::ended(
+        match fluent_bit_health(health, self.patience).await {
+            FluentBitHealth::Well => Stage::ended(STAGE, began, Ok("it says that it is well".to_owned())),
+            FluentBitHealth::Untold => Stage::ended(
                 STAGE,
                 began,
                 Ok("it runs; set `health_check: on` to have it say more".to_owned()),
             ),
-            Some((status, said)) => {
+            FluentBitHealth::Ill { status, said } => {
                 let fault = Fault::new(format!("it is not well ({status} {said})"));
                 let hint =
                     "its outputs fail or are tried again: look at its log, and at /api/v1/metrics there";
                 Stage::ended(STAGE, began, Err(fault.hint(hint)))
             }
-            None => Stage::skipped(
+            _ => Stage::skipped(
                 STAGE,
                 format!("nothing answers at {health} (`http_server: on` has it say how it is)"),
             ),
@@ -185,18 +179,15 @@ impl Pipeline {
         })
     }
 
-    async fn loki(&self, settings: &LokiSettings) -> Result<(Loki, String), Fault> {
-        let loki = Loki::new(settings)?;
-        let detail = match loki.ready().await? {
-            Some(()) => "it is ready",
-            None => "it answers, and does not say whether it is ready",
-        };
-        Ok((loki, detail.to_owned()))
-    }
-
     /// Sends a line to Loki itself where there is no Fluent Bit, and looks what arrived.
-    async fn within_loki(&self, loki: &Loki, stages: &mut Vec<Stage>, mut sent: Vec<Sent>, since: Timestamp) {
-        let before = loki.discarded().await;
+    async fn within_loki(
+        &self,
+        loki: &LokiProbe,
+        stages: &mut Vec<Stage>,
+        mut sent: Vec<Sent>,
+        since: Timestamp,
+    ) {
+        let before = loki.discarded().await.ok();
         if self.fluent_bit.is_none() {
             sent.extend(self.push(loki, stages).await);
         }
@@ -204,15 +195,16 @@ impl Pipeline {
         let has_lost = arrived.iter().any(|stage| stage.result == StageResult::Failed);
         stages.extend(arrived);
         stages.push(labels(loki).await);
-        let after = loki.discarded().await;
+        let after = loki.discarded().await.ok();
         stages.push(refused(before, after, has_lost));
     }
 
-    async fn push(&self, loki: &Loki, stages: &mut Vec<Stage>) -> Option<Sent> {
+    async fn push(&self, loki: &LokiProbe, stages: &mut Vec<Stage>) -> Option<Sent> {
         let (marker, began, now) = (self.marker("push"), Instant::now(), Timestamp::now());
         let labels =
             [("service_name", SERVICE), ("app", SERVICE), ("severity", "INFO"), ("level_name", "info")];
-        let end = loki.push(&labels, now, &self.line(&marker, now)).await;
+        let end = loki.push(&labels, nanoseconds(now), &self.line(&marker, now)).await;
+        let end = end.map_err(|error| fault("take the line", &error));
         let is_sent = end.is_ok();
         stages.push(Stage::ended(
             "push",
@@ -229,20 +221,21 @@ impl Pipeline {
     }
 
     /// Looks for the lines until all that must arrive have, or the time is over.
-    async fn arrive(&self, loki: &Loki, sent: Vec<Sent>, since: Timestamp) -> Vec<Stage> {
+    async fn arrive(&self, loki: &LokiProbe, sent: Vec<Sent>, since: Timestamp) -> Vec<Stage> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(100);
+        let query = Query::of_services::<&str>(&[]).contains(&format!("tfcheck-{:016x}", self.chance));
         let mut lags: BTreeMap<&'static str, Duration> = BTreeMap::new();
         let trouble = loop {
             let mut trouble = None;
             let until = Timestamp::now().checked_add(Duration::from_secs(60)).unwrap_or(Timestamp::MAX);
-            match loki.find(&format!("tfcheck-{:016x}", self.chance), since, until).await {
+            match loki.find(&query, nanoseconds(since), nanoseconds(until)).await {
                 Ok(lines) => {
                     for one in sent.iter().filter(|one| lines.iter().any(|line| line.contains(&one.marker))) {
                         lags.entry(one.stage).or_insert_with(|| one.at.elapsed());
                     }
                 }
-                Err(fault) => trouble = Some(fault),
+                Err(error) => trouble = Some(fault("look for the line", &error)),
             }
             let is_missing = sent.iter().any(|one| one.must_arrive && !lags.contains_key(one.stage));
             if !is_missing || began.elapsed() >= self.timeout {
@@ -261,10 +254,9 @@ impl Pipeline {
 
     /// A line of a program, as it is written everywhere.
     fn line(&self, marker: &str, now: Timestamp) -> String {
-        let now_ns = now.as_nanosecond();
         json!({
             "timestamp": format!("{now:.6}"),
-            "timestamp_ns": i64::try_from(now_ns).unwrap_or_default(),
+            "timestamp_ns": nanoseconds(now),
             "event": format!("taskflows logging check {marker}"),
             "severity": "INFO",
             "level_name": "info",
@@ -273,6 +265,13 @@ impl Pipeline {
             "hostname": self.host,
         })
         .to_string()
+    }
+}
+
+const fn said(readiness: Readiness) -> &'static str {
+    match readiness {
+        Readiness::Ready => "it is ready",
+        Readiness::Untold => "it answers, and does not say whether it is ready",
     }
 }
 
@@ -294,30 +293,37 @@ impl Sent {
     }
 }
 
+/// Nanoseconds since 1970, up to the year 2262.
+fn nanoseconds(time: Timestamp) -> i64 {
+    i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX)
+}
+
 /// Counts labels, their values and streams.
-async fn labels(loki: &Loki) -> Stage {
+async fn labels(loki: &LokiProbe) -> Stage {
     const STAGE: &str = "labels";
-    let (began, now) = (Instant::now(), Timestamp::now());
-    let names = match loki.labels(now).await {
+    let began = Instant::now();
+    let names = match loki.labels().await {
         Ok(names) => names,
-        Err(fault) => return Stage::ended(STAGE, began, Err(fault)),
+        Err(error) => return Stage::ended(STAGE, began, Err(fault("list its labels", &error))),
     };
     let mut many = Vec::new();
     for name in names.iter().take(MOST_LABELS) {
-        match loki.values(name, now).await {
+        match loki.label_values(name).await.map(|values| values.len()) {
             Ok(values) if values > MANY_VALUES => many.push(format!("{name} ({values})")),
             Ok(_) => {}
-            Err(fault) => return Stage::ended(STAGE, began, Err(fault)),
+            Err(error) => {
+                return Stage::ended(STAGE, began, Err(fault("list the values of a label", &error)));
+            }
         }
     }
-    let streams = match loki.series(now).await {
+    let streams = match loki.series(&Query::of_services::<&str>(&[])).await {
         Ok(1) => "1 stream".to_owned(),
         Ok(streams) => format!("{streams} streams"),
         // Loki refuses to list very many.
         Err(_) => "more streams than Loki lists".to_owned(),
     };
     let plural = if names.len() == 1 { "" } else { "s" };
-    let detail = format!("{} label{plural}, {streams} in the last hour", names.len());
+    let detail = format!("{} label{plural}, {streams} in the last six hours", names.len());
     let mut stage = Stage::ended(STAGE, began, Ok(detail));
     stage.hint = (!many.is_empty()).then(|| {
         format!(
