@@ -280,6 +280,8 @@ local SEVERITY = {
     info = "INFO", debug = "DEBUG", trace = "DEBUG",
 }
 local BY_PRIORITY = { [0] = "CRITICAL", "CRITICAL", "CRITICAL", "ERROR", "WARNING", "INFO", "INFO", "DEBUG" }
+-- Those of which five words cannot tell: emergency, alert, notice.
+local BETWEEN = { [0] = "0", [1] = "1", [5] = "5" }
 
 -- Returns the severity: what the line says, else the journal's priority, else INFO.
 local function severity_of(line, priority)
@@ -384,7 +386,7 @@ local function from_journal(record)
     return {
         message = text_of(record.message), service = service, by_manager = by_manager, invocation = invocation,
         hostname = trusted(record, "hostname"), logger = text_of(record.syslog_identifier), priority = record.priority,
-        run_id = text_of(record.taskflows_run_id), attempt = text_of(record.taskflows_attempt),
+        noted_run = text_of(record.taskflows_run_id), noted_attempt = text_of(record.taskflows_attempt),
     }
 end
 
@@ -434,9 +436,19 @@ local function wrapped(known, labels, record, sec, nsec)
         parts[#parts + 1] = '"attempt":' .. labels.attempt
     else add("attempt", labels.attempt) end
     add("format", "text")
+    local priority = not known.level and BETWEEN[tonumber(known.priority)]
+    if priority then parts[#parts + 1] = '"priority":' .. priority end
     if known.by_manager then add("origin", "systemd") end
     for _, key in ipairs(own_fields(record)) do add(key:lower(), text_of(record[key])) end
     return "{" .. table.concat(parts, ",") .. "}"
+end
+
+-- Returns the run of a line and its attempt. What `tf exec` noted stands against what the line says, which may be of a
+-- task within that run.
+local function run_of(known, line)
+    if known.noted_run then return known.noted_run, known.noted_attempt end
+    return line.run_id or line.taskflows_run_id or known.run_id or known.invocation,
+        line.attempt or line.taskflows_attempt or known.attempt
 end
 
 -- Returns the labels and the structured metadata of a line.
@@ -446,6 +458,7 @@ local function labels_of(known, line)
     local app = label(line.app, LONGEST_LABEL) or label(known.app, LONGEST_LABEL)
     local service = label(known.service, LONGEST_NAME) or label(line.service_name, LONGEST_NAME) or app
         or label(known.fallback, LONGEST_NAME) or "unknown"
+    local run, attempt = run_of(known, line)
     return {
         service_name = service, app = app or cut(service, LONGEST_LABEL),
         environment = label(line.environment, LONGEST_LABEL) or label(known.environment, LONGEST_LABEL)
@@ -456,8 +469,7 @@ local function labels_of(known, line)
         logger = logger_of(line.logger) or logger_of(known.logger) or "unknown",
         request_id = label(line.request_id or known.request_id, LONGEST_ID),
         trace_id = label(line.trace_id or known.trace_id, LONGEST_ID),
-        run_id = label(line.run_id or line.taskflows_run_id or known.run_id or known.invocation, LONGEST_ID),
-        attempt = label(line.attempt or line.taskflows_attempt or known.attempt, LONGEST_ID),
+        run_id = label(run, LONGEST_ID), attempt = label(attempt, LONGEST_ID),
     }
 end
 
