@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use taskflows_tests::{ForwardReceiver, Forwarding, LiveManager, LokiStandIn, tf_binary, wait_until};
 
@@ -93,8 +94,8 @@ fn check_lines(lines: &[Value]) {
 fn check_run(run: &Value) {
     assert_eq!((&run["task"], &run["outcome"]), (&"copy-files".into(), &"ok".into()), "{run}");
     assert_eq!((&run["attempts"], &run["max_attempts"]), (&2.into(), &2.into()), "{run}");
-    let (started, ended) = (run["started"].as_str().unwrap(), run["ended"].as_str().unwrap());
-    assert!(started < ended, "{run}");
+    let time = |key: &str| run[key].as_str().unwrap().parse::<Timestamp>().unwrap();
+    assert!(time("started") < time("ended"), "{run}");
 }
 
 #[track_caller]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use taskflows_tests::{LiveManager, LokiStandIn, repository, tf_binary, wait_until};
 
@@ -150,7 +151,8 @@ fn lines_agree(lines: &dyn Fn(&str, &[&str]) -> Vec<Value>) {
     for text in ["fine", "try 2", "not yet", "of priority 5", "caf\u{fffd} \u{fffd}", "tick"] {
         assert!(loki.iter().any(|row| row["message"] == text), "{text}");
     }
-    let times: Vec<&str> = loki.iter().map(|row| row["time"].as_str().unwrap()).collect();
+    let times: Vec<Timestamp> =
+        loki.iter().map(|row| row["time"].as_str().unwrap().parse().unwrap()).collect();
     assert!(times.is_sorted());
     for more in
         [&["--level", "err"][..], &["--level", "notice"], &["--grep", "\"quoted\""], &["--attempt", "2"]]
