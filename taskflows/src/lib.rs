@@ -114,6 +114,7 @@ pub use taskflows_core::{Calendar, Outcome, Periodic, Schedule, Service};
 ///
 /// Lines that are written within a task say its `run_id` and `attempt`.
 pub use taskflows_logging::configure_loki_logging;
+pub use taskflows_logging::loki::LokiSettings;
 pub use taskflows_logging::{
     ConfigureError, Fields, LoggingGuard, LokiLayer, LokiLogging, RequestContext, SinkConfig, StructLogger,
     clear_request_context, current_request_context, fields, generate_request_id, get_struct_logger,

@@ -311,6 +311,30 @@ fn a_user_alone_can_be_read() {
 }
 
 #[test]
+fn what_was_noted_of_a_line_stands_against_what_it_says_of_its_run() {
+    let (noted, own) = ("0".repeat(32), "1".repeat(32));
+    let line = format!(r#"{{"event":"x","run_id":"{own}","attempt":3}}"#);
+    let record = Record::of_web(line.as_bytes());
+    let said = one(record.clone());
+    assert_eq!((said.label("run_id"), said.label("attempt")), (own.as_str(), "3"));
+    let of_exec = one(record.with("taskflows_run_id", &noted).with("taskflows_attempt", "1"));
+    assert_eq!((of_exec.label("run_id"), of_exec.label("attempt")), (noted.as_str(), "1"));
+    assert_eq!(of_exec.line, line);
+}
+
+#[test]
+fn a_wrapped_line_keeps_a_priority_that_is_between_five_words() {
+    let wrapped = |priority: &str| one(Record::of_web(b"x").with("priority", priority)).json();
+    for (priority, level) in [(0, "critical"), (1, "critical"), (5, "info")] {
+        let line = wrapped(&priority.to_string());
+        assert_eq!((&line["priority"], &line["level_name"]), (&priority.into(), &level.into()));
+    }
+    for priority in ["2", "3", "4", "6", "7", "9", "x"] {
+        assert!(wrapped(priority).get("priority").is_none(), "{priority}");
+    }
+}
+
+#[test]
 fn a_containers_line_belongs_to_no_invocation_of_the_engine() {
     let record = Record::journal(&[
         ("_boot_id", "0"),

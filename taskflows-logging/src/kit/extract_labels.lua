@@ -284,6 +284,8 @@ local SEVERITY = {
     info = "INFO", debug = "DEBUG", trace = "DEBUG",
 }
 local BY_PRIORITY = { [0] = "CRITICAL", "CRITICAL", "CRITICAL", "ERROR", "WARNING", "INFO", "INFO", "DEBUG" }
+-- Those of which five words cannot tell: emergency, alert, notice.
+local BETWEEN = { [0] = "0", [1] = "1", [5] = "5" }
 
 -- Returns the severity: what the line says, else the journal's priority, else INFO.
 local function severity_of(line, priority)
@@ -396,9 +398,10 @@ local function from_journal(record)
     return {
         message = text_of(record.message), service = service, by_manager = by_manager, invocation = invocation,
         hostname = trusted(record, "hostname"), logger = text_of(own.logger) or text_of(record.syslog_identifier),
-        priority = record.priority, level = own, app = text_of(own.app), environment = text_of(own.environment),
-        request_id = text_of(own.request_id), trace_id = text_of(own.trace_id), has_context = own == record,
-        run_id = text_of(record.taskflows_run_id), attempt = text_of(record.taskflows_attempt),
+        priority = record.priority, level = own == record and record or nil, app = text_of(own.app),
+        environment = text_of(own.environment), request_id = text_of(own.request_id), trace_id = text_of(own.trace_id),
+        has_context = own == record,
+        noted_run = text_of(record.taskflows_run_id), noted_attempt = text_of(record.taskflows_attempt),
     }
 end
 
@@ -488,6 +491,8 @@ local function wrapped(known, labels, record, sec, nsec)
         parts[#parts + 1] = '"attempt":' .. labels.attempt
     else add("attempt", labels.attempt) end
     add("format", "text")
+    local priority = not known.level and BETWEEN[tonumber(known.priority)]
+    if priority then parts[#parts + 1] = '"priority":' .. priority end
     if known.by_manager then add("origin", "systemd") end
     for _, key in ipairs(fields_of(record, "taskflows_")) do add(key:lower(), text_of(record[key])) end
     local context = {}
@@ -502,7 +507,16 @@ end
 local RUN = "^" .. ("%x"):rep(32) .. "$"
 
 -- Returns the id of a run, which is 32 hexadecimal digits as an invocation's is: others may call anything so.
-local function run_of(value) return type(value) == "string" and value:match(RUN) and value:lower() or nil end
+local function id_of(value) return type(value) == "string" and value:match(RUN) and value:lower() or nil end
+
+-- Returns the run of a line and its attempt. What `tf exec` noted stands against what the line says, which may be of a
+-- task within that run.
+local function run_of(known, line)
+    local noted = id_of(known.noted_run)
+    if noted then return noted, known.noted_attempt end
+    return id_of(line.run_id) or id_of(line.taskflows_run_id) or id_of(known.run_id) or id_of(known.invocation),
+        line.attempt or line.taskflows_attempt or known.attempt
+end
 
 -- Returns the labels and the structured metadata of a line.
 local function labels_of(known, line)
@@ -511,6 +525,7 @@ local function labels_of(known, line)
     local app = label(line.app, LONGEST_LABEL) or label(known.app, LONGEST_LABEL)
     local service = label(known.service, LONGEST_NAME) or label(line.service_name, LONGEST_NAME) or app
         or label(known.fallback, LONGEST_NAME) or "unknown"
+    local run, attempt = run_of(known, line)
     return {
         service_name = service, app = app or cut(service, LONGEST_LABEL),
         environment = label(line.environment, LONGEST_LABEL) or label(known.environment, LONGEST_LABEL)
@@ -521,8 +536,7 @@ local function labels_of(known, line)
         logger = logger_of(line.logger) or logger_of(known.logger) or "unknown",
         request_id = label(line.request_id or known.request_id, LONGEST_ID),
         trace_id = label(line.trace_id or known.trace_id, LONGEST_ID),
-        run_id = run_of(line.run_id) or run_of(line.taskflows_run_id) or run_of(known.run_id) or run_of(known.invocation),
-        attempt = label(line.attempt or line.taskflows_attempt or known.attempt, LONGEST_ID),
+        run_id = run, attempt = label(attempt, LONGEST_ID),
     }
 end
 

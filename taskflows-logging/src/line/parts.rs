@@ -1,4 +1,5 @@
 use serde_json::Value;
+use taskflows_core::task::RunId;
 
 use super::members::Members;
 use super::text;
@@ -77,6 +78,25 @@ impl Parts {
         }
     }
 
+    /// Makes the line one of the run that it is a note of, whatever span it was written in: what is told of a task's run
+    /// is told outside of its span, and perhaps within another's.
+    pub(crate) fn follow_note(&mut self) {
+        let (mut run, mut attempt) = (None, None);
+        for (key, value) in self.top.iter() {
+            let text = || std::str::from_utf8(value).unwrap_or_default().trim_matches('"');
+            match key {
+                b"taskflows_run_id" => run = Some(text()).filter(|id| id.parse::<RunId>().is_ok()),
+                b"taskflows_attempt" => attempt = text().parse().ok(),
+                _ => {}
+            }
+        }
+        if let Some(run) = run {
+            self.ids.run_id.clear();
+            self.ids.run_id.push_str(run);
+            self.ids.attempt = attempt;
+        }
+    }
+
     /// Adds what another has and this has not.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.context.merge(&other.context);
@@ -95,7 +115,7 @@ impl Ids {
 
     /// Returns whether these are the ids of a run, which has an id of 32 hexadecimal digits.
     pub(crate) fn is_run(&self) -> bool {
-        self.run_id.parse::<taskflows_core::task::RunId>().is_ok()
+        self.run_id.parse::<RunId>().is_ok()
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -118,4 +138,25 @@ fn fill(text: &mut String, other: &str) {
 /// Returns a text where there is one.
 pub(crate) fn some(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_a_line_of_its_run_and_of_no_other() {
+        let mut parts = Parts::default();
+        let outer = Ids { run_id: "f".repeat(32), attempt: Some(7), ..Ids::default() };
+        parts.ids.merge(&outer);
+        parts.add("taskflows_event", &"finished".into(), 1000);
+        parts.follow_note();
+        assert_eq!((parts.ids.run_id.as_str(), parts.ids.attempt), ("f".repeat(32).as_str(), Some(7)));
+        parts.add("taskflows_run_id", &"0".repeat(32).into(), 1000);
+        parts.follow_note();
+        assert_eq!((parts.ids.run_id.as_str(), parts.ids.attempt), ("0".repeat(32).as_str(), None));
+        parts.add("taskflows_attempt", &"2".into(), 1000);
+        parts.follow_note();
+        assert_eq!(parts.ids.attempt, Some(2));
+    }
 }

@@ -137,6 +137,7 @@ impl LineWriter {
     fn complete(&self, parts: &mut Parts) {
         context::add_to(parts, self.limit());
         parts.ids.merge(&self.settings.run);
+        parts.follow_note();
         if self.settings.include_process_info {
             parts.context.add("pid", |json| text::number(json, std::process::id()));
             let thread = std::thread::current();

@@ -2,8 +2,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use taskflows_core::ServiceName;
-use taskflows_core::effects::{LogEntry, LogOrigin};
+use taskflows_core::effects::{LogEntry, LogOrigin, LogQuery};
 use taskflows_core::log::StructuredLine;
 use taskflows_core::task::RunId;
 
@@ -14,22 +13,28 @@ const PRIORITY: u8 = 6;
 
 /// Returns what a row says, where it is of one of `services`.
 ///
-/// The run is that of the entry's structured metadata; only where there is none, that of the line.
-pub(super) fn entry(row: &Row, services: &[ServiceName]) -> Option<LogEntry> {
+/// The run is that of the entry's structured metadata; only where there is none, that of the line. Where `query` asks for
+/// the run that the line says, it is that: a task within the run of `tf exec` has one of its own.
+pub(super) fn entry(row: &Row, query: &LogQuery) -> Option<LogEntry> {
     let name = row.label("service_name")?;
-    let service = services.iter().find(|service| service.as_str() == name)?.clone();
+    let service = query.services.iter().find(|service| service.as_str() == name)?.clone();
     let line = StructuredLine::read(&row.line);
     let fields = line.as_ref().map(|line| &line.fields);
     let wrapped = fields.and_then(wrapped);
     let of_manager = wrapped.is_some()
         && fields.is_some_and(|fields| text(fields, "origin").as_deref() == Some("systemd"));
-    let priority = line.as_ref().and_then(StructuredLine::priority).or_else(|| label_priority(row));
+    let exact = wrapped.and(fields).and_then(exact_priority);
+    let said = || line.as_ref().and_then(StructuredLine::priority);
+    let priority = exact.or_else(said).or_else(|| label_priority(row));
+    let run_of_line = || of_line(fields, "run_id", exact_run);
+    let is_of_line = query.run.is_some() && query.run == run_of_line();
+    let row_of_run = Some(row).filter(|_| !is_of_line);
     Some(LogEntry {
         time: Timestamp::from_nanosecond(row.at.into()).ok()?,
         service,
         origin: if of_manager { LogOrigin::Manager } else { LogOrigin::Process },
-        run: value(row, fields, "run_id", exact_run),
-        attempt: value(row, fields, "attempt", |text| text.parse().ok()),
+        run: value(row_of_run, fields, "run_id", exact_run),
+        attempt: value(row_of_run, fields, "attempt", |text| text.parse().ok()),
         priority: priority.unwrap_or(PRIORITY),
         message: wrapped.map_or_else(|| row.line.clone(), str::to_owned),
     })
@@ -40,6 +45,11 @@ fn wrapped(fields: &Map<String, Value>) -> Option<&str> {
     (fields.get("format")?.as_str()? == "text").then(|| fields.get("event")?.as_str()).flatten()
 }
 
+/// Returns the priority that five words for a level cannot tell, such as that of a notice.
+fn exact_priority(fields: &Map<String, Value>) -> Option<u8> {
+    u8::try_from(fields.get("priority")?.as_u64()?).ok().filter(|priority| *priority < 8)
+}
+
 fn label_priority(row: &Row) -> Option<u8> {
     let names = ["level_name", "severity"];
     let labels =
@@ -47,16 +57,25 @@ fn label_priority(row: &Row) -> Option<u8> {
     StructuredLine { fields: labels }.priority()
 }
 
-/// Returns what is said of the entry by `name`: by Loki, else by the line, `taskflows_` before it or not.
+/// Returns what is said of the entry by `name`: by Loki, else by the line.
 fn value<T>(
-    row: &Row,
+    row: Option<&Row>,
     fields: Option<&Map<String, Value>>,
     name: &str,
     read: impl Fn(&str) -> Option<T>,
 ) -> Option<T> {
-    if let Some(own) = row.label(name) {
-        return read(own);
+    match row.and_then(|row| row.label(name)) {
+        Some(own) => read(own),
+        None => of_line(fields, name, read),
     }
+}
+
+/// Returns what the line says by `name`, `taskflows_` before it or not.
+fn of_line<T>(
+    fields: Option<&Map<String, Value>>,
+    name: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
     let names = [format!("taskflows_{name}"), name.to_owned()];
     names.iter().find_map(|name| read(&text(fields?, name)?))
 }
@@ -91,7 +110,11 @@ mod tests {
     }
 
     fn read(labels: &[(&str, &str)], line: &str) -> LogEntry {
-        entry(&row(labels, line), &["web".parse().unwrap()]).unwrap()
+        entry(&row(labels, line), &of_web()).unwrap()
+    }
+
+    fn of_web() -> LogQuery {
+        LogQuery { services: vec!["web".parse().unwrap()], ..LogQuery::default() }
     }
 
     #[test]
@@ -102,6 +125,15 @@ mod tests {
         let read = read(&[], &line);
         assert_eq!((read.message.as_str(), read.priority, read.attempt), ("it \"is\"", 3, Some(2)));
         assert_eq!((read.origin, read.run), (LogOrigin::Manager, RUN.parse().ok()));
+    }
+
+    #[test]
+    fn a_wrapped_notice_is_one() {
+        let line =
+            |format: &str| format!(r#"{{"event":"x","level_name":"info","format":"{format}","priority":5}}"#);
+        assert_eq!(read(&[], &line("text")).priority, 5);
+        assert_eq!(read(&[], &line("other")).priority, 6, "a program's own word comes first");
+        assert_eq!(read(&[], &line("text").replace('5', "8")).priority, 6);
     }
 
     #[test]
@@ -123,7 +155,22 @@ mod tests {
     }
 
     #[test]
+    fn a_task_within_a_run_is_found_by_its_own() {
+        let outer = "f".repeat(32);
+        let row =
+            row(&[("run_id", &outer), ("attempt", "1")], &format!(r#"{{"run_id":"{RUN}","attempt":2}}"#));
+        let asked = |run: Option<&str>| {
+            let query = LogQuery { run: run.and_then(|run| run.parse().ok()), ..of_web() };
+            let entry = entry(&row, &query).unwrap();
+            (entry.run.unwrap().to_string(), entry.attempt)
+        };
+        assert_eq!(asked(None), (outer.clone(), Some(1)));
+        assert_eq!(asked(Some(&outer)), (outer.clone(), Some(1)));
+        assert_eq!(asked(Some(RUN)), (RUN.to_owned(), Some(2)));
+    }
+
+    #[test]
     fn another_service_is_none_of_these() {
-        assert_eq!(entry(&row(&[("service_name", "web-2")], "x"), &["web".parse().unwrap()]), None);
+        assert_eq!(entry(&row(&[("service_name", "web-2")], "x"), &of_web()), None);
     }
 }

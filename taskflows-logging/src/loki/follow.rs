@@ -171,7 +171,7 @@ impl Follow {
         if row.at < self.floor || !self.seen.add(row.at, row.key) {
             return;
         }
-        let wanted = entry(row, &self.query.services).filter(|entry| self.query.selects(entry));
+        let wanted = entry(row, &self.query).filter(|entry| self.query.selects(entry));
         self.ready.extend(wanted);
     }
 

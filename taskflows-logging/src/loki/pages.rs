@@ -21,6 +21,9 @@ const BEYOND: SignedDuration = SignedDuration::from_mins(15);
 /// and an hour where nobody set another limit (`max_query_length`).
 pub(super) const PIECE: i64 = (30 * 24 * 60 + 30) * 60 * 1_000_000_000;
 
+/// In nanoseconds.
+const MILLISECOND: i64 = 1_000_000;
+
 /// From an instant to another, nanoseconds since 1970. The second is not part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
@@ -37,7 +40,9 @@ impl Span {
             let from = until.min(now);
             from.saturating_sub(REACH).unwrap_or(from)
         });
-        Self { start: nanoseconds(start), end: nanoseconds(until).saturating_add(1) }
+        // Some servers cut what they are asked for to milliseconds; what is beyond the last instant is not wanted anyway.
+        let end = (nanoseconds(until) / MILLISECOND).saturating_add(1).saturating_mul(MILLISECOND);
+        Self { start: nanoseconds(start), end }
     }
 }
 

@@ -99,7 +99,7 @@ async fn newest_of(http: &Http, query: &LogQuery, selection: Query) -> Result<Ve
     {
         let wanted: Vec<Found> = rows
             .into_iter()
-            .filter_map(|row| Some(Found { at: row.at, key: row.key, entry: entry(&row, &query.services)? }))
+            .filter_map(|row| Some(Found { at: row.at, key: row.key, entry: entry(&row, query)? }))
             .filter(|found| query.selects(&found.entry))
             .collect();
         count += wanted.len();

@@ -52,6 +52,38 @@ fn the_contract_is_kept() {
     });
 }
 
+/// A line as the kit's script keeps it: what is no JSON is wrapped.
+fn kept(line: &contract::WrittenLine) -> String {
+    if line.message.starts_with('{') {
+        return line.message.clone();
+    }
+    let level = if line.priority == 3 { "error" } else { "info" };
+    serde_json::json!({ "event": line.message, "level_name": level, "format": "text" }).to_string()
+}
+
+/// With the run and its attempt beside the entry, as Loki has them, and with answers of a few entries at a time.
+#[test]
+fn the_contract_of_a_log_with_runs_is_kept() {
+    run(async {
+        for most in [5000, 7] {
+            let server = FakeLoki::start();
+            server.allow(most);
+            let (first, second) = ("contract-first".parse().unwrap(), "contract-second".parse().unwrap());
+            let written = contract::Written { first, second, run: RUN.parse().unwrap() };
+            let mut at = now() - 60_000_000_000;
+            for line in written.lines() {
+                // What is written at once is a nanosecond apart.
+                at += if line.message.contains("burst") { 1 } else { 1_000_000 };
+                let id = line.run.map_or_else(|| OTHER.to_owned(), |run| run.to_string());
+                let attempt = line.attempt.unwrap_or(1).to_string();
+                let metadata = [("run_id", id.as_str()), ("attempt", attempt.as_str())];
+                server.write(line.service.as_str(), &metadata, at, &kept(&line));
+            }
+            contract::log_reader_rich(&reader(&server), &written).await;
+        }
+    });
+}
+
 #[test]
 fn entries_of_one_instant_at_the_edge_of_a_page_are_neither_lost_nor_doubled() {
     run(async {

@@ -82,6 +82,11 @@ impl Delivery for Journald {
             let entry = entry::entry(&line, &self.labels);
             lost += u64::from(!self.deliver_one(&entry, queue));
         }
+        // Of a process that is gone journald does not know the unit any more, so the end of a program waits for it. The
+        // socket takes small entries only afterwards.
+        if let Some(journal) = self.journal.take() {
+            journal.settle(PATIENCE);
+        }
         lost
     }
 }

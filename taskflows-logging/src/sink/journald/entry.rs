@@ -35,7 +35,10 @@ pub(super) fn entry(line: &Queued<'_>, labels: &Labels) -> JournalEntry {
     if let Some(attempt) = line.attempt {
         entry.add("TASKFLOWS_ATTEMPT", attempt.to_string().as_bytes());
     }
-    for (key, value) in object.iter().filter(|(key, _)| !LEFT_OUT.contains(&key.as_str())) {
+    // Of a note they are in the line as well.
+    let is_told =
+        |key: &str| line.run_id.is_some() && ["taskflows_run_id", "taskflows_attempt"].contains(&key);
+    for (key, value) in object.iter().filter(|(key, _)| !LEFT_OUT.contains(&key.as_str()) && !is_told(key)) {
         add(&mut entry, "", key, value);
     }
     if let Some(Value::Object(context)) = object.get("context") {
