@@ -224,6 +224,36 @@ fn lose_and_rebuild(manager: &LiveManager, kept: &[Value]) {
 }
 
 #[test]
+fn who_is_told_of_a_task_is_found_though_its_variables_name_another_home() {
+    let manager = LiveManager::start();
+    // Nobody takes mail there: what is told waits.
+    let file = manager.write(
+        "jobs.toml",
+        r#"
+version = 1
+
+[alerts.ops]
+send_to = [{ type = "email", addr = "a@example.org", username = "a", password = "b", receiver_addr = ["b@example.org"], smtp_server = "localhost", smtp_port = 1, tls = "starttls" }]
+send_on = ["start"]
+
+[[services]]
+name = "moved"
+start_command = ["/bin/sh", "-c", "test $HOME = /nowhere"]
+env = { HOME = "/nowhere", XDG_CONFIG_HOME = "/nowhere/config" }
+task = { alerts = "ops" }
+"#,
+    );
+    manager.tf(&["create", &file]).expect(0);
+    manager.tf(&["start", "--wait", "moved"]).expect(0);
+    wait_until("its start is told", SOON, || {
+        let channels = manager.tf(&["alert", "list", "--channels", "-o", "json"]).expect(0).stdout;
+        let channels: Value = serde_json::from_str(&channels).unwrap();
+        channels.as_array().unwrap().iter().any(|one| one["queued"] == 1)
+    });
+    assert!(!PathBuf::from("/nowhere").exists());
+}
+
+#[test]
 fn a_run_is_shown_with_its_log_and_fits_eighty_columns() {
     let manager = LiveManager::start();
     let name = "a-service-with-a-name-that-is-much-longer-than-a-column-of-a-table";
