@@ -64,12 +64,13 @@ fn services_that_run_gain_the_hook_without_a_restart_and_their_runs_are_kept_at_
     assert!(before.iter().all(|(pid, _)| pid != "0"), "{before:?}");
 
     let dry = manager.tf(&["create", "--dry-run", &file]).expect(0);
-    eprintln!("DRY\n{}\n{}", dry.stdout, dry.stderr);
-    let done = manager.tf(&["create", &file]).expect(0);
-    eprintln!("DONE\n{}\n{}", done.stdout, done.stderr);
+    assert_eq!(dry.stdout.matches("> applies to the run under way as well").count(), 2, "{}", dry.stdout);
+    assert!(dry.stdout.contains("+ ExecStopPost=-"), "{}", dry.stdout);
+    let done = manager.tf(&["create", &file]).expect(0).stderr;
+    assert!(done.contains("Updated server; applies to the run under way as well."), "{done}");
     assert_eq!(marks(), before, "nothing is started again");
-    let again = manager.tf(&["create", &file]).expect(0);
-    eprintln!("AGAIN\n{}\n{}", again.stdout, again.stderr);
+    let again = manager.tf(&["create", &file]).expect(0).stderr;
+    assert!(again.contains("Nothing changed"), "{again}");
 
     let running = history(&manager, "server");
     assert_eq!((running.len(), &running[0]["outcome"]), (1, &"running".into()), "{running:?}");
