@@ -117,10 +117,13 @@ impl From<RunStoreError> for CliError {
                 (Exit::NoSuchService, Some("`tf history` shows the runs there are"))
             }
             RunStoreError::NoId { .. } => (Exit::Usage, Some("`tf history` shows the runs there are")),
-            _ if chain(&error).contains(" is damaged") => (
-                Exit::Failed,
-                Some("`tf history --rebuild` moves it aside and fills a new one from the journal"),
-            ),
+            RunStoreError::Failed { operation, source }
+                if operation.contains("Loki")
+                    && matches!(source.downcast_ref(), Some(LogError::Unavailable { .. })) =>
+            {
+                let hint = "TASKFLOWS_LOKI_URL says where it is; `--source journal` asks this host's journal";
+                (Exit::Unreachable, Some(hint))
+            }
             _ => (Exit::Failed, None),
         };
         Self { hint: hint.map(str::to_owned), ..Self::new(exit, chain(&error)) }

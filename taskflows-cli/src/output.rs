@@ -130,11 +130,19 @@ fn table<R: Row>(ui: &mut Ui<'_>, rows: &[R], wide: bool) -> Result<(), CliError
     };
     let titles = R::COLUMNS.iter().zip(&shown).filter(|(_, shown)| **shown);
     table.set_header(titles.map(|(column, _)| Cell::new(column.title).add_attribute(Attribute::Dim)));
+    let titles = R::COLUMNS.iter().map(|column| column.title.len());
+    let mut longest: Vec<usize> = titles.collect();
     for row in rows {
-        let cells = row.cells().into_iter().zip(&shown).filter(|(_, shown)| **shown);
+        let cells = row.cells();
+        for (longest, cell) in longest.iter_mut().zip(&cells) {
+            *longest = (*longest).max(cell.text.chars().count());
+        }
+        let cells = cells.into_iter().zip(&shown).filter(|(_, shown)| **shown);
         table.add_row(cells.map(|(styled, _)| cell(styled)));
     }
-    let least = R::COLUMNS.iter().zip(&shown).filter(|(_, shown)| **shown).map(|(column, _)| column.least);
+    // Where all texts are shorter than what is not broken, others may have the space.
+    let least = R::COLUMNS.iter().zip(longest).map(|(column, longest)| column.least.min(longest));
+    let least = least.zip(&shown).filter(|(_, shown)| **shown).map(|(least, _)| least);
     for (column, least) in table.column_iter_mut().zip(least) {
         column.set_padding((0, GAP));
         // A title is not broken, however narrow the terminal.

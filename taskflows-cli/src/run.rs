@@ -18,8 +18,11 @@ pub fn run(arguments: Arguments, config: Config, terminal: &mut Terminal) -> Exi
         // Nor is anything else opened before a command runs than what it needs.
         // The command is run, whatever is wrong with what would be told of it.
         Verb::Exec(exec) => {
-            let config =
-                Config { data_directory: exec.data_dir.clone().or(config.data_directory.clone()), ..config };
+            let config = Config {
+                data_directory: exec.data_dir.clone().or(config.data_directory),
+                config_home: exec.config_home.clone().or(config.config_home),
+                ..config
+            };
             let config = match config.clone().with_file() {
                 Ok(config) => config,
                 Err(error) => {

@@ -217,7 +217,7 @@ pub enum StoreError {
         version: u32,
     },
     /// It is no database, or a damaged one.
-    #[error("`{}` is damaged: move it away, and a new one is made", path.display())]
+    #[error("`{}` is damaged: `tf history --rebuild` moves it aside and fills a new one", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

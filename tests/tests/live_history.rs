@@ -194,11 +194,16 @@ fn the_store_and_the_journal_tell_the_same_of_every_run_and_a_lost_store_is_fill
     lose_and_rebuild(&manager, &kept);
 }
 
-fn lose_and_rebuild(manager: &LiveManager, kept: &[Value]) {
+fn lose(manager: &LiveManager) {
     let data = manager.home().join(".local/state/taskflows");
     for file in ["state.db", "state.db-wal", "state.db-shm"] {
         let _ = std::fs::remove_file(data.join(file));
     }
+}
+
+fn lose_and_rebuild(manager: &LiveManager, kept: &[Value]) {
+    let data = manager.home().join(".local/state/taskflows");
+    lose(manager);
     assert_eq!(history(manager, &[]).len(), 0);
     let dry = manager.tf(&["history", "--rebuild", "--dry-run"]).expect(0).stderr;
     // Those of the store and the start that was skipped.
@@ -221,6 +226,64 @@ fn lose_and_rebuild(manager: &LiveManager, kept: &[Value]) {
     assert!(broken.contains("--rebuild"), "{broken}");
     let done = manager.tf(&["history", "--rebuild"]).expect(0).stderr;
     assert!(done.contains("state.db.broken-") && done.contains(&format!("Added {count} runs")), "{done}");
+}
+
+#[test]
+fn a_task_that_runs_while_the_store_is_lost_keeps_its_beginning_and_its_end() {
+    let manager = LiveManager::start();
+    let file = manager.write(
+        "jobs.toml",
+        "version = 1\n[[services]]\nname = \"long\"\nstart_command = [\"/bin/sleep\", \"3715\"]\ntask = {}\n",
+    );
+    manager.tf(&["create", &file]).expect(0);
+    tf_as_ada(&manager, &["start", "long"]);
+    wait_until("it runs", SOON, || {
+        history(&manager, &["long"]).iter().any(|run| run["by"] == "ada" && run["outcome"] == "running")
+    });
+    lose(&manager);
+    let done = manager.tf(&["history", "--rebuild"]).expect(0).stderr;
+    assert!(done.contains("Added 1 run "), "{done}");
+    let words = |output: taskflows_tests::Output| output.expect(0).stdout;
+    let shown = words(manager.tf(&["history", "long", "-o", "json"]));
+    assert!(shown.contains("\"running\"") && shown.contains("\"ada\""), "{shown}");
+    let one = words(manager.tf(&["history", history(&manager, &["long"])[0]["id"].as_str().unwrap()]));
+    assert!(one.contains("attempts: 1\n"), "{one}");
+    manager.tf(&["stop", "long"]).expect(0);
+    let ended = history(&manager, &["long"]);
+    // What its driver kept went into the file that is gone; the hook's word is that of systemd.
+    assert_eq!((ended.len(), &ended[0]["outcome"], &ended[0]["by"]), (1, &"ok".into(), &"ada".into()));
+    assert_eq!(ended[0]["reason"], "stopped by SIGTERM");
+    assert_eq!(told(&ended[0]), told(&history(&manager, &["long", "--source", "journal"])[0]));
+}
+
+#[test]
+fn who_is_told_of_a_task_is_found_though_its_variables_name_another_home() {
+    let manager = LiveManager::start();
+    // Nobody takes mail there: what is told waits.
+    let file = manager.write(
+        "jobs.toml",
+        r#"
+version = 1
+
+[alerts.ops]
+send_to = [{ type = "email", addr = "a@example.org", username = "a", password = "b", receiver_addr = ["b@example.org"], smtp_server = "localhost", smtp_port = 1, tls = "starttls" }]
+send_on = ["start"]
+
+[[services]]
+name = "moved"
+start_command = ["/bin/sh", "-c", "test $HOME = /nowhere"]
+env = { HOME = "/nowhere", XDG_CONFIG_HOME = "/nowhere/config" }
+task = { alerts = "ops" }
+"#,
+    );
+    manager.tf(&["create", &file]).expect(0);
+    manager.tf(&["start", "--wait", "moved"]).expect(0);
+    wait_until("its start is told", SOON, || {
+        let channels = manager.tf(&["alert", "list", "--channels", "-o", "json"]).expect(0).stdout;
+        let channels: Value = serde_json::from_str(&channels).unwrap();
+        channels.as_array().unwrap().iter().any(|one| one["queued"] == 1)
+    });
+    assert!(!PathBuf::from("/nowhere").exists());
 }
 
 #[test]

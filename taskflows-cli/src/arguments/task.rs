@@ -32,6 +32,9 @@ pub struct ExecArguments {
     /// Where what is kept between commands is, whatever the variables say.
     #[arg(long, value_name = "DIR", hide = true)]
     pub data_dir: Option<PathBuf>,
+    /// Where the configuration is, likewise.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub config_home: Option<PathBuf>,
     /// The command and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,

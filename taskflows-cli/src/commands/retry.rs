@@ -6,6 +6,7 @@ use super::exec::{Surroundings, exec_in};
 use super::history::{LEAST_DIGITS, digits};
 use super::run::run_service;
 use crate::arguments::{ExecArguments, Global, RetryArguments};
+use crate::ui::harmless;
 use crate::{App, CliError, Exit, Ui};
 
 pub(super) async fn retry(
@@ -45,10 +46,17 @@ pub(super) async fn by_digits(runs: &dyn RunHistory, text: &str) -> Result<RunRe
             .hint("`tf history` shows the runs there are")),
         (Some(one), Some(other)) => Err(CliError::new(
             Exit::Usage,
-            format!("`{text}` may be the run {} or {}", digits(other.id), digits(one.id)),
+            format!("`{text}` may be {} or {}", told(&other, &one), told(&one, &other)),
         )
         .hint("write more of its digits")),
     }
+}
+
+/// Names a run by its task and as many digits as tell it from another.
+fn told(run: &RunRecord, other: &RunRecord) -> String {
+    let (id, other) = (run.id.to_string(), other.id.to_string());
+    let same = id.bytes().zip(other.bytes()).take_while(|(one, two)| one == two).count();
+    format!("the run {} of {}", &id[..(same + 1).clamp(8, id.len())], harmless(&run.task))
 }
 
 async fn newest(app: &App, name: &str) -> Result<RunRecord, CliError> {

@@ -20,8 +20,9 @@ const EVENTS: [&str; 3] = ["started", "attempt-failed", "finished"];
 /// The wait for the journal. A hundred thousand runs are read in less.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// After so many entries is looked whether enough runs are known.
-const LOOKED_EVERY: usize = 512;
+/// After so many entries is first looked whether enough runs are known; then after twice as many, and so on, so that
+/// looking takes no longer than reading.
+const FIRST_LOOK: usize = 256;
 
 /// What the journal tells of the runs of services.
 ///
@@ -54,37 +55,14 @@ impl JournalRuns {
     /// Reads, the newest first, until all is read or no older entry could tell of a run that is wanted.
     async fn read(&self, query: &RunQuery) -> Result<RunNotes, LogError> {
         let mut call = Call::begin(self.command(query), &self.source.program.display().to_string())?;
-        let (mut notes, mut managed) = (RunNotes::default(), ManagedRuns::default());
-        let mut count = 0;
+        let mut reading = Reading::new(self, query, boot());
         while let Some(entry) = call.next().await? {
-            if !self.is_own(&entry) {
-                continue;
-            }
-            match entry.text("TASKFLOWS_EVENT") {
-                Some(_) => entry.note(&mut notes),
-                None => managed.note(self.scope, &entry),
-            }
-            count += 1;
-            let limit = query.limit.filter(|limit| notes.len() + managed.len() >= *limit);
-            if count % LOOKED_EVERY == 0
-                && let (Some(limit), Some(time)) = (limit, entry.sent())
-            {
-                let mut found = notes.clone();
-                self.complete(&mut found, &managed, false);
-                // Whatever is not read yet began before this entry was written.
-                if found.select(query).get(limit - 1).is_some_and(|last| last.started > time) {
-                    return Ok(found);
-                }
+            if let Some(found) = reading.take(&entry) {
+                return Ok(found);
             }
         }
         call.finish().await?;
-        self.complete(&mut notes, &managed, true);
-        Ok(notes)
-    }
-
-    fn complete(&self, notes: &mut RunNotes, managed: &ManagedRuns, is_all: bool) {
-        managed.add_to(notes, is_all);
-        notes.settle(self.is_gone);
+        Ok(reading.end())
     }
 
     /// Tells whether it was written in this scope: root's own units and those of the machine share a user.
@@ -156,6 +134,63 @@ impl JournalRuns {
     }
 }
 
+/// Returns the id of the running boot as the journal writes it.
+fn boot() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().replace('-', ""))
+}
+
+/// What is known while entries are read, the newest first.
+struct Reading<'a> {
+    runs: &'a JournalRuns,
+    query: &'a RunQuery,
+    notes: RunNotes,
+    managed: ManagedRuns,
+    count: usize,
+    next_look: usize,
+}
+
+impl<'a> Reading<'a> {
+    fn new(runs: &'a JournalRuns, query: &'a RunQuery, boot: Option<String>) -> Self {
+        let (notes, managed) = (RunNotes::default(), ManagedRuns::new(boot));
+        Self { runs, query, notes, managed, count: 0, next_look: FIRST_LOOK }
+    }
+
+    /// Takes the next entry, and returns what is known where no older one could tell of a run that is wanted.
+    fn take(&mut self, entry: &Entry) -> Option<RunNotes> {
+        if !self.runs.is_own(entry) {
+            return None;
+        }
+        match entry.text("TASKFLOWS_EVENT") {
+            Some(_) => entry.note(&mut self.notes),
+            None => self.managed.note(self.runs.scope, entry),
+        }
+        self.count += 1;
+        let limit = self.query.limit.filter(|limit| self.notes.len() + self.managed.len() >= *limit)?;
+        if self.count < self.next_look {
+            return None;
+        }
+        self.next_look = self.count * 2;
+        let time = entry.sent()?;
+        let found = self.found(self.notes.clone(), false);
+        // Whatever is not read yet began before this entry was written.
+        let last = limit.checked_sub(1).and_then(|last| found.select(self.query).into_iter().nth(last));
+        last.is_some_and(|last| last.started > time).then_some(found)
+    }
+
+    /// Returns what is known where all is read. What began before the time that is asked for, was not.
+    fn end(mut self) -> RunNotes {
+        let notes = std::mem::take(&mut self.notes);
+        self.found(notes, self.query.since.is_none())
+    }
+
+    fn found(&self, mut notes: RunNotes, is_all: bool) -> RunNotes {
+        self.managed.add_to(&mut notes, is_all);
+        notes.settle(self.runs.is_gone);
+        notes
+    }
+}
+
 fn failed(source: impl std::error::Error + Send + Sync + 'static) -> RunStoreError {
     RunStoreError::Failed { operation: "read runs from the journal".to_owned(), source: Box::new(source) }
 }
@@ -183,3 +218,6 @@ impl RunHistory for JournalRuns {
         Ok(runs.map(|run| (run.clone(), notes.attempts(run.id))).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,8 +44,12 @@ pub(super) struct ManagedRuns {
     runs: BTreeMap<RunId, Managed>,
     /// Of each service, the run that the message read before was about.
     later: BTreeMap<ServiceName, RunId>,
+    /// Of each service, a start that the message read before calls skipped, and the invocation it names.
+    skipped: BTreeMap<ServiceName, (RunId, Option<RunId>)>,
     /// The manager that wrote the newest message: its boot and its process.
     manager: Option<String>,
+    /// The boot of now, where it is known: no run of another one goes on.
+    boot: Option<String>,
 }
 
 #[derive(Debug)]
@@ -58,11 +62,18 @@ struct Managed {
     exit: Option<ExitKind>,
     is_preparation: bool,
     is_restart: bool,
-    /// Whether a later run of the service is known, or its manager is gone: then it is over, however it ended.
+    /// The run of the service that came after it.
+    next: Option<RunId>,
+    /// Whether a later start of the service is known, or its manager is gone: then it is over, however it ended.
     is_past: bool,
 }
 
 impl ManagedRuns {
+    /// Knows of no run yet. `boot` is the id of the boot of now, 32 hexadecimal digits.
+    pub(super) fn new(boot: Option<String>) -> Self {
+        Self { boot, ..Self::default() }
+    }
+
     /// Takes note of a message that is not newer than those before.
     pub(super) fn note(&mut self, scope: Scope, entry: &Entry) {
         let (unit, invocation) = match scope {
@@ -72,49 +83,53 @@ impl ManagedRuns {
         let unit = entry.text(unit).and_then(|unit| UnitName::parse(&unit));
         let Some(unit) = unit.filter(|unit| unit.role == Role::Main && !unit.timer) else { return };
         let (Some(time), Some(kind)) = (entry.sent(), entry.text("MESSAGE_ID")) else { return };
-        let manager =
-            entry.text("_BOOT_ID").zip(entry.text("_PID")).map(|(boot, pid)| format!("{boot}/{pid}"));
-        self.manager = self.manager.take().or_else(|| manager.clone());
-        let is_elsewhere = manager != self.manager;
-        // systemd 252 gives a start that a condition prevents the id of a start. It begins no invocation.
-        let is_skipped = kind == message::SKIPPED
-            || entry.text("MESSAGE").is_some_and(|text| text.contains(" was skipped because of "));
-        let id = match entry.text(invocation).and_then(|id| id.parse().ok()) {
-            _ if is_skipped => skipped_id(&unit.service, time),
-            Some(id) => id,
-            None => return,
-        };
-        let later = self.later.get(&unit.service).copied().filter(|later| *later != id);
+        let is_elsewhere = self.is_elsewhere(entry);
+        let text = entry.text("MESSAGE").unwrap_or_default();
+        let id = entry.text(invocation).and_then(|id| id.parse().ok());
+        if message::is_skip(&text) {
+            self.skip(unit.service, time, id);
+            return;
+        }
+        let Some(id) = id else { return };
+        let skipped = self.skipped.remove(&unit.service);
+        if kind == message::SKIPPED
+            && let Some((told_again, Some(of))) = skipped
+            && of == id
+        {
+            self.runs.remove(&told_again);
+        }
+        let next = self.later.get(&unit.service).copied().filter(|later| *later != id);
+        let is_past = is_elsewhere || next.is_some() || skipped.is_some();
+        let new = || Managed { next, is_past, ..Managed::new(unit.service.clone()) };
+        let run = self.runs.entry(id).or_insert_with(new);
+        run.note(&kind, &text, time, entry);
+        let next = run.next;
         if kind == message::RESTARTING
-            && let Some(next) = later.and_then(|later| self.runs.get_mut(&later))
+            && let Some(next) = next.and_then(|next| self.runs.get_mut(&next))
         {
             next.is_restart = true;
         }
-        let run = self.runs.entry(id).or_insert_with(|| Managed {
-            service: unit.service.clone(),
-            started: None,
-            ended: None,
-            result: None,
-            exit: None,
-            is_preparation: false,
-            is_restart: false,
-            is_past: is_elsewhere || later.is_some(),
-        });
-        match kind.as_str() {
-            _ if is_skipped => {
-                (run.started, run.ended) = (Some(time), Some(time));
-                run.result = Some("skipped".to_owned());
-                return;
-            }
-            message::STARTING | message::STARTED => run.started = Some(time),
-            message::PROCESS_EXIT => run.exits(entry),
-            message::SUCCESS | message::STOPPED => run.end(time, "success".to_owned()),
-            message::FAILURE => {
-                run.end(time, entry.text("UNIT_RESULT").unwrap_or_else(|| "failed".to_owned()));
-            }
-            _ => {}
-        }
         self.later.insert(unit.service, id);
+    }
+
+    /// Tells whether another manager wrote it than the one of now.
+    fn is_elsewhere(&mut self, entry: &Entry) -> bool {
+        let boot = entry.text("_BOOT_ID");
+        let manager = boot.as_ref().zip(entry.text("_PID")).map(|(boot, pid)| format!("{boot}/{pid}"));
+        if self.manager.is_none() {
+            self.manager.clone_from(&manager);
+        }
+        manager != self.manager || self.boot.is_some() && boot != self.boot
+    }
+
+    /// Keeps a start that a condition prevented, which began no invocation: the one that is named may be an older run.
+    fn skip(&mut self, service: ServiceName, time: Timestamp, named: Option<RunId>) {
+        let id = skipped_id(&service, time);
+        let mut run = Managed::new(service.clone());
+        (run.started, run.ended) = (Some(time), Some(time));
+        run.result = Some("skipped".to_owned());
+        self.runs.insert(id, run);
+        self.skipped.insert(service, (id, named));
     }
 
     /// Returns how many runs are known.
@@ -122,7 +137,7 @@ impl ManagedRuns {
         self.runs.len()
     }
 
-    /// Adds them to those of which there are notes. Where messages older than those read are left, what has no start yet
+    /// Adds them to those of which there are notes. Where there are messages older than those read, what has no start yet
     /// is passed over.
     pub(super) fn add_to(&self, notes: &mut RunNotes, is_all: bool) {
         for (id, run) in &self.runs {
@@ -144,6 +159,35 @@ fn skipped_id(service: &ServiceName, time: Timestamp) -> RunId {
 }
 
 impl Managed {
+    fn new(service: ServiceName) -> Self {
+        Self {
+            service,
+            started: None,
+            ended: None,
+            result: None,
+            exit: None,
+            is_preparation: false,
+            is_restart: false,
+            next: None,
+            is_past: false,
+        }
+    }
+
+    fn note(&mut self, kind: &str, text: &str, time: Timestamp, entry: &Entry) {
+        match kind {
+            // The start of a oneshot is its whole run.
+            message::STARTED if text.starts_with("Finished ") => self.end(time, "success".to_owned()),
+            message::STARTING | message::STARTED => self.started = Some(time),
+            message::PROCESS_EXIT => self.exits(entry),
+            message::SUCCESS | message::STOPPED => self.end(time, "success".to_owned()),
+            message::SKIPPED => self.end(time, "skipped".to_owned()),
+            message::FAILURE => {
+                self.end(time, entry.text("UNIT_RESULT").unwrap_or_else(|| "failed".to_owned()));
+            }
+            _ => {}
+        }
+    }
+
     /// The newest word of its end stands.
     fn end(&mut self, time: Timestamp, result: String) {
         // What was stopped on request may have failed on the way, which is told before.

@@ -23,3 +23,12 @@ pub(super) const AWAKE: &str = "8811e6df2a8e40f58a94cea26f8ebf14";
 
 /// What tells of runs.
 pub(super) const OF_RUNS: [&str; 6] = [STARTING, STARTED, PROCESS_EXIT, SUCCESS, FAILURE, SKIPPED];
+
+/// Tells whether a message says that a condition prevented a start, which systemd 252 gives the id of a start.
+///
+/// Of a unit's condition it is all that is said: `x.service was skipped because of an unmet condition check (…)`. After
+/// a failed `ExecCondition=` it follows the message of [`SKIPPED`].
+pub(super) fn is_skip(text: &str) -> bool {
+    text.contains(" was skipped because ")
+        || text.starts_with("Condition check resulted in ") && text.ends_with(" being skipped.")
+}

@@ -255,8 +255,7 @@ impl Known {
             return;
         }
         let seen = self.runs.entry(unit.service.to_string()).or_default();
-        // systemd 252 gives a start that a condition prevents the id of a start.
-        let skipped = entry.text("MESSAGE").is_some_and(|text| text.contains(" was skipped because of "));
+        let skipped = entry.text("MESSAGE").is_some_and(|text| message::is_skip(&text));
         let id = if skipped { message::SKIPPED } else { id.as_str() };
         match id {
             message::STARTING => *seen = Seen { started: Some(time), manager, ..Seen::default() },

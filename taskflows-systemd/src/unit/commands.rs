@@ -9,7 +9,7 @@ use taskflows_core::{
     Service, Signal, TimeSpan, VariableName, VariableValue,
 };
 
-use super::escape::{arguments, path, path_assignment};
+use super::escape::{arguments, arguments_of, path, path_assignment};
 use super::mark::{KeptContainer, MarkedContainer};
 use super::script::{MAIN, STOP, TASK_MAIN, TASK_STOP, WHILE_IT_RUNS, scripted, words};
 use super::task;
@@ -61,7 +61,7 @@ pub(super) fn commands(
     service: &Service,
     tools: &dyn Toolbox,
     variables: &Variables,
-    runner: &[Argument],
+    runner: &str,
 ) -> Result<Commands, ServiceError> {
     let failed = |reason: String| ServiceError::Render { name: service.name.clone(), reason };
     let missing = |error: ToolError| failed(error.to_string());
@@ -110,7 +110,7 @@ pub(super) fn commands(
 }
 
 /// Writes the commands as they stand, behind what runs them in an environment.
-fn plain(commands: &mut Commands, service: &Service, prefix: &[Argument], runner: &[Argument]) {
+fn plain(commands: &mut Commands, service: &Service, prefix: &[Argument], runner: &str) {
     let each = [
         ("ExecStart", &service.start_command),
         ("ExecStop", &service.stop_command),
@@ -118,9 +118,9 @@ fn plain(commands: &mut Commands, service: &Service, prefix: &[Argument], runner
     ];
     for (key, command) in each {
         let Some(command) = command else { continue };
-        let runner = if key == "ExecStart" { runner } else { &[] };
+        let runner = if key == "ExecStart" { runner } else { "" };
         let own = words(command.argv().iter().map(String::as_str));
-        commands.add(key, arguments(&[runner, prefix, &own].concat()));
+        commands.add(key, arguments_of(runner, &[prefix, &own].concat()));
     }
 }
 
@@ -154,7 +154,7 @@ struct InContainer<'a> {
     engine: &'a Engine,
     variables: &'a Variables,
     /// What runs it where it is a task, else nothing.
-    runner: &'a [Argument],
+    runner: &'a str,
 }
 
 impl InContainer<'_> {
@@ -234,10 +234,10 @@ impl InContainer<'_> {
     /// when it was killed is in the way of the next one.
     fn main(&self, name: &str, run: Vec<Argument>) -> String {
         match self.runner {
-            [] => scripted(MAIN, run),
+            "" => scripted(MAIN, run),
             runner => {
                 let script = format!("{}; {TASK_MAIN}", self.ending(name));
-                arguments(&[runner, &words(["/bin/sh", "-c", &script, "sh"]), &run].concat())
+                arguments_of(runner, &[&words(["/bin/sh", "-c", &script, "sh"])[..], &run].concat())
             }
         }
     }

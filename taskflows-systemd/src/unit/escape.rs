@@ -18,6 +18,20 @@ pub(super) fn arguments(arguments: &[Argument]) -> String {
     line
 }
 
+/// Writes the arguments of a command that a runner is given, after what the runner's own line says; those of the command
+/// alone where there is none.
+pub(super) fn arguments_of(runner: &str, own: &[Argument]) -> String {
+    if runner.is_empty() {
+        return arguments(own);
+    }
+    let mut line = runner.to_owned();
+    for argument in own {
+        line.push(' ');
+        push_argument(&mut line, argument, false);
+    }
+    line
+}
+
 /// Writes one argument. What is plain stays as it is, so that people can read it.
 fn push_argument(line: &mut String, argument: &Argument, is_program: bool) {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_./:=@,+-".contains(&b);

@@ -19,16 +19,15 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// How long a container may take to end by itself, where nothing else is told.
 const CONTAINER_GRACE: Duration = Duration::from_secs(45);
 
-/// Returns what comes before the command of a task; nothing for a service that is none.
-pub(super) fn runner(service: &Service, variables: &Variables, context: &RenderContext) -> Vec<Argument> {
-    let Some(task) = &service.task else { return Vec::new() };
+/// Returns what comes before the command of a task, as it stands in its line; nothing for a service that is none.
+pub(super) fn runner(service: &Service, variables: &Variables, context: &RenderContext) -> String {
+    let Some(task) = &service.task else { return String::new() };
     let mut words = vec![context.program.as_str().to_owned()];
     let mut add = |word: &str| words.push(word.to_owned());
     ["exec", "--service", service.name.as_str()].into_iter().for_each(&mut add);
     scope(context).iter().for_each(|word| add(word));
-    own_directory(service, variables, context)
-        .iter()
-        .for_each(|own| [DATA_OPTION, own].into_iter().for_each(&mut add));
+    let directory = own_directory(service, variables, context);
+    directory.iter().for_each(|own| [DATA_OPTION, own].into_iter().for_each(&mut add));
     let policy = &task.policy;
     if policy.retries > 0 {
         add("--retries");
@@ -50,8 +49,14 @@ pub(super) fn runner(service: &Service, variables: &Variables, context: &RenderC
     if policy.required {
         add("--required");
     }
-    add("--");
-    words.into_iter().map(Argument::from).collect()
+    let line = arguments(&words.into_iter().map(Argument::from).collect::<Vec<_>>());
+    format!("{line}{} --", config_home(directory, context))
+}
+
+/// Returns the option that says where the configuration is, for those who are told where the data are: a user's manager
+/// knows, whatever a service's variables say. Source: systemd.unit(5), `%E`.
+fn config_home(directory: Option<&str>, context: &RenderContext) -> &'static str {
+    directory.filter(|_| context.scope == Scope::User).map_or("", |_| " --config-home %E")
 }
 
 /// A text that reads back without its spaces.
@@ -90,9 +95,7 @@ pub(super) fn hook(service: &Service, variables: &Variables, context: &RenderCon
     let mut words = vec!["hook", "stopped", service.name.as_str()];
     let directory = own_directory(service, variables, context);
     words.extend(directory.iter().flat_map(|directory| [DATA_OPTION, directory]));
-    // A user's manager knows where the units are, whatever a service's variables say (systemd.unit(5), `%E`).
-    let home = directory.filter(|_| context.scope == Scope::User).map_or("", |_| " --config-home %E");
-    format!("{rights}{}{home}", own_command(context, &words))
+    format!("{rights}{}{}", own_command(context, &words), config_home(directory, context))
 }
 
 /// Returns the data directory where the variables of a service might hide it from the `tf` that its unit runs.

@@ -9,7 +9,7 @@ use crate::{App, CliError, Exit, Ui};
 
 /// Fills the store again from the journal. What it has stays, and a damaged one is moved aside first.
 ///
-/// Runs that go on are left out: their ends will be kept when they come.
+/// Of runs that go on those are added whose process keeps their end; of others it will be kept with all that is known.
 pub(super) async fn rebuild(
     ui: &mut Ui<'_>,
     app: &App,
@@ -21,7 +21,7 @@ pub(super) async fn rebuild(
     let kept_since = now.checked_sub(app.retention.age).ok();
     let is_damaged = Store::is_damaged(&app.data_directory).map_err(|error| failed(&error))?;
     let mut told = app.journal_runs.told(since.max(kept_since)).await?;
-    told.retain(|(run, _)| run.outcome != Outcome::Running);
+    told.retain(|(run, _)| run.outcome != Outcome::Running || run.process.is_some());
     if is_dry {
         let known = if is_damaged { Vec::new() } else { app.runs.recent(&RunQuery::default()).await? };
         let known: std::collections::HashSet<_> = known.iter().map(|run| run.id).collect();

@@ -107,8 +107,12 @@ impl HistoryRow {
     }
 
     pub(super) fn count(&self) -> String {
+        // Of a run that goes on those are counted that are over; and one it has at least.
+        let goes_on = self.outcome == Outcome::Running.word();
         match self.max_attempts {
+            0 | 1 if goes_on => "1".to_owned(),
             0 | 1 => self.attempts.to_string(),
+            most if goes_on => format!("{} of {most}", self.attempts.saturating_add(1).min(most)),
             most => format!("{} of {most}", self.attempts),
         }
     }
