@@ -113,10 +113,11 @@ impl RunNotes {
     }
 
     /// Adds a run of which something else tells, such as the manager's own messages. One of the same id that was noted
-    /// stands against it, unless only its beginning is known and the end is now. That it is over somehow says no more than
-    /// [`RunNotes::settle`] finds out of one whose process is known.
+    /// stands against it, unless only its beginning is known and the end is now. That it is over, nobody knows when and
+    /// how, says no more than [`RunNotes::settle`] finds out of one whose process is known.
     pub fn add(&mut self, run: RunRecord) {
-        let is_known = |noted: &Noted| noted.run.process.is_some() && run.outcome == Outcome::Unknown;
+        let says_nothing = run.outcome == Outcome::Unknown && run.ended.is_none();
+        let is_known = |noted: &Noted| noted.run.process.is_some() && says_nothing;
         let is_over = run.outcome != Outcome::Running && !self.runs.get(&run.id).is_some_and(is_known);
         match self.runs.get_mut(&run.id) {
             None => drop(self.runs.insert(run.id, Noted { run, attempts: BTreeMap::new() })),

@@ -162,6 +162,18 @@ fn what_began_runs_until_it_is_told_to_be_over() {
 }
 
 #[test]
+fn of_a_run_whose_process_is_known_only_that_tells_an_end_of_which_nobody_knows_more() {
+    let run = crate::testing::run_store::a_service_run(7, "web", 100);
+    let run = RunRecord { process: Some(crate::testing::run_store::somebody()), attempts: 0, ..run };
+    let mut notes = RunNotes::default();
+    note(&mut notes, &RunNote::Started(&run));
+    notes.add(RunRecord { ended: None, outcome: Outcome::Unknown, ..run.clone() });
+    assert_eq!(notes.select(&RunQuery::default()), std::slice::from_ref(&run));
+    notes.settle(|_| true);
+    assert_eq!(notes.select(&RunQuery::default())[0].outcome, Outcome::Interrupted);
+}
+
+#[test]
 fn an_end_stands_unless_it_was_an_interruption() {
     let run = crate::testing::run_store::a_service_run(7, "web", 100);
     let ended = |second| Some(Timestamp::from_second(second).unwrap());
