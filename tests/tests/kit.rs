@@ -458,7 +458,7 @@ fn check_faithful(message: &[u8], sent: &Sent) {
     let line: Map<String, Value> = serde_json::from_str(&sent.line)
         .unwrap_or_else(|error| panic!("{error}\n{}\nof {text:?}", sent.line));
     // What is longer is no structured line to those who read it.
-    assert_eq!(StructuredLine::read(&sent.line).is_some(), sent.line.len() <= 2 << 20);
+    assert_eq!(StructuredLine::read(&sent.line).is_some(), sent.line.len() <= 4 << 20);
     if serde_json::from_str::<Map<String, Value>>(&text).is_ok() {
         assert_eq!(sent.line, text, "a JSON object stays as it is");
     } else {
