@@ -23,7 +23,7 @@ pub trait RunHistory: Send + Sync {
     async fn attempts(&self, run: RunId) -> Result<Vec<Attempt>, RunStoreError>;
 
     /// Returns the newest run of each of `services` that has one, in no particular order; otherwise as
-    /// [`RunStore::recent`].
+    /// [`RunHistory::recent`].
     ///
     /// # Errors
     /// When they cannot be read.
