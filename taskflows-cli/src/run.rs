@@ -23,13 +23,7 @@ pub fn run(arguments: Arguments, config: Config, terminal: &mut Terminal) -> Exi
                 config_home: exec.config_home.clone().or(config.config_home),
                 ..config
             };
-            let config = match config.clone().with_file() {
-                Ok(config) => config,
-                Err(error) => {
-                    ui.remark(format!("note: {error}"));
-                    config
-                }
-            };
+            let config = with_file_if_it_can_be_read(&mut ui, config);
             exec_here(&mut ui, &config, arguments.global.scope.into(), exec)
         }
         Verb::Hook { verb: HookVerb::Stopped { data_dir, config_home, .. } } => {
@@ -38,11 +32,21 @@ pub fn run(arguments: Arguments, config: Config, terminal: &mut Terminal) -> Exi
                 config_home: config_home.clone().or(config.config_home),
                 ..config
             };
-            config.with_file().and_then(|config| on_host(&mut ui, &arguments, &config))
+            let config = with_file_if_it_can_be_read(&mut ui, config);
+            on_host(&mut ui, &arguments, &config)
         }
         _ => config.with_file().and_then(|config| on_host(&mut ui, &arguments, &config)),
     });
     end(&mut ui, result)
+}
+
+/// Reads `config.toml` for what systemd calls: a slip in it is told, and neither keeps a command from running nor its run
+/// from being kept.
+fn with_file_if_it_can_be_read(ui: &mut Ui<'_>, config: Config) -> Config {
+    config.clone().with_file().unwrap_or_else(|error| {
+        ui.remark(format!("note: {error}"));
+        config
+    })
 }
 
 /// Runs one command line on `app` to its exit code, and reports what went wrong.

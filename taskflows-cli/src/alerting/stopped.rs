@@ -91,6 +91,15 @@ pub(crate) async fn stopped(app: &App, name: &ServiceName, end: &Stopped) -> Res
     told
 }
 
+/// Tells whether the runs of a service are driven by `tf exec`.
+async fn is_driven(app: &App, name: &ServiceName) -> bool {
+    let files = app.services.files(name).await;
+    let runs_exec = |text: &String| {
+        text.lines().any(|line| line.starts_with("ExecStart=") && line.contains(" exec --service "))
+    };
+    files.is_ok_and(|files| files.files.values().any(runs_exec))
+}
+
 /// Keeps the end in the store and in the journal, each whatever becomes of the other, and returns all that is known of
 /// the run.
 ///
@@ -142,9 +151,12 @@ async fn keep(app: &App, name: &ServiceName, end: &Stopped, now: Timestamp) -> R
         let finish = RunFinish { ended, outcome, attempts: run.attempts, error };
         lost = app.runs.finish(id, &finish).await.err();
     }
-    let records = JournalRecords::default();
-    records.write(&RunNote::Finished(&run, None), None);
-    records.settle(SETTLED);
+    // Where the store cannot be read, what drove the run has told of it better than this could.
+    if lost.is_none() || !is_driven(app, name).await {
+        let records = JournalRecords::default();
+        records.write(&RunNote::Finished(&run, None), None);
+        records.settle(SETTLED);
+    }
     lost.map_or(Ok(run), |error| Err(error.into()))
 }
 

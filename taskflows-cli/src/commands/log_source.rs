@@ -12,6 +12,11 @@ use crate::{App, CliError, Exit};
 /// Where Loki is unless something else is said.
 const LOKI: &str = "http://localhost:3100";
 
+/// Returns where Loki is.
+pub(super) fn loki(app: &App) -> LokiSettings {
+    app.loki.clone().unwrap_or_else(|| LokiSettings::new(LOKI))
+}
+
 /// A log, and what it is called where it fails.
 pub(super) struct LogSource {
     pub(super) reader: Arc<dyn LogReader>,
@@ -26,7 +31,7 @@ impl LogSource {
                 Self { reader: Arc::clone(&app.logs), name: "the journal".to_owned(), kind }
             }
             LogSourceArgument::Loki => {
-                let settings = app.loki.clone().unwrap_or_else(|| LokiSettings::new(LOKI));
+                let settings = loki(app);
                 let name = format!("Loki at {}", settings.shown_url());
                 Self { reader: Arc::new(LokiReader::new(settings)), name, kind }
             }

@@ -9,6 +9,9 @@ use crate::line::LineWriter;
 /// How long the end of a program waits for its lines.
 const FLUSH: Duration = Duration::from_secs(5);
 
+/// How long it waits then for what says that lines were lost.
+const TOLD: Duration = Duration::from_secs(1);
+
 /// Keeps the log of a program: when it is dropped, it waits until what was written has arrived, 5 s at most.
 ///
 /// Keep it to the end of `main`. (`let _ = …` drops it at once.)
@@ -45,6 +48,8 @@ impl LoggingGuard {
 impl Drop for LoggingGuard {
     fn drop(&mut self) {
         self.flush(FLUSH);
-        self.writer.tell_dropped();
+        if self.writer.tell_dropped() {
+            self.flush(TOLD);
+        }
     }
 }

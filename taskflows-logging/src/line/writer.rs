@@ -1,7 +1,7 @@
-use std::io::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 
@@ -178,12 +178,13 @@ impl LineWriter {
         is_time && self.tell_at_ns.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Says how many lines were lost since it was last said: through the sinks that lost none, else on standard error.
-    pub(crate) fn tell_dropped(&self) {
+    /// Says how many lines were lost since it was last said: through the sinks that lost none, else on standard error where
+    /// that is read. Tells whether there was anything to say.
+    pub(crate) fn tell_dropped(&self) -> bool {
         let lost: Vec<u64> = self.sinks.iter().map(Destination::newly_lost).collect();
         let sum: u64 = lost.iter().sum();
         if sum == 0 {
-            return;
+            return false;
         }
         Scratch::lend(|scratch| {
             scratch.event.push_str("log_lines_dropped");
@@ -200,10 +201,10 @@ impl LineWriter {
             let told = healthy.map(|(healthy, _)| healthy.sink.write(&line_of(scratch, &call, now))).count();
             if told == 0 {
                 scratch.line.push(b'\n');
-                // Nothing is left to tell it to where this fails.
-                let _ = std::io::stderr().lock().write_all(&scratch.line);
+                tell_on_stderr(&scratch.line);
             }
         });
+        true
     }
 
     /// Waits until all sinks have sent what they took, at most `limit`.
@@ -223,6 +224,18 @@ impl Destination {
     fn newly_lost(&self) -> u64 {
         let dropped = self.sink.dropped();
         dropped.saturating_sub(self.told.swap(dropped, Ordering::Relaxed))
+    }
+}
+
+/// Writes a line where there is room for it: standard error may be the stream that lines were just lost on, and whoever logs
+/// does not wait for it. Nothing is left to tell it to where this fails.
+fn tell_on_stderr(line: &[u8]) {
+    let stderr = std::io::stderr();
+    let mut waits = [PollFd::new(&stderr, PollFlags::OUT)];
+    let has_room = poll(&mut waits, Some(&Timespec::default())).is_ok_and(|ready| ready == 1);
+    // More than a pipe takes at once might be waited for.
+    if has_room && line.len() <= 4096 {
+        let _ = rustix::io::write(&stderr, line);
     }
 }
 

@@ -36,7 +36,8 @@ pub(super) fn follow(http: Http, query: LogQuery) -> BoxStream<'static, Result<L
     stream::unfold(Some((http, follow)), |state| async move {
         let (http, mut follow) = state?;
         match follow.next(&http).await {
-            Ok(entry) => Some((Ok(entry), Some((http, follow)))),
+            Ok(Some(entry)) => Some((Ok(entry), Some((http, follow)))),
+            Ok(None) => None,
             Err(error) => Some((Err(error), None)),
         }
     })
@@ -86,14 +87,18 @@ impl Follow {
         }
     }
 
-    async fn next(&mut self, http: &Http) -> Result<LogEntry, LogError> {
+    /// Returns the next entry; `None` once no other can come before the end that was asked for.
+    async fn next(&mut self, http: &Http) -> Result<Option<LogEntry>, LogError> {
         if !self.has_begun {
             self.begin(http).await?;
             self.has_begun = true;
         }
         loop {
             if let Some(entry) = self.ready.pop_front() {
-                return Ok(entry);
+                return Ok(Some(entry));
+            }
+            if self.is_over() {
+                return Ok(None);
             }
             tokio::time::sleep(self.wait).await;
             match self.ask().await {
@@ -101,6 +106,12 @@ impl Follow {
                 Err(error) => self.failed(&error),
             }
         }
+    }
+
+    fn is_over(&self) -> bool {
+        let is_past =
+            |until: Timestamp| nanoseconds(Timestamp::now()) > nanoseconds(until).saturating_add(LATE);
+        !self.wait.is_zero() && self.query.until.is_some_and(is_past)
     }
 
     /// Reads what is there. Where all of it is wanted, it is read from its start on, so that it need not fit memory.

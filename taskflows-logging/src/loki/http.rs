@@ -73,7 +73,8 @@ impl Http {
             let left = deadline.saturating_duration_since(Instant::now());
             let answer = request(client, url.clone()).timeout(left).send().await;
             let answer = answer.map_err(|error| self.unreachable(error))?;
-            let wait = pause(&answer).filter(|wait| self.is_patient && Instant::now() + *wait < deadline);
+            let wait = pause(&answer)
+                .filter(|wait| self.is_patient && *wait < deadline.saturating_duration_since(Instant::now()));
             let Some(wait) = wait else { return self.body(answer).await };
             tokio::time::sleep(wait).await;
         }

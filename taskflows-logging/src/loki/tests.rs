@@ -241,6 +241,18 @@ fn following_survives_a_server_that_goes_and_comes_back() {
 }
 
 #[test]
+fn following_ends_where_it_was_told_to() {
+    run(async {
+        let server = FakeLoki::start();
+        server.write("web", &[], now() - 60_000_000_000, "one");
+        let until = Timestamp::from_nanosecond((now() - 30_000_000_000).into()).ok();
+        let followed = reader(&server).follow(&LogQuery { until, ..of("web") }).try_collect::<Vec<_>>();
+        let followed = tokio::time::timeout(Duration::from_secs(20), followed).await.unwrap().unwrap();
+        assert_eq!(messages(&followed), ["one"]);
+    });
+}
+
+#[test]
 fn following_survives_each_fault() {
     run(async {
         let server = FakeLoki::start();
@@ -336,6 +348,9 @@ fn a_busy_server_is_asked_again_when_it_says_so() {
         let start = Instant::now();
         assert_eq!(messages(&reader(&server).read(&of("web")).await.unwrap()), ["here"]);
         assert!(start.elapsed() >= Duration::from_millis(1500));
+        // More seconds than any clock has.
+        let long = fault(&server, [busy("Retry-After: 18446744073709551615\r\n")]).await;
+        assert!(long.to_string().contains("429"), "{long}");
         let error = fault(&server, [busy("Retry-After: 60\r\n")]).await.to_string();
         assert!(error.contains("429 Too Many Requests: too many requests"), "{error}");
     });

@@ -30,6 +30,7 @@ const TRIES: u32 = 20;
 #[derive(Debug)]
 pub(super) struct LokiPush {
     client: Client,
+    settings: LokiSettings,
     url: Url,
     runtime: Runtime,
     body: Body,
@@ -56,7 +57,15 @@ impl LokiPush {
             .enable_all()
             .build()
             .map_err(|error| SinkError::failed("start what sends to Loki", error))?;
-        Ok(Self { client, url, runtime, body: Body::new(labels, labels_compat), backoff: Backoff::default() })
+        let settings = settings.clone();
+        Ok(Self {
+            client,
+            settings,
+            url,
+            runtime,
+            body: Body::new(labels, labels_compat),
+            backoff: Backoff::default(),
+        })
     }
 
     /// Sends some lines of a batch, as often as it takes.
@@ -66,7 +75,7 @@ impl LokiPush {
         self.backoff.reset();
         let mut tries = 0;
         loop {
-            let (wait, is_eager) = match self.runtime.block_on(post(&self.client, &self.url, &body)) {
+            let (wait, is_eager) = match self.runtime.block_on(self.post(&body)) {
                 Ok(Answer::Taken) => return Pushed::Settled(0),
                 Ok(Answer::Refused(lost, reason)) => {
                     queue.fault(reason);
@@ -98,14 +107,14 @@ impl LokiPush {
     }
 }
 
-async fn post(client: &Client, url: &Url, body: &[u8]) -> Result<Answer, String> {
-    let request = client
-        .post(url.clone())
-        .header(CONTENT_TYPE, "application/json")
-        .header(CONTENT_ENCODING, "gzip")
-        .body(body.to_vec());
-    let response = request.send().await.map_err(unanswered)?;
-    Ok(Answer::read(response).await)
+impl LokiPush {
+    async fn post(&self, body: &[u8]) -> Result<Answer, String> {
+        let request = self.client.post(self.url.clone());
+        let request = request.header(CONTENT_TYPE, "application/json").header(CONTENT_ENCODING, "gzip");
+        let response = request.body(body.to_vec()).send().await.map_err(unanswered)?;
+        let secret = self.settings.basic_auth.as_ref().map(|(_, password)| password.as_str());
+        Ok(Answer::read(response, secret).await)
+    }
 }
 
 impl Delivery for LokiPush {

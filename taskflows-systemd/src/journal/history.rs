@@ -65,9 +65,15 @@ impl JournalRuns {
         Ok(reading.end())
     }
 
-    /// Tells whether it was written in this scope: root's own units and those of the machine share a user.
+    /// Tells whether it was written in this scope: root's own units and those of the machine share a user. There a note is
+    /// of the service whose unit wrote it: others may run as anybody, and tell what they like.
     fn is_own(&self, entry: &Entry) -> bool {
-        let of_machine = entry.text("_SYSTEMD_UNIT").is_some_and(|unit| UnitName::parse(&unit).is_some());
+        let unit = entry.text("_SYSTEMD_UNIT").and_then(|unit| UnitName::parse(&unit));
+        let told = entry.text("TASKFLOWS_SERVICE");
+        let of_machine = match (&unit, self.scope) {
+            (Some(unit), Scope::System) => told.is_none_or(|told| told == unit.service.as_str()),
+            (unit, _) => unit.is_some(),
+        };
         match (entry.text("TASKFLOWS_EVENT"), self.scope) {
             (None, _) => true,
             (Some(_), Scope::User) => !of_machine,

@@ -6,6 +6,9 @@ use taskflows_core::{NamePattern, Outcome, ServiceName};
 
 use crate::App;
 
+/// Stands for the id of a run that the manager names none of.
+const NO_ID: RunId = RunId::from_bits(0);
+
 /// Adds those that are wanted to what the store has, the newest first. Where the manager cannot be asked, what is kept is
 /// all there is.
 pub(super) async fn add(app: &App, query: &RunQuery, runs: &mut Vec<RunRecord>) {
@@ -17,8 +20,10 @@ pub(super) async fn add(app: &App, query: &RunQuery, runs: &mut Vec<RunRecord>) 
         return;
     }
     let known = |run: &RunRecord, runs: &[RunRecord]| {
-        runs.iter()
-            .any(|kept| kept.id == run.id || kept.outcome == Outcome::Running && kept.service == run.service)
+        runs.iter().any(|kept| {
+            kept.id == run.id && run.id != NO_ID
+                || kept.outcome == Outcome::Running && kept.service == run.service
+        })
     };
     for run in all(app, &names).await {
         if query.selects(&run) && !known(&run, runs) {
@@ -50,7 +55,7 @@ async fn all(app: &App, patterns: &[NamePattern]) -> Vec<RunRecord> {
 async fn run(app: &App, name: &ServiceName) -> Option<RunRecord> {
     let began = app.services.began(name).await.ok()??;
     Some(RunRecord {
-        id: began.run.unwrap_or(RunId::from_bits(0)),
+        id: began.run.unwrap_or(NO_ID),
         task: name.to_string(),
         service: Some(name.clone()),
         scheduled: None,

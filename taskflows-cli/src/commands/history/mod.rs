@@ -7,12 +7,13 @@ mod row;
 
 use std::sync::Arc;
 
-use taskflows_core::effects::RunHistory;
+use taskflows_core::effects::{LogReader, RunHistory};
 use taskflows_core::task::{RunId, RunQuery, RunRecord};
 use taskflows_core::{NamePattern, Outcome};
-use taskflows_logging::loki::{LokiRuns, LokiSettings};
+use taskflows_logging::loki::{LokiReader, LokiRuns};
 
 use self::row::HistoryRow;
+use super::log_source::loki;
 use super::logs::past;
 use super::retry::by_digits;
 use crate::arguments::{Format, Global, HistoryArguments, HistorySource};
@@ -25,21 +26,19 @@ const DEFAULT_RUNS: usize = 20;
 /// The fewest digits that a run is known by.
 pub(super) const LEAST_DIGITS: usize = 4;
 
-/// Where Loki is where nobody says it.
-const LOKI: &str = "http://localhost:3100";
-
 /// Returns the digits of a run's id by which people know it.
 pub(super) fn digits(run: RunId) -> String {
     run.to_string().chars().take(8).collect()
 }
 
-/// Returns who tells of the runs.
-fn source(app: &App, source: HistorySource) -> Arc<dyn RunHistory> {
+/// Returns who tells of the runs, and of what they wrote.
+fn source(app: &App, source: HistorySource) -> (Arc<dyn RunHistory>, Arc<dyn LogReader>) {
     match source {
-        HistorySource::Store => Arc::clone(&app.runs) as _,
-        HistorySource::Journal => Arc::clone(&app.journal_runs),
+        HistorySource::Store => (Arc::clone(&app.runs) as _, Arc::clone(&app.logs)),
+        HistorySource::Journal => (Arc::clone(&app.journal_runs), Arc::clone(&app.logs)),
         HistorySource::Loki => {
-            Arc::new(LokiRuns::new(app.loki.clone().unwrap_or_else(|| LokiSettings::new(LOKI))))
+            let settings = loki(app);
+            (Arc::new(LokiRuns::new(settings.clone())), Arc::new(LokiReader::new(settings)))
         }
     }
 }
@@ -62,7 +61,7 @@ pub(super) async fn history(
         return rebuild::rebuild(ui, app, global, query.since, arguments.dry_run).await;
     }
     let query = RunQuery { tasks: tasks(app, &arguments.names).await?, ..query };
-    let told_by = source(app, arguments.source);
+    let (told_by, logs) = source(app, arguments.source);
     let mut runs = told_by.recent(&query).await?;
     if arguments.source == HistorySource::Store {
         going::add(app, &query, &mut runs).await;
@@ -71,7 +70,7 @@ pub(super) async fn history(
         && let [name] = arguments.names.as_slice()
         && let Some(run) = named(app, &*told_by, name).await?
     {
-        return one::one(ui, app, global, &*told_by, &run).await;
+        return one::one(ui, app, global, (&*told_by, &*logs), &run).await;
     }
     let now = (app.now)();
     let narrow = ui.width.is_some() && global.output == Format::Table;

@@ -1,5 +1,5 @@
 use jiff::SignedDuration;
-use taskflows_core::effects::{LogEntry, LogOrigin, LogQuery, RunHistory};
+use taskflows_core::effects::{LogEntry, LogOrigin, LogQuery, LogReader, RunHistory};
 use taskflows_core::task::{Attempt, RunRecord};
 
 use super::row::{AttemptRow, HistoryRow, LogLine, took};
@@ -22,7 +22,7 @@ pub(super) async fn one(
     ui: &mut Ui<'_>,
     app: &App,
     global: &Global,
-    told_by: &dyn RunHistory,
+    (told_by, logs): (&dyn RunHistory, &dyn LogReader),
     run: &RunRecord,
 ) -> Result<Exit, CliError> {
     let attempts = told_by.attempts(run.id).await?;
@@ -30,14 +30,14 @@ pub(super) async fn one(
     match global.output {
         Format::Table | Format::Wide => {
             block(ui, app, run, &row)?;
-            let log = log(ui, app, run).await;
+            let log = log(ui, logs, run).await;
             attempts_of(ui, &attempts, log.is_empty())?;
             lines(ui, app, run, &log)?;
         }
         Format::Name => writeln!(ui.out, "{}", row.id)?,
         format => {
             row.attempted = Some(attempts.iter().map(AttemptRow::new).collect());
-            row.log = Some(log(ui, app, run).await.into_iter().map(log_line).collect());
+            row.log = Some(log(ui, logs, run).await.into_iter().map(log_line).collect());
             data(ui, format, &[row])?;
         }
     }
@@ -45,17 +45,18 @@ pub(super) async fn one(
 }
 
 /// Returns the last lines of a run of a service.
-async fn log(ui: &mut Ui<'_>, app: &App, run: &RunRecord) -> Vec<LogEntry> {
-    let Some(service) = &run.service else { return Vec::new() };
+async fn log(ui: &mut Ui<'_>, logs: &dyn LogReader, run: &RunRecord) -> Vec<LogEntry> {
+    // A program that is no service is known by its task.
+    let Some(service) = run.service.clone().or_else(|| run.task.parse().ok()) else { return Vec::new() };
     let query = LogQuery {
-        services: vec![service.clone()],
+        services: vec![service],
         lines: Some(LINES),
         since: run.started.checked_sub(MARGIN).ok(),
         until: run.ended.and_then(|ended| ended.checked_add(MARGIN).ok()),
         run: Some(run.id),
         ..LogQuery::default()
     };
-    app.logs.read(&query).await.unwrap_or_else(|error| {
+    logs.read(&query).await.unwrap_or_else(|error| {
         ui.remark(format!("note: its log could not be read: {}", chain(&error)));
         Vec::new()
     })

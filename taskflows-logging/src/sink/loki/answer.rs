@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 
-use crate::http::beginning;
+use crate::http::{beginning, quote};
 
 /// As much of an answer is read.
 const MOST: usize = 64 * 1024;
@@ -25,12 +25,14 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    pub(super) async fn read(response: Response) -> Self {
+    /// Reads an answer. What it says is told without `secret`, should it repeat it.
+    pub(super) async fn read(response: Response, secret: Option<&str>) -> Self {
         let status = response.status();
         let after = response.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok());
         let after = after.and_then(|text| retry_after(text, Timestamp::now()));
         let body = beginning(response, MOST).await;
-        Self::of(status, &String::from_utf8_lossy(&body), after)
+        let body = quote(&String::from_utf8_lossy(&body), secret, MOST);
+        Self::of(status, &body, after)
     }
 
     fn of(status: StatusCode, body: &str, after: Option<Duration>) -> Self {

@@ -12,8 +12,9 @@ use super::super::queue::{Batch, Queued};
 
 /// A longer line is refused, unless Loki is told otherwise (`max_line_size`).
 const LONGEST_LINE: usize = 256 * 1024;
-/// A longer value of a label is refused, and all lines of its stream with it (`max_label_value_length`).
-const LONGEST_VALUE: usize = 1024;
+/// A longer value of a label is refused, and all lines of its stream with it (`max_label_value_length`, which the kit sets
+/// so; Loki alone takes more).
+const LONGEST_VALUE: usize = 512;
 /// Stands at the end of what was cut.
 const MARK: &str = "... (truncated)";
 
