@@ -217,7 +217,8 @@ fn is_same(left: &Value, right: &Value) -> bool {
         }
         (Value::Number(a), Value::Number(b)) if a.is_f64() || b.is_f64() => {
             let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
-            (a - b).abs() <= a.abs() * 1e-15
+            // The last bit of the smallest numbers is more than that part of them.
+            (a - b).abs() <= (a.abs() * 1e-15).max(f64::from_bits(2))
         }
         _ => left == right,
     }
