@@ -7,6 +7,7 @@ use taskflows_core::task::RunRecord;
 use taskflows_core::{ServiceName, TimeSpan};
 
 use super::history::digits;
+use super::history::going;
 use super::log_lines::{LogRow, human_line, row};
 use super::log_source::LogSource;
 use super::retry::by_digits;
@@ -70,7 +71,7 @@ async fn wanted(app: &App, logs: &LogsArguments) -> Result<Wanted, CliError> {
         ..LogQuery::default()
     };
     let Some(text) = &logs.run else { return Ok(Wanted { query, is_over: false }) };
-    let record = match by_digits(&*app.runs, text).await {
+    let record = match run_of(app, text).await {
         Ok(record) => record,
         // A whole id is one, wherever the run is kept.
         Err(error) if error.exit == Exit::NoSuchService && !query.services.is_empty() => {
@@ -82,11 +83,26 @@ async fn wanted(app: &App, logs: &LogsArguments) -> Result<Wanted, CliError> {
     query.run = Some(record.id);
     if query.services.is_empty() {
         query.services = vec![service_of(&record)?];
+    } else if !query.services.contains(&service_of(&record)?) {
+        let error = format!("run {} is of {}, which is not among these", digits(record.id), record.task);
+        return Err(CliError::new(Exit::Usage, error).hint("`--run` needs no name"));
     }
     let (began, ended) = span_of_lines(&*app.runs, &record).await;
     query.since = query.since.or(began);
     query.until = query.until.or(ended);
     Ok(Wanted { query, is_over: record.ended.is_some() })
+}
+
+/// Returns the run that is meant: one that is kept, one of a service that still goes on, or one that the journal tells of,
+/// where the store was lost.
+async fn run_of(app: &App, text: &str) -> Result<RunRecord, CliError> {
+    match by_digits(&*app.runs, text).await {
+        Err(error) if error.exit != Exit::Usage => match going::by_digits(app, text).await {
+            Some(run) => Ok(run),
+            None => by_digits(&*app.journal_runs, text).await.map_err(|_| error),
+        },
+        known => known,
+    }
 }
 
 /// Returns under which name the lines of a run are found: its service's, or that of its task.

@@ -35,7 +35,7 @@ pub(super) async fn add(app: &App, query: &RunQuery, runs: &mut Vec<RunRecord>) 
 }
 
 /// Returns the one whose id begins with some digits.
-pub(super) async fn by_digits(app: &App, digits: &str) -> Option<RunRecord> {
+pub(in crate::commands) async fn by_digits(app: &App, digits: &str) -> Option<RunRecord> {
     let digits = digits.to_lowercase();
     let mut found = all(app, &[]).await.into_iter().filter(|run| run.id.to_string().starts_with(&digits));
     found.next().filter(|_| found.next().is_none())

@@ -1,6 +1,6 @@
 //! `tf history`: the runs there were, one of them in full, and the store filled again from the journal.
 
-mod going;
+pub(super) mod going;
 mod one;
 mod rebuild;
 mod row;
