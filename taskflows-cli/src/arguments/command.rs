@@ -147,7 +147,7 @@ pub enum Verb {
     /// Run again what ran before.
     #[command(before_help = "Examples:\n  tf retry 3f2a91c0\n  tf retry --last backup\n")]
     Retry(RetryArguments),
-    /// Show the runs of tasks, the newest first; or all that is kept of one run.
+    /// Show the runs of services and tasks, the newest first; or all that is kept of one run.
     #[command(
         before_help = "Examples:\n  tf history\n  tf history backup --failed --since 7d\n  tf history 3f2a91c0\n"
     )]

@@ -291,7 +291,7 @@ impl State {
 
     fn pop(&mut self) -> Option<Batch> {
         let batch = self.batches.pop_front();
-        // The next one has waited for this one: it need not wait for more lines.
+        // The next one gathers lines from now on; where it is full, or others wait behind it, it does not wait.
         self.since = (!self.batches.is_empty()).then(Instant::now);
         batch
     }

@@ -1,4 +1,4 @@
-//! What `tf` does for a service: it runs what is a task, and hears of the end of what has alerts.
+//! What `tf` does for a service: it runs what is a task, and hears of the end of every run.
 
 use std::time::Duration;
 
