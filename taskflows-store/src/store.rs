@@ -2,7 +2,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -16,11 +16,30 @@ use crate::schema;
 /// How long a process waits for another that writes.
 const WAIT: Duration = Duration::from_secs(5);
 
+/// How long it waits before it tries again what SQLite does not wait for.
+const BETWEEN: Duration = Duration::from_millis(5);
+
 /// The file of the store in its directory.
 const FILE: &str = "state.db";
 
 /// After so many pages what was appended goes into the file itself: who opens it first reads all that is appended.
 const CHECKPOINT_PAGES: u32 = 100;
+
+/// Tries until no other process is in the way, for [`WAIT`] in all: SQLite itself waits for a lock, but gives up at once
+/// where waiting could be a deadlock, as while many first make a file one that appends. Source: `sqlite3_busy_handler`.
+fn patiently<T>(attempt: impl Fn() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let began = Instant::now();
+    loop {
+        match attempt() {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && began.elapsed() < WAIT =>
+            {
+                std::thread::sleep(BETWEEN);
+            }
+            ended => return ended,
+        }
+    }
+}
 
 /// One SQLite file, shared by every process of its owner.
 ///
@@ -62,7 +81,7 @@ impl Store {
             let migrated = schema::migrate(&mut connection)?;
             Ok((connection, migrated))
         };
-        match opened() {
+        match patiently(opened) {
             Ok((connection, Ok(()))) => {
                 Ok(Self { connection: Arc::new(Mutex::new(connection)), path, limits: Limits::default() })
             }

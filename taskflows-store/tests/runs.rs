@@ -61,6 +61,23 @@ fn what_one_process_keeps_another_reads() {
 }
 
 #[test]
+fn a_store_that_many_open_first_at_once_is_opened_by_each() {
+    for _ in 0..20 {
+        let directory = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for number in 0..16 {
+                let directory = directory.path();
+                scope.spawn(move || {
+                    let store = SqliteRunStore::new(directory);
+                    ready(store.begin(&a_run(number, "a", 10))).map_err(|error| chain(&error)).unwrap();
+                });
+            }
+        });
+        assert_eq!(all(&SqliteRunStore::new(directory.path())).len(), 16);
+    }
+}
+
+#[test]
 fn the_file_is_the_owners_alone_and_only_made_by_what_is_written() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
