@@ -6,7 +6,7 @@ use std::process::Command;
 use taskflows_tests::repository;
 
 /// What each crate may depend on in this workspace, tests and build scripts apart.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("taskflows-core", &[]),
     ("taskflows-alerts", &["taskflows-core"]),
     ("taskflows-macros", &[]),
@@ -14,7 +14,9 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("taskflows-logging", &["taskflows-core", "taskflows-journal"]),
     ("taskflows-systemd", &["taskflows-core"]),
     ("taskflows-runtime", &["taskflows-core", "taskflows-journal"]),
-    ("taskflows-store", &["taskflows-alerts", "taskflows-core"]),
+    ("taskflows-security", &[]),
+    ("taskflows-api", &["taskflows-core", "taskflows-security"]),
+    ("taskflows-store", &["taskflows-alerts", "taskflows-core", "taskflows-security"]),
     (
         "taskflows",
         &[
@@ -31,10 +33,12 @@ const ARROWS: [(&str, &[&str]); 11] = [
         "taskflows-cli",
         &[
             "taskflows-alerts",
+            "taskflows-api",
             "taskflows-core",
             "taskflows-journal",
             "taskflows-logging",
             "taskflows-runtime",
+            "taskflows-security",
             "taskflows-store",
             "taskflows-systemd",
         ],

@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+
+pub mod client;
+mod host;
+pub mod server;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
+pub mod wire;
+
+pub use host::Host;

@@ -1,0 +1,32 @@
+use std::fmt;
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use axum::http::request::Parts;
+use taskflows_security::Role;
+
+/// Who asks, as their credentials show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The name that is written into the audit log: of a person, a token, or `signed` for who has the shared key.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// Whether a browser sent the credentials by itself, as it does with cookies: a change then needs a CSRF token.
+    pub by_cookie: bool,
+}
+
+/// Why nobody was recognised. It is written to the log and never sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(pub String);
+
+/// Recognises who asks.
+#[async_trait]
+pub trait Authority: fmt::Debug + Send + Sync {
+    /// Looks at the credentials of a request from `peer` (`None` over a socket of this host); `body` is whole and as it was sent.
+    ///
+    /// # Errors
+    /// When there are none, or they are not right.
+    async fn identify(&self, peer: Option<IpAddr>, request: &Parts, body: &[u8])
+    -> Result<Identity, Refusal>;
+}

@@ -1,0 +1,72 @@
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use taskflows_core::effects::ServiceError;
+use utoipa::ToSchema;
+
+/// An error as it is sent. Source: RFC 9457.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// The status line's words.
+    pub title: String,
+    /// The status.
+    pub status: u16,
+    /// What is wrong with this request, where that may be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// A word for programs: `no-such-service`, `not-ours`, `unreachable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+impl Problem {
+    /// Says what is wrong with a request.
+    #[must_use]
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..Self::bare(status) }
+    }
+
+    /// The one answer to who is not recognised.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        Self::bare(StatusCode::UNAUTHORIZED)
+    }
+
+    /// The one answer to who may not.
+    #[must_use]
+    pub fn forbidden() -> Self {
+        Self::bare(StatusCode::FORBIDDEN)
+    }
+
+    /// Adds a word for programs.
+    #[must_use]
+    pub fn with_code(self, code: impl Into<String>) -> Self {
+        Self { code: Some(code.into()), ..self }
+    }
+
+    fn bare(status: StatusCode) -> Self {
+        let title = status.canonical_reason().unwrap_or("Error").to_owned();
+        Self { title, status: status.as_u16(), detail: None, code: None }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(&self)).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
+
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        if error.is_not_found() {
+            return Self::new(StatusCode::NOT_FOUND, error.to_string()).with_code("no-such-service");
+        }
+        // Its causes are for the log of this host.
+        tracing::warn!(error = &error as &dyn std::error::Error, "a request failed");
+        Self::new(StatusCode::BAD_GATEWAY, error.to_string())
+    }
+}

@@ -1,0 +1,14 @@
+//! The routes, by what they are about.
+
+mod health;
+
+use std::sync::Arc;
+
+use super::Shared;
+use super::route::Routes;
+
+/// Returns all routes. Each area adds its own.
+pub(super) fn all(shared: &Arc<Shared>) -> Routes {
+    let routes = Routes::new(shared);
+    health::add(routes)
+}

@@ -1,0 +1,5 @@
+//! What goes over the line, as JSON. Times are RFC 3339 in UTC, lengths of time seconds, sizes bytes.
+
+mod health;
+
+pub use health::Health;
