@@ -48,7 +48,7 @@ need_slack_sdk() {
 
 # What the tests need beside that: container engines, an image's worth of programs, Python and uv.
 need_test_tools() {
-    need_packages docker.io podman runc busybox-static python3 python3-venv
+    need_packages docker.io podman runc busybox-static python3 python3-venv iproute2 passwd
     # The pipeline kit: its Lua runs, its YAML is read, and its compose file, by programs that are not ours.
     need_packages lua5.1 python3-yaml docker-compose
     need_alert_tools

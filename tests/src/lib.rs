@@ -2,6 +2,7 @@
 
 mod engine;
 mod forward;
+mod hosts;
 mod live;
 mod loki;
 mod mail;
@@ -10,6 +11,7 @@ mod slack;
 
 pub use engine::{Engine, IMAGE};
 pub use forward::{ForwardMessage, ForwardReceiver, Forwarding};
+pub use hosts::LiveHosts;
 pub use live::{LiveManager, Output, repository, tf_binary, wait_until};
 pub use loki::LokiStandIn;
 pub use mail::MailServer;
