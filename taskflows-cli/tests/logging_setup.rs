@@ -38,6 +38,24 @@ fn the_kit_is_written_once_and_then_is_as_it_should_be() {
 }
 
 #[test]
+fn options_hold_until_others_are_given() {
+    let mut host = Host::new();
+    told(
+        &mut host,
+        "logging setup compose --profile s3 --retention 14d --labels-compat --journal /run/log/journal",
+    );
+    let loki = file(&host, "loki/loki.yaml");
+    assert!(loki.contains("s3") && loki.contains("336h"), "{loki}");
+    let again = told(&mut host, "logging setup compose");
+    let kept = "As the last time: --profile=s3 --retention=2w --labels-compat --journal=/run/log/journal.";
+    assert!(again.contains(kept) && again.contains("Nothing changed"), "{again}");
+    told(&mut host, "logging setup loki");
+    assert!(file(&host, "loki/loki.yaml").contains("336h"));
+    told(&mut host, "logging setup loki --profile archive");
+    assert!(told(&mut host, "logging setup loki").contains("As the last time: --profile=archive."));
+}
+
+#[test]
 fn what_was_changed_by_hand_is_not_written_over() {
     let mut host = Host::new();
     told(&mut host, "logging setup loki");

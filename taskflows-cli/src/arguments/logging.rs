@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use taskflows_core::TimeSpan;
 
 /// What to do about the pipeline of logs.
 #[derive(Debug, Subcommand)]
 pub enum LoggingVerb {
     /// Write the configuration of Fluent Bit, Loki, Grafana, or all of it with the file that starts them.
+    ///
+    /// Called again without options, it keeps to those of the last time; with options, to exactly these.
     Setup(LoggingSetupArguments),
     /// Send a marked line down the whole path, and say whether it arrives in Loki, or where it stopped.
     Check(LoggingCheckArguments),
@@ -39,8 +41,13 @@ pub enum LoggingProfile {
     Archive,
 }
 
+/// The label of lines that do not say theirs, unless told.
+const ENVIRONMENT: &str = "production";
+/// Where journald keeps the journal, unless told.
+const JOURNAL: &str = "/var/log/journal";
+
 /// `tf logging setup`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct LoggingSetupArguments {
     /// What to write.
     #[arg(value_name = "PART")]
@@ -55,7 +62,7 @@ pub struct LoggingSetupArguments {
     #[arg(long, value_name = "SPAN")]
     pub retention: Option<TimeSpan>,
     /// The label `environment` of lines that do not say theirs.
-    #[arg(long, value_name = "NAME", default_value = "production")]
+    #[arg(long, value_name = "NAME", default_value = ENVIRONMENT)]
     pub environment: String,
     /// Index `request_id` and `trace_id` as well, so that queries find them as labels.
     #[arg(long)]
@@ -70,7 +77,7 @@ pub struct LoggingSetupArguments {
     #[arg(long, value_name = "UID")]
     pub uid: Option<u32>,
     /// Where journald keeps the journal.
-    #[arg(long, value_name = "DIR", default_value = "/var/log/journal")]
+    #[arg(long, value_name = "DIR", default_value = JOURNAL)]
     pub journal: String,
     /// Where programs keep files of JSON lines; TASKFLOWS_FILE_DIR unless told.
     #[arg(long, value_name = "DIR")]
@@ -84,6 +91,51 @@ pub struct LoggingSetupArguments {
     /// Write over files that others wrote, or that were changed by hand, which is refused otherwise.
     #[arg(long)]
     pub force: bool,
+}
+
+/// Options by themselves, as they are kept.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true)]
+struct Kept {
+    #[command(flatten)]
+    setup: LoggingSetupArguments,
+}
+
+impl LoggingSetupArguments {
+    /// Returns the options that say how the kit is to be and that are not the usual ones.
+    pub(crate) fn options(&self) -> Vec<String> {
+        let value = |name: &str, value: Option<String>| value.map(|value| format!("--{name}={value}"));
+        let flag = |name: &str, is_set: bool| is_set.then(|| format!("--{name}"));
+        let unless = |usual: &str, value: &str| (value != usual).then(|| value.to_owned());
+        let profile = match self.profile {
+            LoggingProfile::Dev => None,
+            LoggingProfile::S3 => Some("s3".to_owned()),
+            LoggingProfile::Archive => Some("archive".to_owned()),
+        };
+        let options = [
+            value("profile", profile),
+            value("retention", self.retention.map(|span| span.to_string())),
+            value("environment", unless(ENVIRONMENT, &self.environment)),
+            flag("labels-compat", self.labels_compat),
+            value("loki-url", self.loki_url.clone()),
+            flag("loki-auth", self.loki_auth),
+            value("uid", self.uid.map(|uid| uid.to_string())),
+            value("journal", unless(JOURNAL, &self.journal)),
+            value("file-dir", self.file_dir.clone()),
+            flag("debug-file", self.debug_file),
+        ];
+        options.into_iter().flatten().collect()
+    }
+
+    /// Takes over options as [`Self::options`] returned them; those it cannot read it leaves.
+    pub(crate) fn with_options(self, options: &[String]) -> Self {
+        let Ok(kept) =
+            Kept::try_parse_from(["compose"].into_iter().chain(options.iter().map(String::as_str)))
+        else {
+            return self;
+        };
+        Self { part: self.part, dir: self.dir, dry_run: self.dry_run, force: self.force, ..kept.setup }
+    }
 }
 
 /// `tf logging check`.

@@ -38,11 +38,14 @@ pub enum Decision {
 
 /// What was written, by which a change of somebody else is seen.
 ///
-/// It lies beside the files as JSON: `{"version":1,"files":{"docker-compose.yml":"<MD5>"}}`.
+/// It lies beside the files as JSON: `{"version":1,"files":{"docker-compose.yml":"<MD5>"},"options":["--profile=s3"]}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     version: u32,
     files: BTreeMap<String, String>,
+    /// The options that were given, which hold until others are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
 }
 
 /// Why what lies there is no manifest.

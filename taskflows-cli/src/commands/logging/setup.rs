@@ -22,9 +22,10 @@ pub(super) fn setup(
     arguments: &LoggingSetupArguments,
 ) -> Result<Exit, CliError> {
     let part = part(arguments.part);
-    let pipeline = pipeline(app, arguments, part)?;
     let directory = arguments.dir.clone().unwrap_or_else(|| PathBuf::from(DIRECTORY));
     let mut manifest = read_manifest(&directory)?;
+    let arguments = &as_last_time(ui, arguments, &mut manifest);
+    let pipeline = pipeline(app, arguments, part)?;
     let decided = decide(&directory, &manifest, pipeline.files(part))?;
     if arguments.dry_run {
         dry_run(ui, &directory, &decided, arguments.force);
@@ -40,6 +41,25 @@ pub(super) fn setup(
     remark_journal(ui, &pipeline, part);
     next_steps(ui, app, &directory, &pipeline, part);
     Ok(Exit::Ok)
+}
+
+/// Without options those of the last time hold: files that were made for S3 do not become others by the way.
+fn as_last_time(
+    ui: &mut Ui<'_>,
+    arguments: &LoggingSetupArguments,
+    manifest: &mut Manifest,
+) -> LoggingSetupArguments {
+    let options = arguments.options();
+    if options.is_empty() && !manifest.options.is_empty() {
+        let shown = manifest.options.iter().map(|option| match option.split_once('=') {
+            Some((name, value)) => format!("{name}={}", shell_words::quote(value)),
+            None => option.clone(),
+        });
+        ui.remark(format!("As the last time: {}.", shown.collect::<Vec<_>>().join(" ")));
+        return arguments.clone().with_options(&manifest.options);
+    }
+    manifest.options = options;
+    arguments.clone()
 }
 
 const fn part(part: LoggingPart) -> Part {
@@ -177,7 +197,6 @@ fn write_all(
     manifest: &mut Manifest,
     decided: &[(KitFile, Decision)],
 ) -> Result<usize, CliError> {
-    let before = manifest.clone();
     let (mut written, mut result) = (0, Ok(()));
     for (file, decision) in decided {
         if *decision != Decision::Keep {
@@ -189,8 +208,9 @@ fn write_all(
         }
         manifest.note(&file.path, file.text.as_bytes());
     }
-    if *manifest != before {
-        write(&directory.join(Manifest::NAME), 0o644, &manifest.to_text())?;
+    let (path, text) = (directory.join(Manifest::NAME), manifest.to_text());
+    if read(&path)?.as_deref() != Some(text.as_bytes()) {
+        write(&path, 0o644, &text)?;
     }
     result.map(|()| written)
 }
