@@ -51,7 +51,7 @@ impl EnvironmentFile {
         let path = self.path();
         let text = match own_file::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Records::new()),
-            Err(source) => return Err(EnvironmentError::File { operation: "read", path, source }),
+            Err(source) => return Err(EnvironmentError::File { operation: "read".into(), path, source }),
             Ok(text) => text,
         };
         let damaged = |reason: String| EnvironmentError::Damaged { path: path.clone(), reason };
@@ -65,9 +65,9 @@ impl EnvironmentFile {
         &self,
         change: impl FnOnce(&mut Records) -> Result<(), EnvironmentError>,
     ) -> Result<(), EnvironmentError> {
-        let failed = |operation, path: &Path| {
+        let failed = |operation: &'static str, path: &Path| {
             let path = path.to_owned();
-            move |source| EnvironmentError::File { operation, path, source }
+            move |source| EnvironmentError::File { operation: operation.into(), path, source }
         };
         let made = own_file::make_directory(&self.directory);
         made.map_err(failed("create the directory", &self.directory))?;

@@ -1,10 +1,12 @@
 //! The server: routes, and who may use them.
 
 mod authority;
+mod extract;
 mod gate;
 mod problem;
 mod route;
 mod routes;
+mod waits;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use crate::Host;
 pub(crate) struct Shared {
     pub(crate) host: Host,
     pub(crate) authority: Arc<dyn Authority>,
+    pub(crate) waits: Arc<waits::Waits>,
 }
 
 /// The routes of the API, what each demands of who asks, and the document that describes them.
@@ -43,7 +46,7 @@ impl Api {
     /// Puts the routes of `host` behind `authority`.
     #[must_use]
     pub fn new(host: Host, authority: Arc<dyn Authority>) -> Self {
-        let shared = Arc::new(Shared { host, authority });
+        let shared = Arc::new(Shared { host, authority, waits: Arc::default() });
         let (router, routes) = routes::all(&shared).into_parts();
         let (router, document) = router.split_for_parts();
         Self { router: router.with_state(shared), routes, document }

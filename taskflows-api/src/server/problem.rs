@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use taskflows_core::effects::ServiceError;
 use utoipa::ToSchema;
 
+use crate::wire::ServiceFailure;
+
 /// An error as it is sent. Source: RFC 9457.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// The status line's words.
     pub title: String,
@@ -18,6 +20,9 @@ pub struct Problem {
     /// A word for programs: `no-such-service`, `not-ours`, `unreachable`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// What the service manager reported, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Box<ServiceFailure>>,
 }
 
 impl Problem {
@@ -25,6 +30,12 @@ impl Problem {
     #[must_use]
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..Self::bare(status) }
+    }
+
+    /// Says that a query or a body was read and means nothing here.
+    #[must_use]
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_code("invalid")
     }
 
     /// The one answer to who is not recognised.
@@ -45,9 +56,15 @@ impl Problem {
         Self { code: Some(code.into()), ..self }
     }
 
+    /// Says what is wrong in words.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+
     fn bare(status: StatusCode) -> Self {
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
-        Self { title, status: status.as_u16(), detail: None, code: None }
+        Self { title, status: status.as_u16(), detail: None, code: None, error: None }
     }
 }
 
@@ -62,11 +79,34 @@ impl IntoResponse for Problem {
 
 impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
-        if error.is_not_found() {
-            return Self::new(StatusCode::NOT_FOUND, error.to_string()).with_code("no-such-service");
+        if !error.is_not_found() {
+            // Its causes are for the log of this host.
+            tracing::warn!(error = &error as &dyn std::error::Error, "a request failed");
         }
-        // Its causes are for the log of this host.
-        tracing::warn!(error = &error as &dyn std::error::Error, "a request failed");
-        Self::new(StatusCode::BAD_GATEWAY, error.to_string())
+        Self::from(ServiceFailure::from(&error)).with_detail(error.to_string())
+    }
+}
+
+impl From<ServiceFailure> for Problem {
+    fn from(failure: ServiceFailure) -> Self {
+        use ServiceFailure as F;
+        let (status, code) = match &failure {
+            F::NotFound { .. } => (StatusCode::NOT_FOUND, "no-such-service"),
+            F::NotOurs { .. } => (StatusCode::CONFLICT, "not-ours"),
+            F::Edited { .. } => (StatusCode::CONFLICT, "edited"),
+            F::OtherSource { .. } => (StatusCode::CONFLICT, "other-source"),
+            F::Refused { .. } => (StatusCode::CONFLICT, "refused"),
+            F::Job { .. } => (StatusCode::CONFLICT, "job-failed"),
+            F::RunFailed { .. } => (StatusCode::CONFLICT, "run-failed"),
+            F::PermissionDenied { .. } => (StatusCode::FORBIDDEN, "not-permitted"),
+            F::Render { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "cannot-render"),
+            F::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            F::TimedOut { .. } => (StatusCode::GATEWAY_TIMEOUT, "timed-out"),
+            F::Unreachable { .. } | F::ConnectionLost { .. } => (StatusCode::BAD_GATEWAY, "unreachable"),
+            F::Remote { .. } => (StatusCode::BAD_GATEWAY, "failed"),
+            F::Environments { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "environments"),
+            F::File { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "file"),
+        };
+        Self { error: Some(Box::new(failure)), ..Self::bare(status).with_code(code) }
     }
 }

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use taskflows_core::schedule::CalendarSpec;
+use taskflows_core::schedule::Preview;
 
 use super::logs::instant;
 use super::questions::{Wrong, answer_lines};
@@ -105,30 +105,16 @@ fn refused(expression: &str, message: String, offset: Option<usize>) -> Answer {
 }
 
 fn answer(app: &App, defaults: &Defaults, expression: &str) -> Answer {
-    let spec: CalendarSpec = match expression.parse() {
-        Ok(spec) => spec,
-        Err(error) => {
-            let error: taskflows_core::schedule::ParseCalendarError = error;
-            return refused(expression, error.message().to_owned(), Some(error.offset()));
-        }
-    };
-    let zone = match (&defaults.zone, spec.zone_name()) {
-        (Some(zone), None) => Ok(zone.clone()),
-        _ => app.zones.resolve(&spec),
-    };
-    let zone = match zone {
-        Ok(zone) => zone,
-        Err(error) => {
-            let offset = expression.rfind(spec.zone_name().unwrap_or_default());
-            return refused(expression, error.to_string(), offset);
-        }
-    };
-    Answer {
-        expr: expression.to_owned(),
-        valid: true,
-        normalized: Some(spec.to_string()),
-        next: spec.upcoming(defaults.base, &zone).take(defaults.elapses).collect(),
-        error: None,
+    let Defaults { base, zone, elapses } = defaults;
+    match Preview::of(expression, &app.zones, zone.as_ref(), *base, *elapses) {
+        Ok(preview) => Answer {
+            expr: expression.to_owned(),
+            valid: true,
+            normalized: Some(preview.normalized),
+            next: preview.next,
+            error: None,
+        },
+        Err(error) => refused(expression, error.message, error.offset),
     }
 }
 

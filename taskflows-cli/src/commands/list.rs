@@ -1,11 +1,8 @@
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use taskflows_core::effects::{Listing, Next};
-use taskflows_core::task::RunRecord;
-use taskflows_core::{NamePattern, Outcome, Run, ServiceName};
+use taskflows_core::{NamePattern, Outcome, ServiceName};
 
 use super::remark_interruption;
 use crate::arguments::{Global, OptionalSelector};
@@ -61,7 +58,7 @@ impl ListRow {
                 ended: run.ended,
                 took_seconds: run.took(now).map(|took| took.as_secs_f64()),
                 reason: match &run.outcome {
-                    taskflows_core::Outcome::Failed(end) => Some(end.to_string()),
+                    Outcome::Failed(end) => Some(end.to_string()),
                     _ => None,
                 },
             }),
@@ -118,28 +115,9 @@ pub(super) async fn complete<'a>(
 ) {
     let listings: Vec<&mut Listing> = listings.collect();
     let names: Vec<ServiceName> = listings.iter().map(|listing| listing.name.clone()).collect();
-    let mut kept: HashMap<String, RunRecord> = match app.runs.latest(&names).await {
-        Ok(runs) => {
-            runs.into_iter().filter_map(|run| Some((run.service.as_ref()?.to_string(), run))).collect()
-        }
-        Err(error) => return ui.remark(format!("note: {}", chain(&error))),
-    };
-    for listing in listings {
-        let is_its_own = |run: &RunRecord| listing.removed.is_none_or(|removed| removed < run.started);
-        if let Some(run) = kept.remove(listing.name.as_str()).filter(is_its_own) {
-            listing.last = Some(newer(run, listing.last.take()));
-        }
-    }
-}
-
-/// Returns the newer of a run that is kept and one that the journal tells of. Of the same run the journal alone knows
-/// the end where its process could not tell it.
-fn newer(kept: RunRecord, told: Option<Run>) -> Run {
-    let is_open = kept.outcome == Outcome::Interrupted && kept.ended.is_none();
-    match told {
-        Some(told) if told.started.or(told.ended).is_some_and(|at| at > kept.started) => told,
-        Some(told) if is_open && told.ended.is_some_and(|ended| ended >= kept.started) => told,
-        _ => Run { started: Some(kept.started), ended: kept.ended, outcome: kept.outcome },
+    match app.runs.latest(&names).await {
+        Ok(kept) => Listing::complete(listings, kept),
+        Err(error) => ui.remark(format!("note: {}", chain(&error))),
     }
 }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -82,7 +83,7 @@ pub enum EnvironmentError {
     #[error("could not {operation} `{}`", path.display())]
     File {
         /// What was tried.
-        operation: &'static str,
+        operation: Cow<'static, str>,
         /// The file.
         path: PathBuf,
         /// The cause.

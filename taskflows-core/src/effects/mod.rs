@@ -5,6 +5,7 @@
 
 mod environment_store;
 mod inspector;
+mod last_run;
 mod log_reader;
 mod run_history;
 mod run_observer;

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::path::PathBuf;
@@ -114,11 +115,19 @@ pub enum ServiceError {
     #[error("could not {operation} `{}`", path.display())]
     File {
         /// What was tried.
-        operation: &'static str,
+        operation: Cow<'static, str>,
         /// The file.
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
+    },
+    /// Another server did not do what it was asked, for a reason that is none of the others.
+    #[error("{server}: {reason}")]
+    Remote {
+        /// Its name.
+        server: String,
+        /// What it said, or what is wrong with that.
+        reason: String,
     },
     /// Another command is changing the units.
     #[error("another taskflows command has held `{}` for {waited:?}", path.display())]

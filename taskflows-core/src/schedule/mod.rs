@@ -3,6 +3,7 @@
 mod calendar;
 mod one_time;
 mod periodic;
+mod preview;
 mod timestamp;
 
 use thiserror::Error;
@@ -10,6 +11,7 @@ use thiserror::Error;
 pub use calendar::{CalendarSpec, ParseCalendarError, UnknownZoneError, Zones};
 pub use one_time::{ParseInstantError, parse_instant};
 pub use periodic::{Periodic, RelativeTo, StartOn};
+pub use preview::{Preview, PreviewError};
 pub use timestamp::{ParseTimestampError, TIMESTAMP_FORMS, parse_timestamp};
 
 use crate::{Line, TextError, TimeSpan};

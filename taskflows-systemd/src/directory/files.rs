@@ -17,7 +17,7 @@ pub(crate) struct Text {
 
 pub(crate) fn file_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ServiceError {
     let path = path.to_owned();
-    move |source| ServiceError::File { operation, path, source }
+    move |source| ServiceError::File { operation: operation.into(), path, source }
 }
 
 /// Opens a directory whose unit files are read; `None` where there is none.

@@ -136,7 +136,7 @@ impl SystemdServiceManager {
         let directory = &self.settings.state_directory;
         let wrong = |source: TextError| {
             let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, source);
-            ServiceError::File { operation: "name in a unit", path: directory.clone(), source }
+            ServiceError::File { operation: "name in a unit".into(), path: directory.clone(), source }
         };
         Ok(RenderContext {
             version: self.settings.version.clone(),

@@ -1,6 +1,11 @@
 //! The routes, by what they are about.
 
+mod act;
+mod calendar;
 mod health;
+mod responses;
+mod select;
+mod services;
 
 use std::sync::Arc;
 
@@ -10,5 +15,8 @@ use super::route::Routes;
 /// Returns all routes. Each area adds its own.
 pub(super) fn all(shared: &Arc<Shared>) -> Routes {
     let routes = Routes::new(shared);
-    health::add(routes)
+    let routes = health::add(routes);
+    let routes = services::add(routes);
+    let routes = act::add(routes);
+    calendar::add(routes)
 }

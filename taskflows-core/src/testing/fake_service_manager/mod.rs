@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use installed::{EDIT, Installed, files};
 
 use crate::effects::{
-    Action, Depth, Details, Edits, Effect, Listing, Next, Origin, Performed, ServiceError, ServiceManager,
-    Start, Target, Wanted,
+    Action, Began, Depth, Details, Edits, Effect, Listing, Next, Origin, Performed, ServiceError,
+    ServiceManager, Start, Target, Wanted,
 };
 use crate::schedule::{Schedule, Zones};
 use crate::{
@@ -36,6 +36,9 @@ struct Host {
     foreign: BTreeSet<ServiceName>,
     failures: VecDeque<ServiceError>,
     drop_ins: BTreeMap<String, String>,
+    /// How runs began, where a test says so.
+    began: BTreeMap<ServiceName, Began>,
+    is_interrupted: bool,
     /// Why a plan is made without the manager, where it is.
     unasked: Option<String>,
 }
@@ -55,6 +58,8 @@ impl FakeServiceManager {
             foreign: BTreeSet::new(),
             failures: VecDeque::new(),
             drop_ins: BTreeMap::new(),
+            began: BTreeMap::new(),
+            is_interrupted: false,
             unasked: None,
         };
         Self { host: Mutex::new(host) }
@@ -91,6 +96,16 @@ impl FakeServiceManager {
     /// Makes plans from now on without the manager, for this reason.
     pub fn go_unasked(&self, reason: impl Into<String>) {
         self.host().unasked = Some(reason.into());
+    }
+
+    /// Says how the run of a service began that goes on.
+    pub fn begin(&self, name: ServiceName, began: Began) {
+        self.host().began.insert(name, began);
+    }
+
+    /// Makes it look as if a change was cut off in the middle.
+    pub fn interrupt(&self) {
+        self.host().is_interrupted = true;
     }
 
     fn host(&self) -> MutexGuard<'_, Host> {
@@ -322,6 +337,14 @@ impl ServiceManager for FakeServiceManager {
                 .map(ToString::to_string),
         };
         Ok(found.map(origin).collect())
+    }
+
+    async fn began(&self, name: &ServiceName) -> Result<Option<Began>, ServiceError> {
+        Ok(self.call()?.began.get(name).copied())
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.host().is_interrupted
     }
 
     async fn list(&self, patterns: &[NamePattern]) -> Result<Vec<Listing>, ServiceError> {

@@ -1,0 +1,85 @@
+//! What a page or a bot reads.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use taskflows_core::effects::{ServiceManager, Wanted};
+use taskflows_core::{Calendar, Service};
+use taskflows_security::Role;
+
+use super::host::Served;
+
+/// A host with a service that waits, one that runs and one that failed.
+async fn busy() -> Served {
+    let served = Served::to(Role::Operator).await;
+    let daily: Calendar = "*-*-* 03:00:00 UTC".parse().unwrap();
+    let backup = Service::builder("backup").start_command("true").start_schedule(daily).build().unwrap();
+    served.fake.install(Wanted::services(&[backup])).await.unwrap();
+    served.install(&[("bad", "false"), ("web", "sleep 1")]).await;
+    let body = json!({"names": ["bad", "web"], "action": "start"});
+    let _: Value = served.client().send(Method::POST, "/api/batch", Some(&body)).await.unwrap();
+    served
+}
+
+async fn get(served: &Served, target: &str) -> String {
+    let answer: Value = served.client().get(target).await.unwrap();
+    serde_json::to_string_pretty(&answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_list() {
+    insta::assert_snapshot!(get(&busy().await, "/api/services").await);
+}
+
+#[tokio::test]
+async fn one_service() {
+    insta::assert_snapshot!(get(&busy().await, "/api/services/web").await);
+}
+
+#[tokio::test]
+async fn the_next_starts() {
+    insta::assert_snapshot!(get(&busy().await, "/api/next?count=2&match=b*").await);
+}
+
+#[tokio::test]
+async fn an_expression_of_the_calendar() {
+    let served = busy().await;
+    let query = "expr=Mon..Fri+09:00&count=2&zone=Europe/Berlin&from=2026-03-27T12:00:00Z";
+    let good = get(&served, &format!("/api/calendar?{query}")).await;
+    let wrong = get(&served, "/api/calendar?expr=Mon..Fry+09:00").await;
+    insta::assert_snapshot!(format!("{good}\n{wrong}"));
+}
+
+#[tokio::test]
+async fn a_batch_of_which_some_fails() {
+    let served = busy().await;
+    let body = json!({"names": ["web", "bad", "nobody", "backup"], "action": "start", "wait": true});
+    let answer: Value = served.client().send(Method::POST, "/api/batch", Some(&body)).await.unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&answer).unwrap());
+}
+
+#[tokio::test]
+async fn an_action_on_one_service() {
+    let served = busy().await;
+    let client = served.client();
+    let none = None::<&()>;
+    let stopped: Value = client.send(Method::POST, "/api/services/web/stop", none).await.unwrap();
+    let run: Value = client.send(Method::POST, "/api/services/backup/run", none).await.unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json!([stopped, run])).unwrap());
+}
+
+#[tokio::test]
+async fn a_long_action_is_answered_by_an_id() {
+    let served = Served::slow(std::time::Duration::from_millis(300)).await;
+    served.install(&[("web", "true")]).await;
+    let body = json!({"wait": true, "timeout": 0.05});
+    let client = served.client();
+    let pending: Value = client.send(Method::POST, "/api/services/web/start", Some(&body)).await.unwrap();
+    assert_eq!(pending["name"], "web");
+    let id = pending["wait"].as_str().unwrap();
+    let still: Value = client.get(&format!("/api/waits/{id}?timeout=0")).await.unwrap();
+    assert_eq!((&still["done"], &still["wait"]), (&json!(false), &json!(id)));
+    let over: Value = client.get(&format!("/api/waits/{id}")).await.unwrap();
+    assert_eq!((&over["done"], &over["results"][0]["effect"]), (&json!(true), &json!("finished")));
+    let again = client.get::<Value>(&format!("/api/waits/{id}")).await.unwrap_err();
+    assert_eq!((again.status(), again.code()), (Some(404), Some("no-such-wait")));
+}
