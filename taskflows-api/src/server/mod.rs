@@ -1,6 +1,7 @@
 //! The server: routes, and who may use them.
 
 mod authority;
+pub(crate) mod extract;
 mod gate;
 mod problem;
 mod route;
@@ -8,11 +9,13 @@ mod routes;
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use utoipa::openapi::OpenApi;
 
 pub use authority::{Authority, Identity, Refusal};
 pub use problem::Problem;
 pub use route::{Rule, RuledRoute};
+pub(crate) use routes::runs::MOST_RUNS;
 
 use crate::Host;
 
@@ -21,6 +24,8 @@ use crate::Host;
 pub(crate) struct Shared {
     pub(crate) host: Host,
     pub(crate) authority: Arc<dyn Authority>,
+    /// How many more logs may be read at once.
+    pub(crate) log_reads: Arc<Semaphore>,
 }
 
 /// The routes of the API, what each demands of who asks, and the document that describes them.
@@ -43,7 +48,11 @@ impl Api {
     /// Puts the routes of `host` behind `authority`.
     #[must_use]
     pub fn new(host: Host, authority: Arc<dyn Authority>) -> Self {
-        let shared = Arc::new(Shared { host, authority });
+        let shared = Arc::new(Shared {
+            host,
+            authority,
+            log_reads: Arc::new(Semaphore::new(routes::logs::MOST_READ)),
+        });
         let (router, routes) = routes::all(&shared).into_parts();
         let (router, document) = router.split_for_parts();
         Self { router: router.with_state(shared), routes, document }

@@ -1,6 +1,9 @@
 //! The routes, by what they are about.
 
+mod environments;
 mod health;
+pub(super) mod logs;
+pub(super) mod runs;
 
 use std::sync::Arc;
 
@@ -10,5 +13,8 @@ use super::route::Routes;
 /// Returns all routes. Each area adds its own.
 pub(super) fn all(shared: &Arc<Shared>) -> Routes {
     let routes = Routes::new(shared);
-    health::add(routes)
+    let routes = health::add(routes);
+    let routes = logs::add(routes);
+    let routes = runs::add(routes);
+    environments::add(routes)
 }
