@@ -65,7 +65,13 @@ async fn what_is_wrong_with_a_definition_is_told_with_its_place() {
     let address = server(host(), Role::Admin).await;
     let body = "{\"name\": \"py\", \"definition\": {\n  \"pth\": \"/srv/py\"\n}}";
     let answer = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls()).build().unwrap();
-    let answer = answer.post(format!("http://{address}/api/environments")).body(body).send().await.unwrap();
+    let answer = answer
+        .post(format!("http://{address}/api/environments"))
+        .header("content-type", "application/json")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.headers()["content-type"], "application/problem+json");
     let problem: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
     assert_eq!((&problem["status"], &problem["code"]), (&json!(422), &json!("invalid-definition")));
@@ -98,10 +104,16 @@ async fn what_is_wrong_with_a_definition_is_told_with_its_place() {
 #[tokio::test]
 async fn a_definition_that_is_nested_without_end_is_refused() {
     let address = server(host(), Role::Admin).await;
-    let deep = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
+    let deep = format!("{}1{}", "{\"a\":".repeat(9_000), "}".repeat(9_000));
     let body = format!("{{\"name\": \"a\", \"definition\": {deep}}}");
     let http = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls()).build().unwrap();
-    let answer = http.post(format!("http://{address}/api/environments")).body(body).send().await.unwrap();
+    let answer = http
+        .post(format!("http://{address}/api/environments"))
+        .header("content-type", "application/json")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 422);
 }
 

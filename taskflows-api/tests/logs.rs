@@ -158,8 +158,8 @@ fn bursts(count: i64) -> Vec<LogEntry> {
 async fn wherever_a_stream_is_cut_no_line_is_lost_and_none_comes_twice() {
     let (log, all) = (LiveLog::default(), bursts(300));
     let address = server(with_log(log.clone()), Role::Viewer).await;
-    // The head of an answer has about 160 bytes, an event about 170.
-    let line = Line::to(address, |number| Some(170 + number * 37 % 1_300)).await;
+    // The head of an answer has some 500 bytes, an event about 170.
+    let line = Line::to(address, |number| Some(800 + number * 37 % 1_300)).await;
     let remote = RemoteLogReader::new(client(line.address)).with_patience(QUICK);
     all[..150].iter().for_each(|entry| log.write(entry.clone()));
     let mut followed = remote.follow(&query());

@@ -1,5 +1,7 @@
 //! What goes over the line becomes what it was.
 
+#![expect(clippy::unwrap_used, reason = "what tests stand on is right or they panic")]
+
 use jiff::Timestamp;
 use proptest::prelude::*;
 use taskflows_api::wire::{LogLine, LogParameters, RecordedAttempt, RecordedRun, RunParameters, RunSource};

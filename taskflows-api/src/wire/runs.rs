@@ -32,6 +32,7 @@ pub struct RunParameters {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// Who tells of them.
+    #[param(inline)]
     pub source: RunSource,
 }
 
@@ -44,6 +45,7 @@ pub struct LatestParameters {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub name: Vec<String>,
     /// Who tells of them.
+    #[param(inline)]
     pub source: RunSource,
 }
 
@@ -53,6 +55,7 @@ pub struct LatestParameters {
 #[into_params(parameter_in = Query)]
 pub struct SourceParameters {
     /// Who tells of it.
+    #[param(inline)]
     pub source: RunSource,
 }
 

@@ -11,9 +11,9 @@ use taskflows_core::{DefinitionError, EnvironmentName, Format, Source, read_envi
 use taskflows_security::Role;
 use utoipa_axum::routes;
 
-use crate::server::extract::{Body, Segment, invalid};
 use crate::server::route::{Routes, Rule};
-use crate::server::{Problem, Shared};
+use crate::server::{Body, Path, Problem, Shared};
+
 use crate::wire::{EnvironmentToKeep, KeptEnvironment, Misfit};
 
 pub(super) fn add(routes: Routes) -> Routes {
@@ -29,8 +29,6 @@ pub(super) fn add(routes: Routes) -> Routes {
 /// Returns all environments, sorted by name.
 #[utoipa::path(get, path = "/api/environments", tag = "environments", responses(
     (status = 200, body = Vec<KeptEnvironment>),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "They cannot be read", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<KeptEnvironment>>, Problem> {
@@ -43,15 +41,11 @@ async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<KeptEnvironm
 #[utoipa::path(get, path = "/api/environments/{name}", tag = "environments",
     params(("name" = String, Path)), responses(
     (status = 200, body = KeptEnvironment),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
-    (status = 422, body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "They cannot be read", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn show(
     State(shared): State<Arc<Shared>>,
-    Segment(name): Segment,
+    Path(name): Path<String>,
 ) -> Result<Json<KeptEnvironment>, Problem> {
     let name = named(&name)?;
     Ok(Json(told(find(&shared, &name).await?, &users(&shared).await?)))
@@ -60,11 +54,7 @@ async fn show(
 /// Keeps a new environment.
 #[utoipa::path(post, path = "/api/environments", tag = "environments", request_body = EnvironmentToKeep, responses(
     (status = 201, body = KeptEnvironment),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "There is one of that name", body = Problem, content_type = "application/problem+json"),
-    (status = 413, body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "It is not right", body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "It cannot be kept", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn create(
@@ -82,17 +72,12 @@ async fn create(
 #[utoipa::path(put, path = "/api/environments/{name}", tag = "environments",
     params(("name" = String, Path)), request_body = EnvironmentToKeep, responses(
     (status = 200, body = KeptEnvironment),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "Another has the new name, or services use it", body = Problem, content_type = "application/problem+json"),
-    (status = 413, body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "It is not right", body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "It cannot be kept", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn replace(
     State(shared): State<Arc<Shared>>,
-    Segment(name): Segment,
+    Path(name): Path<String>,
     Body(sent): Body<EnvironmentToKeep>,
 ) -> Result<Json<KeptEnvironment>, Problem> {
     let name = named(&name)?;
@@ -110,14 +95,10 @@ async fn replace(
 #[utoipa::path(delete, path = "/api/environments/{name}", tag = "environments",
     params(("name" = String, Path)), responses(
     (status = 204, description = "It is forgotten"),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "Services use it", body = Problem, content_type = "application/problem+json"),
-    (status = 422, body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "They cannot be changed", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn remove(State(shared): State<Arc<Shared>>, Segment(name): Segment) -> Result<StatusCode, Problem> {
+async fn remove(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
     let name = named(&name)?;
     users(&shared).await?.check_unused(&name)?;
     shared.host.environments.remove(&name).await?;
@@ -152,7 +133,7 @@ fn read(
     let name = match (sent.name, before) {
         (Some(name), _) => named(&name)?,
         (None, Some(before)) => before.clone(),
-        (None, None) => return Err(invalid("`name`: it is missing")),
+        (None, None) => return Err(Problem::invalid("`name`: it is missing")),
     };
     let source = Source::new("definition", sent.definition.get(), Format::Json);
     let (environment, definition) = read_environment(&source).map_err(|error| wrong(&error))?;
@@ -169,11 +150,11 @@ fn read(
     })
 }
 
-/// Says all that is wrong with a definition, a line each, with where it stands in it.
+/// Says what is wrong with a definition, with where it stands in it.
 fn wrong(error: &DefinitionError) -> Problem {
     let mut detail = String::new();
     for problem in error.problems() {
-        let separator = if detail.is_empty() { "" } else { "\n" };
+        let separator = if detail.is_empty() { "" } else { "; " };
         let (line, column, message) = (problem.line(), problem.column(), problem.message());
         // To write to a text cannot fail.
         let _ = write!(detail, "{separator}definition, line {line}, column {column}: {message}");

@@ -1,5 +1,6 @@
 //! The routes, by what they are about.
 
+mod document;
 mod environments;
 mod health;
 pub(super) mod logs;
@@ -16,5 +17,6 @@ pub(super) fn all(shared: &Arc<Shared>) -> Routes {
     let routes = health::add(routes);
     let routes = logs::add(routes);
     let routes = runs::add(routes);
-    environments::add(routes)
+    let routes = environments::add(routes);
+    document::add(routes)
 }

@@ -11,9 +11,9 @@ use taskflows_core::task::{RunQuery, RunRecord};
 use taskflows_security::Role;
 use utoipa_axum::routes;
 
-use crate::server::extract::{Query, Segment, invalid};
 use crate::server::route::{Routes, Rule};
-use crate::server::{Problem, Shared};
+use crate::server::{Path, Problem, Query, Shared};
+
 use crate::wire::{
     LatestParameters, Misfit, RecordedRun, RunParameters, RunSource, RunWithAttempts, SourceParameters,
 };
@@ -48,9 +48,6 @@ fn told(runs: Vec<RunRecord>) -> Json<Vec<RecordedRun>> {
 /// Returns the runs that are wanted, the newest first.
 #[utoipa::path(get, path = "/api/runs", tag = "runs", params(RunParameters), responses(
     (status = 200, body = Vec<RecordedRun>),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 422, body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "They cannot be read", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn recent(
@@ -59,7 +56,7 @@ async fn recent(
 ) -> Result<Json<Vec<RecordedRun>>, Problem> {
     let limit = parameters.limit.unwrap_or(DEFAULT_RUNS);
     if limit > MOST_RUNS {
-        return Err(invalid(&format!("`limit`: at most {MOST_RUNS} can be asked for")));
+        return Err(Problem::invalid(format!("`limit`: at most {MOST_RUNS} can be asked for")));
     }
     let teller = teller(&shared, parameters.source);
     let query = RunQuery { limit: Some(limit), ..parameters.into() };
@@ -69,9 +66,6 @@ async fn recent(
 /// Returns the newest run of each of some services that has one, in no particular order.
 #[utoipa::path(get, path = "/api/runs/latest", tag = "runs", params(LatestParameters), responses(
     (status = 200, body = Vec<RecordedRun>),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 422, body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "They cannot be read", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn latest(
@@ -87,20 +81,16 @@ async fn latest(
 #[utoipa::path(get, path = "/api/runs/{id}", tag = "runs",
     params(("id" = String, Path, description = "Its id, or how that begins"), SourceParameters), responses(
     (status = 200, body = RunWithAttempts),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "None is known", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "Several begin so", body = Problem, content_type = "application/problem+json"),
-    (status = 422, body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "They cannot be read", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn one(
     State(shared): State<Arc<Shared>>,
-    Segment(id): Segment,
+    Path(id): Path<String>,
     Query(parameters): Query<SourceParameters>,
 ) -> Result<Json<RunWithAttempts>, Problem> {
     if id.len() < LEAST_DIGITS {
-        return Err(invalid(&format!("`id`: write {LEAST_DIGITS} digits at least")));
+        return Err(Problem::invalid(format!("`id`: write {LEAST_DIGITS} digits at least")));
     }
     let teller = teller(&shared, parameters.source);
     let query = RunQuery { id_prefix: Some(id), limit: Some(2), ..RunQuery::default() };
@@ -123,7 +113,7 @@ async fn one(
 impl From<RunStoreError> for Problem {
     fn from(error: RunStoreError) -> Self {
         match &error {
-            RunStoreError::NoId { .. } => invalid(&error.to_string()),
+            RunStoreError::NoId { .. } => Problem::invalid(error.to_string()),
             RunStoreError::NotFound { .. } => {
                 Self::new(StatusCode::NOT_FOUND, error.to_string()).with_code("no-such-run")
             }

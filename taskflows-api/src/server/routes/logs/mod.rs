@@ -20,9 +20,9 @@ use utoipa_axum::routes;
 use self::position::Position;
 use self::pump::{Piece, Pieces, pump};
 use self::writing::{Array, Events, Lines, Writing};
-use crate::server::extract::{Query, invalid};
 use crate::server::route::{Routes, Rule};
-use crate::server::{Problem, Shared};
+use crate::server::{Problem, Query, Shared};
+
 use crate::wire::{LogLine, LogParameters, StreamedLine};
 
 /// So many logs are read at once; each may be a process of its own.
@@ -51,11 +51,7 @@ pub(super) fn add(routes: Routes) -> Routes {
 #[utoipa::path(get, path = "/api/logs", tag = "logs", params(LogParameters), responses(
     (status = 200, description = "The lines", content(
         (Vec<LogLine> = "application/json"), (StreamedLine = "application/jsonl"))),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 422, body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "The log cannot be read", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Too many logs are read", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn read(
     State(shared): State<Arc<Shared>>,
@@ -86,10 +82,6 @@ async fn read(
     params(LogParameters, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event")),
     responses(
     (status = 200, description = "Events", body = String, content_type = "text/event-stream"),
-    (status = 401, body = Problem, content_type = "application/problem+json"),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-    (status = 422, body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Too many logs are read", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn follow(
     State(shared): State<Arc<Shared>>,
@@ -100,7 +92,7 @@ async fn follow(
     let last = headers.get(LAST_EVENT_ID).map(|id| id.to_str().unwrap_or_default());
     // A browser sends an empty one where it had none.
     let last = last.filter(|id| !id.is_empty()).map(|id| id.parse::<Position>());
-    let last = last.transpose().map_err(|error| invalid(&format!("`Last-Event-ID`: {error}")))?;
+    let last = last.transpose().map_err(|error| Problem::invalid(format!("`Last-Event-ID`: {error}")))?;
     if let Some(last) = &last {
         query.since = Some(query.since.map_or(last.time(), |since| since.max(last.time())));
         query.lines = None;
@@ -114,16 +106,14 @@ async fn follow(
 
 fn checked(parameters: LogParameters) -> Result<LogQuery, Problem> {
     if parameters.lines.is_some_and(|lines| lines > MOST_LINES) {
-        return Err(invalid(&format!("`lines`: at most {MOST_LINES} can be asked for")));
+        return Err(Problem::invalid(format!("`lines`: at most {MOST_LINES} can be asked for")));
     }
     Ok(parameters.try_into()?)
 }
 
 fn permit(shared: &Shared) -> Result<tokio::sync::OwnedSemaphorePermit, Problem> {
-    Arc::clone(&shared.log_reads).try_acquire_owned().map_err(|_| {
-        let detail = format!("{MOST_READ} logs are read already");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_code("busy")
-    })
+    let permit = Arc::clone(&shared.log_reads).try_acquire_owned();
+    permit.map_err(|_| Problem::busy(format!("{MOST_READ} logs are read already")))
 }
 
 /// Waits for the first piece, so that a log that cannot be read is no answer of status 200.
