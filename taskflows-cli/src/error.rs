@@ -99,6 +99,9 @@ impl From<EnvironmentError> for CliError {
                 (Exit::NoSuchService, Some("`tf env list` shows which there are"))
             }
             EnvironmentError::Exists { .. } => (Exit::Failed, Some("`tf env edit` changes it")),
+            EnvironmentError::InUse { .. } => {
+                (Exit::Failed, Some("give those services another environment first, or remove them"))
+            }
             EnvironmentError::File { source, .. }
                 if source.kind() == std::io::ErrorKind::PermissionDenied =>
             {

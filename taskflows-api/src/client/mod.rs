@@ -1,12 +1,21 @@
 //! The client of one server.
 
 mod apply;
+mod environments;
 mod error;
+mod event_parser;
+mod events;
+mod logs;
 mod query;
 mod request;
+mod runs;
 mod services;
 mod translate;
 
+pub use environments::RemoteEnvironments;
 pub use error::ClientError;
+pub use events::{Patience, ServerEvent};
+pub use logs::RemoteLogReader;
 pub use request::{Client, Credentials};
+pub use runs::RemoteRuns;
 pub use services::RemoteServiceManager;

@@ -13,3 +13,15 @@ pub use services::{
     ServiceAction, ServiceFailure, ServiceTarget, Start, State, SupportUnits, UnitFiles,
 };
 pub use unreadable::Unreadable;
+mod environments;
+mod logs;
+mod misfit;
+mod runs;
+
+pub use environments::{EnvironmentToKeep, KeptEnvironment};
+pub use logs::{LineOrigin, LogLine, LogParameters, StreamedLine};
+pub use misfit::Misfit;
+pub use runs::{
+    LatestParameters, RecordedAttempt, RecordedRun, RunOutcome, RunParameters, RunProcess, RunSource,
+    RunTrigger, RunWithAttempts, SourceParameters,
+};

@@ -1,11 +1,10 @@
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use taskflows_core::effects::{EnvironmentError, NamedEnvironment};
-use taskflows_core::{EnvironmentName, Format as Notation, Source, read_environment};
+use taskflows_core::effects::{EnvironmentError, EnvironmentUsers, NamedEnvironment};
+use taskflows_core::{EnvironmentName, Format as Notation, ServiceName, Source, read_environment};
 
 use super::confirm::ask;
 use super::editor::Editor;
@@ -70,19 +69,13 @@ pub(super) async fn env(
 }
 
 /// Returns the services that use each environment.
-async fn users(app: &App) -> Result<BTreeMap<String, Vec<String>>, CliError> {
-    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for origin in app.services.origins(&[]).await? {
-        if let Some(environment) = origin.environment {
-            users.entry(environment).or_default().push(origin.name.to_string());
-        }
-    }
-    Ok(users)
+async fn users(app: &App) -> Result<EnvironmentUsers, CliError> {
+    Ok(EnvironmentUsers::find(&*app.services).await?)
 }
 
-fn row(one: NamedEnvironment, users: &BTreeMap<String, Vec<String>>) -> EnvRow {
+fn row(one: NamedEnvironment, users: &EnvironmentUsers) -> EnvRow {
     EnvRow {
-        used_by: users.get(one.name.as_str()).cloned().unwrap_or_default(),
+        used_by: users.of(&one.name).iter().map(ToString::to_string).collect(),
         name: one.name.to_string(),
         kind: one.environment.kind(),
         what: one.environment.to_string(),
@@ -95,7 +88,7 @@ fn row(one: NamedEnvironment, users: &BTreeMap<String, Vec<String>>) -> EnvRow {
 
 async fn list(ui: &mut Ui<'_>, app: &App, global: &Global) -> Result<Exit, CliError> {
     let kept = app.environments.list().await?;
-    let users = if kept.is_empty() { BTreeMap::new() } else { users(app).await? };
+    let users = if kept.is_empty() { EnvironmentUsers::default() } else { users(app).await? };
     let rows: Vec<EnvRow> = kept.into_iter().map(|one| row(one, &users)).collect();
     if rows.is_empty() {
         ui.remark("No environments are kept here. `tf env create NAME …` keeps one.");
@@ -117,7 +110,7 @@ async fn show(ui: &mut Ui<'_>, app: &App, global: &Global, name: &EnvironmentNam
     let users = users(app).await?;
     match global.output {
         Format::Table | Format::Wide => {
-            for line in head(&found, users.get(name.as_str()).map_or(&[], Vec::as_slice)) {
+            for line in head(&found, users.of(name)) {
                 writeln!(ui.out, "# {line}")?;
             }
             write!(ui.out, "{}", toml(&found.definition)?)?;
@@ -129,12 +122,12 @@ async fn show(ui: &mut Ui<'_>, app: &App, global: &Global, name: &EnvironmentNam
 }
 
 /// Returns what is known of an environment besides itself, a line each.
-fn head(one: &NamedEnvironment, users: &[String]) -> Vec<String> {
+fn head(one: &NamedEnvironment, users: &[ServiceName]) -> Vec<String> {
     let mut lines = vec![one.name.to_string()];
     lines.extend(one.description.as_ref().map(ToString::to_string));
     lines.push(match users {
         [] => "no service uses it".to_owned(),
-        users => format!("used by {}", users.join(", ")),
+        users => format!("used by {}", joined(users)),
     });
     lines
 }
@@ -235,9 +228,9 @@ async fn edit(ui: &mut Ui<'_>, app: &App, arguments: &EnvEditArguments) -> Resul
         ui.remark(format!("Nothing changed: {name} is as it was."));
         return Ok(Exit::Ok);
     }
-    let users = users(app).await?.remove(name.as_str()).unwrap_or_default();
-    if after.name != before.name && !users.is_empty() {
-        return Err(in_use(name, &users));
+    let users = users(app).await?;
+    if after.name != before.name {
+        users.check_unused(name)?;
     }
     if arguments.dry_run {
         ui.remark(format!("Would change {name}:"));
@@ -247,8 +240,9 @@ async fn edit(ui: &mut Ui<'_>, app: &App, arguments: &EnvEditArguments) -> Resul
     after.updated_at = (app.now)();
     app.environments.replace(name, after).await?;
     ui.remark(format!("Changed {name}."));
-    if !users.is_empty() {
-        ui.remark(format!("`tf create` on their definitions applies it to {}.", users.join(", ")));
+    if !users.of(name).is_empty() {
+        let users = joined(users.of(name));
+        ui.remark(format!("`tf create` on their definitions applies it to {users}."));
     }
     Ok(Exit::Ok)
 }
@@ -286,9 +280,8 @@ fn in_editor(
     }
 }
 
-fn in_use(name: &EnvironmentName, users: &[String]) -> CliError {
-    CliError::new(Exit::Failed, format!("`{name}` is used by {}", users.join(", ")))
-        .hint("give those services another environment first, or remove them")
+fn joined(users: &[ServiceName]) -> String {
+    users.iter().map(ServiceName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 async fn remove(
@@ -301,9 +294,7 @@ async fn remove(
     // All or none: what is refused for one changes nothing.
     for name in names {
         find(app, name).await?;
-        if let Some(users) = users.get(name.as_str()) {
-            return Err(in_use(name, users));
-        }
+        users.check_unused(name)?;
     }
     for name in names {
         if dry_run {

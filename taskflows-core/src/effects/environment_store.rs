@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -6,7 +7,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::{Environment, EnvironmentName, Line, Service};
+use super::ServiceManager;
+use crate::{Environment, EnvironmentName, Line, Service, ServiceName};
 
 /// Keeps environments under names, so that several services share one: a file of this host, a server, memory.
 #[async_trait]
@@ -71,6 +73,22 @@ pub enum EnvironmentError {
         /// The name.
         name: String,
     },
+    /// Services use it, so that it can neither go nor be called otherwise.
+    #[error("`{name}` is used by {}", users.iter().map(ServiceName::as_str).collect::<Vec<_>>().join(", "))]
+    InUse {
+        /// The name.
+        name: String,
+        /// Who uses it.
+        users: Vec<ServiceName>,
+    },
+    /// Who keeps them could not be asked, or refused.
+    #[error("could not {operation}")]
+    Unavailable {
+        /// What was tried.
+        operation: String,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// What is kept cannot be understood, and is left as it is.
     #[error("`{}` is damaged: {reason}", path.display())]
     Damaged {
@@ -101,6 +119,42 @@ impl EnvironmentError {
     pub fn not_found<'a>(name: &EnvironmentName, known: impl Iterator<Item = &'a EnvironmentName>) -> Self {
         let near = crate::nearest(name.as_str(), known.map(EnvironmentName::as_str)).map(str::to_owned);
         Self::NotFound { name: name.to_string(), near }
+    }
+}
+
+/// Which services use the environments that a host keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EnvironmentUsers(BTreeMap<String, Vec<ServiceName>>);
+
+impl EnvironmentUsers {
+    /// Asks `services` for them.
+    ///
+    /// # Errors
+    /// When the installed services cannot be read.
+    pub async fn find(services: &dyn ServiceManager) -> Result<Self, super::ServiceError> {
+        let mut users: BTreeMap<String, Vec<ServiceName>> = BTreeMap::new();
+        for origin in services.origins(&[]).await? {
+            if let Some(environment) = origin.environment {
+                users.entry(environment).or_default().push(origin.name);
+            }
+        }
+        Ok(Self(users))
+    }
+
+    /// Returns those of one environment, sorted by name.
+    pub fn of(&self, name: &EnvironmentName) -> &[ServiceName] {
+        self.0.get(name.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Tells whether an environment may go, or get another name: no service uses it.
+    ///
+    /// # Errors
+    /// When one does.
+    pub fn check_unused(&self, name: &EnvironmentName) -> Result<(), EnvironmentError> {
+        match self.of(name) {
+            [] => Ok(()),
+            users => Err(EnvironmentError::InUse { name: name.to_string(), users: users.to_vec() }),
+        }
     }
 }
 

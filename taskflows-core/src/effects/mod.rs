@@ -15,7 +15,7 @@ mod service_manager;
 mod service_watch;
 mod toolbox;
 
-pub use environment_store::{EnvironmentError, EnvironmentStore, NamedEnvironment};
+pub use environment_store::{EnvironmentError, EnvironmentStore, EnvironmentUsers, NamedEnvironment};
 pub use inspector::{HostProbe, Inspector};
 pub use log_reader::{LogEntry, LogError, LogOrigin, LogQuery, LogReader};
 pub use run_history::RunHistory;

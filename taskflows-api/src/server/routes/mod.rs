@@ -2,8 +2,12 @@
 
 mod act;
 mod calendar;
+mod document;
+mod environments;
 mod health;
+pub(super) mod logs;
 mod responses;
+pub(super) mod runs;
 mod select;
 mod services;
 
@@ -18,5 +22,9 @@ pub(super) fn all(shared: &Arc<Shared>) -> Routes {
     let routes = health::add(routes);
     let routes = services::add(routes);
     let routes = act::add(routes);
-    calendar::add(routes)
+    let routes = calendar::add(routes);
+    let routes = logs::add(routes);
+    let routes = runs::add(routes);
+    let routes = environments::add(routes);
+    document::add(routes)
 }
