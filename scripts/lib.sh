@@ -46,6 +46,18 @@ need_slack_sdk() {
         || fail "could not install slack_sdk $version into $tools"
 }
 
+# What asks our API all that its document allows, and all that it does not.
+need_schemathesis() {
+    local version=4.32.5 tools=${XDG_CACHE_HOME:-$HOME/.cache}/taskflows-ci/schemathesis
+    need_packages python3 python3-venv
+    "$tools/bin/python" -c "from importlib.metadata import version as v; raise SystemExit(v('schemathesis') != '$version')" \
+        2>/dev/null && return
+    say "installing schemathesis $version"
+    python3 -m venv "$tools" || fail "could not make a Python environment for schemathesis"
+    "$tools/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version" \
+        || fail "could not install schemathesis $version into $tools"
+}
+
 # What the tests need beside that: container engines, an image's worth of programs, Python and uv.
 need_test_tools() {
     need_packages docker.io podman runc busybox-static python3 python3-venv iproute2 passwd
@@ -53,6 +65,7 @@ need_test_tools() {
     need_packages lua5.1 python3-yaml docker-compose
     need_alert_tools
     need_slack_sdk
+    need_schemathesis
     need_logql
     need_loki_stand_in
     command -v uv >/dev/null && return

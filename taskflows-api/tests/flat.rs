@@ -1,5 +1,7 @@
 //! Memory that does not grow, whatever peers do. The tests measure their own process, so they run one after the other.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! What every request passes before a route has it, and what every answer has.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
+
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};

@@ -1,5 +1,7 @@
 //! A server on real sockets: slow and idle peers, too much, cut off, ended, and spoken to by TLS.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

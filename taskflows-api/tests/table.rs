@@ -1,5 +1,7 @@
 //! The whole table: every route, every role, credentials of every kind. Routes that are added are in it by themselves.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
+
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};

@@ -11,8 +11,8 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    Content, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Response,
-    ResponseBuilder, Tag,
+    Components, Content, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr,
+    Required, Response, ResponseBuilder, Schema, Tag,
 };
 
 use super::{Problem, Rule};
@@ -115,7 +115,11 @@ pub(super) fn complete(gathered: OpenApi) -> OpenApi {
     for (name, scheme) in schemes() {
         components.add_security_scheme(name, scheme);
     }
-    let tags = tags(&gathered.paths);
+    let mut paths = gathered.paths;
+    for item in paths.paths.values_mut() {
+        operations(item).for_each(|(_, operation)| allow_no_body(operation, &components));
+    }
+    let tags = tags(&paths);
     let info = InfoBuilder::new()
         .title("taskflows")
         .version(env!("CARGO_PKG_VERSION"))
@@ -125,12 +129,20 @@ pub(super) fn complete(gathered: OpenApi) -> OpenApi {
         ))
         .license(Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build()))
         .build();
-    OpenApiBuilder::new()
-        .info(info)
-        .paths(gathered.paths)
-        .components(Some(components))
-        .tags(Some(tags))
-        .build()
+    OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).tags(Some(tags)).build()
+}
+
+/// Says that a body may be left out where `{}` is one, as which none is read.
+fn allow_no_body(operation: &mut Operation, components: &Components) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    let Some(RefOr::T(content)) = body.content.get("application/json") else { return };
+    let Some(RefOr::Ref(reference)) = &content.schema else { return };
+    let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
+    if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get(name)
+        && object.required.is_empty()
+    {
+        body.required = Some(Required::False);
+    }
 }
 
 fn answer(description: &str) -> Response {

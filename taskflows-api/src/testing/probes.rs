@@ -49,7 +49,7 @@ struct Asked {
     count: Option<u8>,
 }
 
-#[utoipa::path(get, path = "/probe/open", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/probe/open", responses((status = 200, content_type = "application/json", body = String)))]
 async fn open() -> Json<String> {
     Json("open".to_owned())
 }
@@ -59,7 +59,7 @@ async fn asked(Query(asked): Query<Asked>) -> Json<Vec<String>> {
     Json(asked.word.into_iter().take(asked.count.map_or(usize::MAX, usize::from)).collect())
 }
 
-#[utoipa::path(get, path = "/probe/named/{number}", params(("number" = u8, Path)), responses((status = 200, body = u8)))]
+#[utoipa::path(get, path = "/probe/named/{number}", params(("number" = u8, Path)), responses((status = 200, content_type = "application/json", body = u8)))]
 async fn named(Path(number): Path<u8>) -> Json<u8> {
     Json(number)
 }
@@ -74,13 +74,13 @@ async fn changed(Body(change): Body<Change>) -> Json<Change> {
     Json(change)
 }
 
-#[utoipa::path(post, path = "/probe/late", responses((status = 200, body = String)))]
+#[utoipa::path(post, path = "/probe/late", responses((status = 200, content_type = "application/json", body = String)))]
 async fn late() -> Json<String> {
     sleep(Duration::from_millis(400)).await;
     Json("late".to_owned())
 }
 
-#[utoipa::path(post, path = "/api/apply", request_body = Change, responses((status = 200, body = usize)))]
+#[utoipa::path(post, path = "/api/apply", request_body = Change, responses((status = 200, content_type = "application/json", body = usize)))]
 async fn applied(Body(change): Body<Change>) -> Json<usize> {
     Json(change.word.len())
 }
