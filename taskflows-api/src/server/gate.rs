@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use super::{Problem, Rule, Shared};
 
 /// The greatest body that is read, in bytes.
-const LARGEST_BODY: usize = 4 << 20;
+pub(super) const LARGEST_BODY: usize = 4 << 20;
 
 /// What stands before a route.
 #[derive(Clone)]

@@ -1,6 +1,8 @@
 //! The server: routes, and who may use them.
 
+mod audit_names;
 mod authority;
+mod extract;
 mod gate;
 mod problem;
 mod route;
@@ -10,6 +12,7 @@ use std::sync::Arc;
 
 use utoipa::openapi::OpenApi;
 
+pub use audit_names::AuditNames;
 pub use authority::{Authority, Identity, Refusal};
 pub use problem::Problem;
 pub use route::{Rule, RuledRoute};

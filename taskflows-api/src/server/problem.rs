@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use taskflows_core::effects::ServiceError;
 use utoipa::ToSchema;
 
+use crate::wire::Fault;
+
 /// An error as it is sent. Source: RFC 9457.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -18,6 +20,9 @@ pub struct Problem {
     /// A word for programs: `no-such-service`, `not-ours`, `unreachable`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// Why definitions were not applied, as data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
 }
 
 impl Problem {
@@ -45,9 +50,15 @@ impl Problem {
         Self { code: Some(code.into()), ..self }
     }
 
+    /// Adds why definitions were not applied.
+    #[must_use]
+    pub(crate) fn with_fault(self, fault: Option<Fault>) -> Self {
+        Self { fault, ..self }
+    }
+
     fn bare(status: StatusCode) -> Self {
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
-        Self { title, status: status.as_u16(), detail: None, code: None }
+        Self { title, status: status.as_u16(), detail: None, code: None, fault: None }
     }
 }
 
