@@ -88,16 +88,18 @@ fn planned(client: &Client, applied: Result<Applied, DefineError>) -> Result<Pla
 /// Returns the error that the server had, where it told it, with what it lacks to be one of here.
 fn refused(client: &Client, error: ClientError) -> DefineError {
     match error {
-        ClientError::Refused { problem, .. } if problem.fault.is_some() => match problem.fault {
-            Some(Fault::Definition { report, flaws }) => {
-                let fault = Box::new(Fault::Definition { report: report.clone(), flaws });
-                DefineError::Definition { report, fault }
+        ClientError::Refused { problem, .. } if problem.fault.is_some() => {
+            match problem.fault.map(|it| *it) {
+                Some(Fault::Definition { report, flaws }) => {
+                    let fault = Box::new(Fault::Definition { report: report.clone(), flaws });
+                    DefineError::Definition { report, fault }
+                }
+                fault => match fault.and_then(Fault::into_error) {
+                    Some(error) => error.into(),
+                    None => failed(client, problem.detail.unwrap_or(problem.title)).into(),
+                },
             }
-            fault => match fault.and_then(Fault::into_error) {
-                Some(error) => error.into(),
-                None => failed(client, problem.detail.unwrap_or(problem.title)).into(),
-            },
-        },
+        }
         error if error.is_unreachable() => {
             let what = client.server().to_owned();
             ServiceError::Unreachable { what, source: Box::new(error) }.into()

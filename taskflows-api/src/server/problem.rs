@@ -22,7 +22,7 @@ pub struct Problem {
     pub code: Option<String>,
     /// Why definitions were not applied, as data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fault: Option<Fault>,
+    pub fault: Option<Box<Fault>>,
 }
 
 impl Problem {
@@ -53,7 +53,7 @@ impl Problem {
     /// Adds why definitions were not applied.
     #[must_use]
     pub(crate) fn with_fault(self, fault: Option<Fault>) -> Self {
-        Self { fault, ..self }
+        Self { fault: fault.map(Box::new), ..self }
     }
 
     fn bare(status: StatusCode) -> Self {

@@ -112,7 +112,7 @@ impl From<DefineError> for Problem {
                     _ => &[],
                 };
                 let detail = match flaws {
-                    [] => report,
+                    [] => report.lines().next().unwrap_or_default().to_owned(),
                     [one] => format!("{}:{}:{}: {}", one.file, one.line, one.column, one.message),
                     [one, ..] => {
                         let more = flaws.len() - 1;
