@@ -1,6 +1,7 @@
 //! Definitions that are sent to a server.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Method;
@@ -10,6 +11,9 @@ use taskflows_core::{Plan, Service, ServiceName, write_document};
 use super::{Client, ClientError};
 use crate::ports::{DefineError, Definer};
 use crate::wire::{Applied, Fault, Names, Order, WireRemoval};
+
+/// A change goes on when nobody waits for it any more, so its end is waited for, longer than a server takes for it.
+const DEADLINE: Duration = Duration::from_secs(40);
 
 /// Sends definitions to the server of a client.
 #[derive(Clone, Debug)]
@@ -73,7 +77,8 @@ async fn sent<B: serde::Serialize + Sync>(
     target: &str,
     body: &B,
 ) -> Result<Applied, DefineError> {
-    client.send(Method::POST, target, Some(body)).await.map_err(|error| refused(client, error))
+    let patient = client.clone().with_deadline(DEADLINE);
+    patient.send(Method::POST, target, Some(body)).await.map_err(|error| refused(client, error))
 }
 
 fn planned(client: &Client, applied: Result<Applied, DefineError>) -> Result<Plan, ServiceError> {
