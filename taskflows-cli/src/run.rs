@@ -1,6 +1,6 @@
 use tokio::runtime::Builder;
 
-use crate::arguments::HookVerb;
+use crate::arguments::{ApiVerb, HookVerb};
 use crate::commands::{check_format, completion, exec_here, execute, man, schema};
 use crate::ui::{error_style, note_style};
 use crate::{App, Arguments, CliError, Config, Exit, Terminal, Ui, Verb};
@@ -66,8 +66,7 @@ fn on_host(ui: &mut Ui<'_>, arguments: &Arguments, config: &Config) -> Result<Ex
             // while Ctrl-C still ends the process by itself.
             biased;
             exit = run_on(ui, &app, arguments) => exit,
-            // A command that runs once more hears of it itself.
-            _ = tokio::signal::ctrl_c(), if !matches!(arguments.verb, Verb::Retry(_)) => Exit::Interrupted,
+            _ = tokio::signal::ctrl_c(), if !hears_of_it(&arguments.verb) => Exit::Interrupted,
         }
     });
     if exit == Exit::Interrupted && app.services.is_interrupted() {
@@ -78,6 +77,15 @@ fn on_host(ui: &mut Ui<'_>, arguments: &Arguments, config: &Config) -> Result<Ex
     // A blocked read of the disk must not keep the command from ending.
     runtime.shutdown_background();
     Ok(exit)
+}
+
+/// Tells whether a command sees to Ctrl-C itself: one that runs a command once more, and one that serves.
+fn hears_of_it(verb: &Verb) -> bool {
+    match verb {
+        Verb::Retry(_) => true,
+        Verb::Api { verb: ApiVerb::Start(start) } => start.foreground,
+        _ => false,
+    }
 }
 
 fn end(ui: &mut Ui<'_>, result: Result<Exit, CliError>) -> Exit {

@@ -102,7 +102,7 @@ impl Server {
     async fn new() -> Self {
         let Host { mut app, manager, files, .. } = Host::new();
         // It has variables of its own, none of which a definition takes.
-        app.variable = Box::new(|name| (name == "REGION").then(|| "of the server".to_owned()));
+        app.variable = std::sync::Arc::new(|name| (name == "REGION").then(|| "of the server".to_owned()));
         let app = Arc::new(app);
         let definer = Arc::new(LocalDefiner::new(Arc::clone(&app)));
         let host = taskflows_api::Host { definer, ..host_over(Arc::clone(&manager)) };

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::alert::{AlertVerb, HookVerb};
+use super::api::ApiVerb;
 use super::env::EnvVerb;
 use super::global::Global;
 use super::import::ImportArguments;
@@ -177,6 +178,13 @@ pub enum Verb {
         /// What to do.
         #[command(subcommand)]
         verb: AlertVerb,
+    },
+    /// Serve what `tf` does to other hosts, over HTTP.
+    #[command(before_help = "Examples:\n  tf api start\n  tf api status\n  tf api openapi > openapi.json\n")]
+    Api {
+        /// What to do.
+        #[command(subcommand)]
+        verb: ApiVerb,
     },
     /// What systemd calls.
     #[command(hide = true)]

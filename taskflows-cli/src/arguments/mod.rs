@@ -1,6 +1,7 @@
 //! The command line: what each command takes.
 
 mod alert;
+mod api;
 mod command;
 mod env;
 mod global;
@@ -20,6 +21,7 @@ pub(crate) use alert::{
     AckArguments, AlertListArguments, AlertSendArguments, AlertTestArguments, AlertVerb, HookVerb,
     SilenceArguments,
 };
+pub(crate) use api::{ApiStartArguments, ApiVerb};
 pub(crate) use env::{EnvArguments, EnvEditArguments, EnvVerb, EnvWhat};
 pub(crate) use global::{Format, ScopeArgument};
 pub(crate) use import::{CrontabArguments, ImportArguments, ImportFrom, ImportTarget, UnitArguments};

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::arguments::{AlertVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, Verb};
+use crate::arguments::{AlertVerb, ApiVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, Verb};
 use crate::{CliError, Exit};
 
 const TABLE: &[Format] = &[Format::Table, Format::Wide];
@@ -44,6 +44,10 @@ fn formats(verb: &Verb) -> &'static [Format] {
         Verb::Logging { verb: LoggingVerb::Setup(_) } => TABLE,
         Verb::Remove(_) | Verb::Completion { .. } | Verb::Man { .. } => TABLE,
         Verb::Alert { verb: AlertVerb::List(_) | AlertVerb::Test(_) } => ALL,
+        Verb::Api { verb: ApiVerb::Status } => ALL,
+        // It is JSON however it is asked for.
+        Verb::Api { verb: ApiVerb::Openapi } => &[Format::Table, Format::Wide, Format::Json],
+        Verb::Api { .. } => TABLE,
         Verb::Alert { .. } | Verb::Hook { .. } => TABLE,
         // It is JSON however it is asked for.
         Verb::Schema => &[Format::Table, Format::Wide, Format::Json],

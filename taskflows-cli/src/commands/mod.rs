@@ -3,6 +3,7 @@
 mod act;
 mod alert;
 mod alert_groups;
+mod api;
 mod calendar;
 mod completion;
 mod confirm;
@@ -92,6 +93,7 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Monitor { verb } => monitor::monitor(ui, app, global, verb).await,
         Verb::Why(why) => why::why(ui, app, global, why).await,
         Verb::Alert { verb } => alert::alert(ui, app, global, verb).await,
+        Verb::Api { verb } => api::api(ui, app, global, verb).await,
         Verb::Hook { verb } => hook::hook(ui, app, verb).await,
         Verb::Completion { shell } => completion(ui, *shell),
         Verb::Man { command, dir } => man(ui, command, dir.as_deref()),

@@ -11,9 +11,8 @@ use taskflows_security::Role;
 use utoipa_axum::routes;
 
 use crate::ports::DefineError;
-use crate::server::extract::Body;
 use crate::server::route::{Routes, Rule};
-use crate::server::{AuditNames, Problem, Shared};
+use crate::server::{AuditNames, Body, Problem, Shared};
 use crate::wire::{Applied, Fault, Names, Order};
 
 pub(super) fn add(routes: Routes) -> Routes {
@@ -24,7 +23,7 @@ pub(super) fn add(routes: Routes) -> Routes {
 }
 
 /// Tells what an order would change, with the whole texts of unit files, and changes nothing.
-#[utoipa::path(post, path = "/api/plan", tag = "definitions", request_body = Order, responses(
+#[utoipa::path(post, path = "/api/plan", tag = "apply", request_body = Order, responses(
     (status = 200, body = Applied),
     (status = 400, body = Problem, description = "the body is no JSON"),
     (status = 401, body = Problem),
@@ -43,7 +42,7 @@ async fn plan(State(shared): State<Arc<Shared>>, Body(order): Body<Order>) -> Re
 }
 
 /// Installs and removes what is ordered, all or none.
-#[utoipa::path(post, path = "/api/apply", tag = "definitions", request_body = Order, responses(
+#[utoipa::path(post, path = "/api/apply", tag = "apply", request_body = Order, responses(
     (status = 200, body = Applied),
     (status = 400, body = Problem, description = "the body is no JSON"),
     (status = 401, body = Problem),
@@ -62,7 +61,7 @@ async fn apply(State(shared): State<Arc<Shared>>, Body(order): Body<Order>) -> R
 }
 
 /// Stops and removes services, all or none.
-#[utoipa::path(post, path = "/api/remove", tag = "definitions", request_body = Names, responses(
+#[utoipa::path(post, path = "/api/remove", tag = "apply", request_body = Names, responses(
     (status = 200, body = Applied),
     (status = 400, body = Problem, description = "the body is no JSON"),
     (status = 401, body = Problem),

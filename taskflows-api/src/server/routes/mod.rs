@@ -1,6 +1,7 @@
 //! The routes, by what they are about.
 
 mod apply;
+mod document;
 mod health;
 
 use std::sync::Arc;
@@ -11,5 +12,6 @@ use super::route::Routes;
 /// Returns all routes. Each area adds its own.
 pub(super) fn all(shared: &Arc<Shared>) -> Routes {
     let routes = Routes::new(shared);
-    apply::add(health::add(routes))
+    let routes = apply::add(health::add(routes));
+    document::add(routes)
 }

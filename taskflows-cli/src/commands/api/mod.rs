@@ -1,0 +1,58 @@
+//! `tf api`: the server of this host.
+//!
+//! Each verb has its file. `tf api security …` is `tf security …`, and belongs beside the verbs in [`api`].
+
+mod foreground;
+mod host;
+mod security;
+mod start;
+mod status;
+mod unit;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use taskflows_api::server::{Api, AuthorityChain};
+use taskflows_core::effects::{Action, Effect, Target};
+
+use crate::arguments::{ApiVerb, Global};
+use crate::{App, CliError, Exit, Ui};
+
+/// Starts and stops the API, and tells of it.
+pub(super) async fn api(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    verb: &ApiVerb,
+) -> Result<Exit, CliError> {
+    match verb {
+        ApiVerb::Start(arguments) if arguments.foreground => foreground::serve(ui, app, arguments).await,
+        ApiVerb::Start(arguments) => start::start(ui, app, global, arguments).await,
+        ApiVerb::Stop => stop(ui, app).await,
+        ApiVerb::Restart => start::restart(ui, app).await,
+        ApiVerb::Status => status::status(ui, app, global).await,
+        ApiVerb::Openapi => openapi(ui, app),
+    }
+}
+
+async fn stop(ui: &mut Ui<'_>, app: &App) -> Result<Exit, CliError> {
+    unit::check_installed(app).await?;
+    match unit::perform(app, Action::Stop).await? {
+        Effect::AlreadyStopped => ui.remark("The API was not running."),
+        _ => ui.remark("The API is stopped. It starts again at boot; `tf remove srv-api` takes it away."),
+    }
+    Ok(Exit::Ok)
+}
+
+/// Writes what `/openapi.json` answers, without a server.
+fn openapi(ui: &mut Ui<'_>, app: &App) -> Result<Exit, CliError> {
+    let api = Api::new(host::host(app, String::new()), Arc::new(AuthorityChain::default()));
+    let text = serde_json::to_value(&api.document)
+        .and_then(|document: Value| serde_json::to_string_pretty(&document));
+    let text = text.map_err(|error| CliError::new(Exit::Failed, format!("the document: {error}")))?;
+    writeln!(ui.out, "{text}")?;
+    Ok(Exit::Ok)
+}
+
+/// The whole service, not its timers, of which it has none.
+const WHOLE: Target = Target::Service;
