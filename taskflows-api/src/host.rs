@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use taskflows_core::effects::{EnvironmentStore, LogReader, RunHistory, RunStore, ServiceManager};
 use taskflows_core::schedule::Zones;
 
+use crate::ports::Definer;
+
 /// What the API of a host works with: the same traits that its commands work with.
 #[derive(Clone)]
 pub struct Host {
@@ -15,6 +17,8 @@ pub struct Host {
     pub runs: Arc<dyn RunStore>,
     /// The runs that the journal tells of.
     pub journal_runs: Arc<dyn RunHistory>,
+    /// Takes definitions.
+    pub definer: Arc<dyn Definer>,
     /// The environments that this host keeps under names.
     pub environments: Arc<dyn EnvironmentStore>,
     /// The zones that schedules name.

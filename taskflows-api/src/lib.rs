@@ -2,6 +2,7 @@
 
 pub mod client;
 mod host;
+pub mod ports;
 pub mod server;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;

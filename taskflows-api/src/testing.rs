@@ -1,5 +1,6 @@
 //! What stands in for who asks, and a server on loopback, in tests.
 
+mod fake_definer;
 mod probes;
 
 pub use probes::probes;
@@ -14,6 +15,8 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use taskflows_core::schedule::Zones;
 use taskflows_core::testing::{FakeServiceManager, MemoryEnvironmentStore, MemoryLogReader, MemoryRunStore};
 use taskflows_security::Role;
+
+pub use fake_definer::FakeDefiner;
 
 use crate::Host;
 use crate::server::{
@@ -80,9 +83,16 @@ impl Audit for MemoryAudit {
 /// Returns a host of fakes that keep state, each reachable by its field.
 #[must_use]
 pub fn host() -> Host {
+    host_over(Arc::new(FakeServiceManager::default()))
+}
+
+/// Does as [`host`] with these services.
+#[must_use]
+pub fn host_over(services: Arc<FakeServiceManager>) -> Host {
     let runs = Arc::new(MemoryRunStore::default());
     Host {
-        services: Arc::new(FakeServiceManager::default()),
+        definer: Arc::new(FakeDefiner::over(Arc::clone(&services))),
+        services,
         logs: Arc::new(MemoryLogReader::default()),
         journal_runs: Arc::clone(&runs) as _,
         runs,

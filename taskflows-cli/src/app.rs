@@ -31,6 +31,7 @@ const SHARED_DATA: &str = "/opt/taskflows/data";
 pub type Variable = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// Everything a command has to work with.
+#[derive(Clone)]
 pub struct App {
     /// The services of this host.
     pub services: Arc<dyn ServiceManager>,
@@ -65,7 +66,7 @@ pub struct App {
     /// The zones that schedules name.
     pub zones: Zones,
     /// The variables that definitions take.
-    pub variable: Box<Variable>,
+    pub variable: Arc<Variable>,
     /// The home directory of who runs the services.
     pub home: Option<PathBuf>,
     /// Where the logs of services are looked at.
@@ -83,7 +84,7 @@ pub struct App {
     /// The zone in which times are shown.
     pub display: TimeZone,
     /// The time.
-    pub now: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// The command line of the editor that the user chose.
     pub editor: Option<String>,
     /// What to tell a user whose services would end at logout.
@@ -151,7 +152,7 @@ impl App {
             retention: config.retention,
             environments,
             tools,
-            variable: Box::new(|name| std::env::var(name).ok()),
+            variable: Arc::new(|name| std::env::var(name).ok()),
             home: config.home.clone(),
             logs,
             inspector: Arc::clone(&manager) as _,
@@ -162,7 +163,7 @@ impl App {
             security_directory: config.home.as_ref().map(|home| home.join(".services")),
             zones,
             display,
-            now: Box::new(Timestamp::now),
+            now: Arc::new(Timestamp::now),
             editor: config.editor.clone(),
             linger_hint: linger_hint(scope),
             unreachable_hint: unreachable_hint(config, scope),

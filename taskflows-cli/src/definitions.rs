@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use taskflows_core::alerting::{AlertGroup, GroupName};
-use taskflows_core::effects::{NamedEnvironment, ServiceError};
+use taskflows_core::effects::{NamedEnvironment, Removal, ServiceError};
 use taskflows_core::grafana::Dashboard;
 use taskflows_core::{
     AlertGroupUse, Definition, DefinitionError, EnvFileReader, EnvironmentUse, Format, NamePattern, Service,
@@ -16,6 +16,7 @@ use taskflows_core::{
 
 use crate::alert_groups::Kept;
 use crate::arguments::SourceArguments;
+use crate::error::Cause;
 use crate::needs::{on_host, remark_missing};
 use crate::{AlertGroups, App, CliError, Exit, KeptGroup, Ui};
 
@@ -33,6 +34,10 @@ pub(crate) struct Definitions {
     pub(crate) files: HashSet<String>,
     /// The directories that were named, absolute.
     pub(crate) directories: HashSet<PathBuf>,
+    /// The definition files that are in these, where they are another host's; else the disk tells.
+    pub(crate) present: Option<HashSet<String>>,
+    /// Services that are to go in any case.
+    pub(crate) leaving: Vec<Removal>,
     /// The environments that services name and that no definition defines.
     uses: Vec<EnvironmentUse>,
     /// The groups of alerts that are defined, by their names.
@@ -132,19 +137,46 @@ pub(crate) async fn load(
 /// Reads every definition.
 ///
 /// # Errors
-/// When a file cannot be read or is wrong, when two define the same service, or when one names an environment that
-/// is neither defined nor kept.
+/// As [`read_files`], and when one names an environment that is neither defined nor kept.
 pub(crate) async fn read_definitions(
     ui: &mut Ui<'_>,
     app: &App,
     arguments: &SourceArguments,
+) -> Result<Definitions, CliError> {
+    let definitions = read_files(ui, app, arguments, Place::Here)?;
+    definitions.check_environments(app, ui.colour).await?;
+    definitions.check_alerts(app, ui.colour)?;
+    Ok(definitions)
+}
+
+/// Where services are to run that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On this host, on which they are to find what they need.
+    Here,
+    /// On another one, which looks for that itself.
+    Elsewhere,
+}
+
+/// Reads every definition, and looks for nothing beyond the files.
+///
+/// # Errors
+/// When a file cannot be read or is wrong, or when two define the same service.
+pub(crate) fn read_files(
+    ui: &mut Ui<'_>,
+    app: &App,
+    arguments: &SourceArguments,
+    place: Place,
 ) -> Result<Definitions, CliError> {
     let mut definitions = Definitions::default();
     let mut places: HashMap<ServiceName, String> = HashMap::new();
     for path in expand(&arguments.files)? {
         let source = open(ui, &path)?;
         definitions.files.extend(source.origin().map(str::to_owned));
-        let definition = read_with(ui, app, &source, None)?;
+        let definition = read_text(ui, app, &source, None)?;
+        if place == Place::Here {
+            check_host(ui, app, &definition.services)?;
+        }
         definitions.uses.extend_from_slice(definition.environment_uses());
         definitions.alert_uses.extend_from_slice(definition.alert_uses());
         for (name, group) in groups_of(&definition) {
@@ -174,8 +206,6 @@ pub(crate) async fn read_definitions(
     // Who leaves a service to another host leaves its environment to it as well.
     definitions.uses.retain(|one| is_meant(arguments, one.service()));
     definitions.alert_uses.retain(|one| one.service().is_none_or(|name| is_meant(arguments, name)));
-    definitions.check_environments(app, ui.colour).await?;
-    definitions.check_alerts(app, ui.colour)?;
     definitions.defined = places.into_keys().collect();
     Ok(definitions)
 }
@@ -187,6 +217,18 @@ fn groups_of(definition: &Definition) -> Kept {
         (name.to_string(), KeptGroup { source, group: group.clone() })
     };
     definition.alerts.iter().map(kept).collect()
+}
+
+/// Looks at what services need of this host.
+///
+/// # Errors
+/// When a file of variables is one that could not be read as it is meant.
+pub(crate) fn check_host(ui: &mut Ui<'_>, app: &App, services: &[Service]) -> Result<(), CliError> {
+    for service in services {
+        check_env_files(ui, app, service)?;
+        remark_missing(ui, app, service);
+    }
+    Ok(())
 }
 
 /// Looks at the files of variables that a service reads when it starts; what they say stays there.
@@ -232,9 +274,21 @@ fn included(from: &Source, pattern: &str) -> Result<Vec<Source>, String> {
     }
 }
 
+/// Reads one definition as [`read_text`] does, and remarks what it needs of this host and is not there.
+pub(crate) fn read_with(
+    ui: &mut Ui<'_>,
+    app: &App,
+    source: &Source,
+    instead: Option<&Source>,
+) -> Result<Definition, CliError> {
+    let definition = read_text(ui, app, source, instead)?;
+    check_host(ui, app, &definition.services)?;
+    Ok(definition)
+}
+
 /// Reads one definition, with `instead` in the place of an included file of that name, and remarks what may not mean
 /// what its author thinks.
-pub(crate) fn read_with(
+fn read_text(
     ui: &mut Ui<'_>,
     app: &App,
     source: &Source,
@@ -253,10 +307,6 @@ pub(crate) fn read_with(
     let definition = read_in(source, &surroundings).map_err(|error| wrong(&error, ui.colour))?;
     if let Some(warnings) = definition.render_warnings(ui.colour) {
         ui.remark(warnings.trim_end());
-    }
-    for service in &definition.services {
-        check_env_files(ui, app, service)?;
-        remark_missing(ui, app, service);
     }
     Ok(definition)
 }
@@ -292,7 +342,8 @@ fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
 
 /// The report of a definition that is wrong.
 pub(crate) fn wrong(error: &DefinitionError, colour: bool) -> CliError {
-    CliError { is_report: true, ..CliError::new(Exit::Usage, error.render(colour).trim_end()) }
+    let cause = Some(Box::new(Cause::Definition(error.clone())));
+    CliError { is_report: true, cause, ..CliError::new(Exit::Usage, error.render(colour).trim_end()) }
 }
 
 pub(crate) fn format_of(path: &Path) -> Option<Format> {

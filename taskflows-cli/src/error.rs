@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt;
 
+use taskflows_core::DefinitionError;
 use taskflows_core::effects::{EnvironmentError, LogError, RunStoreError, ServiceError};
 
 use crate::Exit;
@@ -18,12 +19,30 @@ pub struct CliError {
     pub is_report: bool,
     /// Who read the output went away, which is no failure: `tf list | head -1`.
     pub is_reader_gone: bool,
+    /// What it was before it became words, for those who hand it on.
+    pub(crate) cause: Option<Box<Cause>>,
+}
+
+/// An error that a program may act upon.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    /// Of a service manager.
+    Services(ServiceError),
+    /// Of a definition.
+    Definition(DefinitionError),
 }
 
 impl CliError {
     /// Makes an error with a message alone.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hint: None, is_report: false, is_reader_gone: false }
+        Self {
+            exit,
+            message: message.into(),
+            hint: None,
+            is_report: false,
+            is_reader_gone: false,
+            cause: None,
+        }
     }
 
     /// Adds what can be done about it.
@@ -88,7 +107,9 @@ impl From<ServiceError> for CliError {
             ServiceError::Busy { .. } => Some("wait for the other command, or end it".to_owned()),
             _ => None,
         };
-        Self { exit: exit_of(&error), message: chain(&error), hint, ..Self::new(Exit::Failed, "") }
+        let (exit, message) = (exit_of(&error), chain(&error));
+        let cause = Some(Box::new(Cause::Services(error)));
+        Self { exit, message, hint, cause, ..Self::new(Exit::Failed, "") }
     }
 }
 

@@ -26,6 +26,7 @@ mod wrap;
 pub use alert_groups::{AlertGroups, KeptGroup};
 pub use app::{App, Variable};
 pub use arguments::{Arguments, Global, Verb};
+pub use commands::{LocalDefiner, Ordered, order_of};
 pub use config::Config;
 pub use error::CliError;
 pub use exit::Exit;

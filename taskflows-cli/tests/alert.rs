@@ -130,7 +130,7 @@ fn what_runs_for_good_is_well_once_it_has_run_for_some_minutes() {
     for (since_failure, is_open) in [(0, true), (4, true), (5, false)] {
         fail(&host, "web", 0);
         let now = noon().checked_add(SignedDuration::from_mins(since_failure)).unwrap();
-        host.app.now = Box::new(move || now);
+        host.app.now = std::sync::Arc::new(move || now);
         host.tf("monitor check");
         let store = Store::open(&host.app.data_directory).unwrap();
         let open = store.states().unwrap().iter().any(|(_, state)| state.incident().is_some());
@@ -154,7 +154,7 @@ fn a_removed_service_leaves_no_incident() {
 #[test]
 fn the_sender_gives_up_what_a_program_refuses_and_tells_the_fallback() {
     let mut host = host();
-    host.app.now = Box::new(Timestamp::now);
+    host.app.now = std::sync::Arc::new(Timestamp::now);
     let store = Store::open(&host.app.data_directory).unwrap();
     let now = Timestamp::now();
     let night = host_channel(&mut host, "night");

@@ -117,11 +117,11 @@ fn the_token_of_a_bot_is_taken_from_who_defines() {
     assert!(host.transcript.contains("has no token: set SLACK_BOT_TOKEN"), "{}", host.transcript);
     let token = |host: &Host| kept(host)["ops"].send_to[0].get("bot_token").cloned();
     assert_eq!(token(&host), None);
-    host.app.variable = Box::new(|name| (name == "SLACK_BOT_TOKEN").then(|| "xoxb-1".to_owned()));
+    host.app.variable = std::sync::Arc::new(|name| (name == "SLACK_BOT_TOKEN").then(|| "xoxb-1".to_owned()));
     host.tf("create jobs.toml");
     assert_eq!(token(&host), Some("xoxb-1".into()));
     // Who has not the variable changes nothing.
-    host.app.variable = Box::new(|_| None);
+    host.app.variable = std::sync::Arc::new(|_| None);
     host.transcript.clear();
     host.tf("create jobs.toml");
     assert_eq!(token(&host), Some("xoxb-1".into()));

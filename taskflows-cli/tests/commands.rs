@@ -330,7 +330,7 @@ fn the_next_starts_tell_of_clock_changes() {
     host.manager = Arc::new(FakeServiceManager::at("2026-10-23T12:00:00Z".parse().unwrap()));
     host.app.services = Arc::clone(&host.manager) as _;
     let clock = Arc::clone(&host.manager);
-    host.app.now = Box::new(move || clock.now());
+    host.app.now = std::sync::Arc::new(move || clock.now());
     host.tf("next");
     host.tf("create jobs.toml --quiet");
     host.tf("next -n 4");

@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::effects::Next;
 
@@ -16,7 +16,7 @@ use crate::effects::Next;
 /// assert_eq!(moves, Some(Consequence::NextMoves { what: Occasion::Run, from, to }));
 /// # Ok::<(), jiff::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Consequence {
@@ -98,7 +98,7 @@ pub enum Consequence {
 }
 
 /// What a schedule is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Occasion {
     /// It starts the service.

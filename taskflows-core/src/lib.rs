@@ -26,7 +26,7 @@ pub use consequence::{Consequence, Occasion};
 pub use definition::{
     AlertGroupUse, Definition, DefinitionError, EnvFileError, EnvFileReader, EnvironmentUse, Format,
     OpenIncluded, Problem, Severity, Source, Surroundings, check_env_file, nearest, read, read_alert_group,
-    read_environment, read_in, schema,
+    read_document, read_environment, read_in, schema, write_document,
 };
 pub use name::{MAX_SERVICE_NAME, NamePattern, ParseNamePatternError, ParseServiceNameError, ServiceName};
 pub use plan::{Change, FileChange, Plan, Step, UnitFiles};

@@ -1,23 +1,118 @@
-//! Plans and changes of what is installed on a server.
+//! Definitions that are sent to a server.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::Method;
 use taskflows_core::effects::{ServiceError, Wanted};
-use taskflows_core::{Plan, ServiceName};
+use taskflows_core::{Plan, Service, ServiceName, write_document};
 
-use super::Client;
+use super::{Client, ClientError};
+use crate::ports::{DefineError, Definer};
+use crate::wire::{Applied, Fault, Names, Order, WireRemoval};
 
-pub(super) async fn plan(client: &Client, _: Wanted<'_>) -> Result<Plan, ServiceError> {
-    Err(unable(client))
+/// A change goes on when nobody waits for it any more, so its end is waited for, longer than a server takes for it.
+const DEADLINE: Duration = Duration::from_secs(40);
+
+/// Sends definitions to the server of a client.
+#[derive(Clone, Debug)]
+pub struct RemoteDefiner(pub Client);
+
+#[async_trait]
+impl Definer for RemoteDefiner {
+    async fn plan(&self, order: &Order) -> Result<Applied, DefineError> {
+        sent(&self.0, "/api/plan", order).await
+    }
+
+    async fn apply(&self, order: &Order) -> Result<Applied, DefineError> {
+        sent(&self.0, "/api/apply", order).await
+    }
+
+    async fn remove(&self, names: &[ServiceName]) -> Result<Applied, DefineError> {
+        let names = Names { names: names.iter().map(ToString::to_string).collect() };
+        sent(&self.0, "/api/remove", &names).await
+    }
 }
 
-pub(super) async fn install(client: &Client, _: Wanted<'_>) -> Result<Plan, ServiceError> {
-    Err(unable(client))
+/// Does what [`ServiceManager::plan`](taskflows_core::effects::ServiceManager::plan) does, on a server.
+///
+/// # Errors
+/// As that, and when there is no answer.
+pub async fn plan(client: &Client, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
+    planned(client, RemoteDefiner(client.clone()).plan(&order_of(wanted)).await)
 }
 
-pub(super) async fn remove(client: &Client, _: &[ServiceName]) -> Result<Plan, ServiceError> {
-    Err(unable(client))
+/// Does what [`ServiceManager::install`](taskflows_core::effects::ServiceManager::install) does, on a server.
+///
+/// # Errors
+/// As that, and when there is no answer.
+pub async fn install(client: &Client, wanted: Wanted<'_>) -> Result<Plan, ServiceError> {
+    planned(client, RemoteDefiner(client.clone()).apply(&order_of(wanted)).await)
 }
 
-fn unable(client: &Client) -> ServiceError {
-    let reason = "this version cannot install or remove services on another server".to_owned();
-    ServiceError::Remote { server: client.server().to_owned(), reason }
+/// Does what [`ServiceManager::remove`](taskflows_core::effects::ServiceManager::remove) does, on a server.
+///
+/// # Errors
+/// As that, and when there is no answer.
+pub async fn remove(client: &Client, names: &[ServiceName]) -> Result<Plan, ServiceError> {
+    planned(client, RemoteDefiner(client.clone()).remove(names).await)
+}
+
+/// Writes what is wanted as an order. What is gone from the definitions is known already, so it is named.
+fn order_of(wanted: Wanted<'_>) -> Order {
+    let source = |service: &Service| Some((service.name.to_string(), service.source.as_ref()?.to_string()));
+    Order {
+        definition: write_document(wanted.services, &BTreeMap::new()),
+        sources: wanted.services.iter().filter_map(source).collect(),
+        prune: true,
+        removals: wanted.removals.iter().map(WireRemoval::from).collect(),
+        edits: wanted.edits.into(),
+        ..Order::default()
+    }
+}
+
+async fn sent<B: serde::Serialize + Sync>(
+    client: &Client,
+    target: &str,
+    body: &B,
+) -> Result<Applied, DefineError> {
+    let patient = client.clone().with_deadline(DEADLINE);
+    patient.send(Method::POST, target, Some(body)).await.map_err(|error| refused(client, error))
+}
+
+fn planned(client: &Client, applied: Result<Applied, DefineError>) -> Result<Plan, ServiceError> {
+    match applied {
+        Ok(applied) => Plan::try_from(applied.plan)
+            .map_err(|error| failed(client, client.malformed(error.to_string()).to_string())),
+        Err(DefineError::Services(error)) => Err(error),
+        Err(error) => Err(failed(client, error.to_string())),
+    }
+}
+
+/// Returns the error that the server had, where it told it, with what it lacks to be one of here.
+fn refused(client: &Client, error: ClientError) -> DefineError {
+    match error {
+        ClientError::Refused { problem, .. } if problem.fault.is_some() => {
+            match problem.fault.map(|it| *it) {
+                Some(Fault::Definition { report, flaws }) => {
+                    let fault = Box::new(Fault::Definition { report: report.clone(), flaws });
+                    DefineError::Definition { report, fault }
+                }
+                fault => match fault.and_then(Fault::into_error) {
+                    Some(error) => error.into(),
+                    None => failed(client, problem.detail.unwrap_or(problem.title)).into(),
+                },
+            }
+        }
+        error if error.is_unreachable() => {
+            let what = client.server().to_owned();
+            ServiceError::Unreachable { what, source: Box::new(error) }.into()
+        }
+        error => failed(client, error.to_string()).into(),
+    }
+}
+
+fn failed(client: &Client, reason: String) -> ServiceError {
+    ServiceError::Refused { operation: format!("change services of {}", client.server()), reason }
 }

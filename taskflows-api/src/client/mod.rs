@@ -1,6 +1,6 @@
 //! The client of one server.
 
-mod apply;
+pub mod apply;
 mod environments;
 mod error;
 mod event_parser;
@@ -12,6 +12,7 @@ mod runs;
 mod services;
 mod translate;
 
+pub use apply::RemoteDefiner;
 pub use environments::RemoteEnvironments;
 pub use error::ClientError;
 pub use events::{Patience, ServerEvent};

@@ -1,6 +1,7 @@
 //! The server: routes, and who may use them.
 
 mod audit;
+mod audit_names;
 mod authority;
 mod chain;
 mod document;
@@ -29,6 +30,7 @@ use tokio::sync::{Semaphore, watch};
 use utoipa::openapi::OpenApi;
 
 pub use audit::{Audit, AuditError, AuditOutcome, AuditRecord, LogAudit};
+pub use audit_names::AuditNames;
 pub use authority::{Authority, Identity, Refusal};
 pub use chain::AuthorityChain;
 pub use envelope::RequestId;

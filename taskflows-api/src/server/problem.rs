@@ -6,6 +6,7 @@ use taskflows_core::effects::ServiceError;
 use utoipa::ToSchema;
 
 use super::text::bounded;
+use crate::wire::Fault;
 use crate::wire::ServiceFailure;
 
 /// An error as it is sent. Source: RFC 9457.
@@ -24,6 +25,8 @@ pub struct Problem {
     /// What the service manager reported, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Box<ServiceFailure>>,
+    /// Why definitions were not applied, as data.
+    pub fault: Option<Box<Fault>>,
 }
 
 impl Problem {
@@ -75,9 +78,15 @@ impl Problem {
         Self { detail: Some(bounded(&detail.into())), ..self }
     }
 
+    /// Adds why definitions were not applied.
+    #[must_use]
+    pub(crate) fn with_fault(self, fault: Option<Fault>) -> Self {
+        Self { fault: fault.map(Box::new), ..self }
+    }
+
     pub(super) fn bare(status: StatusCode) -> Self {
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
-        Self { title, status: status.as_u16(), detail: None, code: None, error: None }
+        Self { title, status: status.as_u16(), detail: None, code: None, error: None, fault: None }
     }
 }
 

@@ -10,8 +10,8 @@ use super::Shared;
 use super::document::{describe, operations};
 use super::gate::{Guard, LARGE_BODY, USUAL_BODY, guard};
 
-/// The routes that take definitions, whose bodies may be large.
-const TAKE_DEFINITIONS: [&str; 2] = ["/api/plan", "/api/apply"];
+/// The routes that take definitions, or as many names, whose bodies may be large.
+const TAKE_DEFINITIONS: [&str; 3] = ["/api/plan", "/api/apply", "/api/remove"];
 
 /// What a route demands of who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,3 +25,12 @@ pub use runs::{
     LatestParameters, RecordedAttempt, RecordedRun, RunOutcome, RunParameters, RunProcess, RunSource,
     RunTrigger, RunWithAttempts, SourceParameters,
 };
+mod apply;
+mod fault;
+mod malformed;
+mod plan;
+
+pub use apply::{Applied, Names, Order, Scope, WireEdits, WireRemoval};
+pub use fault::{Fault, Flaw};
+pub use malformed::MalformedError;
+pub use plan::{Effect, WireChange, WireFileChange, WirePlan, WireStep};

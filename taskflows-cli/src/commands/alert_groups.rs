@@ -156,7 +156,7 @@ async fn used(
 /// Writes the token of a bot of Slack into a group that does not say it: who sends has not the variables of who
 /// defines. Without such a variable now, the token of the last time stays.
 fn add_tokens(ui: &mut Ui<'_>, app: &App, key: &str, group: &mut AlertGroup, before: Option<&AlertGroup>) {
-    let told = TOKENS.iter().find_map(|name| (app.variable)(name)).filter(|token| !token.is_empty());
+    let told = token(app);
     let earlier = |own: &Destination| {
         let is_same =
             |one: &&Destination| one.kind() == own.kind() && one.get("channel") == own.get("channel");
@@ -172,4 +172,14 @@ fn add_tokens(ui: &mut Ui<'_>, app: &App, key: &str, group: &mut AlertGroup, bef
             )),
         }
     }
+}
+
+/// Writes the token of who defines into a group that is sent to another host, where there is one.
+pub(super) fn add_own_token(app: &App, group: &mut AlertGroup) {
+    let Some(token) = token(app) else { return };
+    group.destinations_mut().for_each(|destination| destination.put_token(&token));
+}
+
+fn token(app: &App) -> Option<String> {
+    TOKENS.iter().find_map(|name| (app.variable)(name)).filter(|token| !token.is_empty())
 }

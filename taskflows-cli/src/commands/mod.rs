@@ -10,6 +10,7 @@ mod confirm;
 mod consequence;
 mod create;
 mod dashboards;
+mod define;
 mod diff;
 mod doctor;
 mod edit;
@@ -43,6 +44,7 @@ mod validate;
 mod why;
 
 pub(crate) use completion::completion;
+pub use define::{LocalDefiner, Ordered, order_of};
 pub(crate) use exec::exec_here;
 pub(crate) use format::check_format;
 pub(crate) use man::man;

@@ -42,11 +42,7 @@ pub(super) async fn request(
     sources: &SourceArguments,
     prune: bool,
 ) -> Result<Request, CliError> {
-    if prune && sources.files.iter().any(|file| file.as_os_str() == "-") {
-        let message = "--prune removes what came from a file and is gone from it, and stdin is no file";
-        return Err(CliError::new(Exit::Usage, message)
-            .hint("name the file, or remove services by name (`tf remove`)"));
-    }
+    refuse_stdin(sources, prune)?;
     let definitions = read_definitions(ui, app, sources).await?;
     request_of(ui, app, definitions, sources, prune).await
 }
@@ -60,23 +56,35 @@ pub(super) async fn request_of(
     prune: bool,
 ) -> Result<Request, CliError> {
     let gone = gone(app, &definitions, sources).await?;
+    let mut removals = definitions.leaving.clone();
     if prune {
-        let groups = GroupPlan::of(ui, app, &definitions, &gone).await?;
-        let Definitions { services, dashboards, .. } = definitions;
-        return Ok(Request { services, removals: gone, groups, dashboards });
+        removals.extend(gone);
+    } else {
+        if removals.is_empty()
+            && let Err(error) = definitions.check_any()
+        {
+            return Err(match gone.is_empty() {
+                true => error,
+                false => error.hint(came_from(&gone)),
+            });
+        }
+        if !gone.is_empty() {
+            ui.remark(format!("note: {}", came_from(&gone)));
+        }
     }
-    if let Err(error) = definitions.check_any() {
-        return Err(match gone.is_empty() {
-            true => error,
-            false => error.hint(came_from(&gone)),
-        });
-    }
-    if !gone.is_empty() {
-        ui.remark(format!("note: {}", came_from(&gone)));
-    }
-    let groups = GroupPlan::of(ui, app, &definitions, &[]).await?;
+    let groups = GroupPlan::of(ui, app, &definitions, &removals).await?;
     let Definitions { services, dashboards, .. } = definitions;
-    Ok(Request { services, removals: Vec::new(), groups, dashboards })
+    Ok(Request { services, removals, groups, dashboards })
+}
+
+/// Refuses to find out what is gone from a file where there is none.
+pub(super) fn refuse_stdin(sources: &SourceArguments, prune: bool) -> Result<(), CliError> {
+    if !prune || sources.files.iter().all(|file| file.as_os_str() != "-") {
+        return Ok(());
+    }
+    let message = "--prune removes what came from a file and is gone from it, and stdin is no file";
+    let hint = "name the file, or remove services by name (`tf remove`)";
+    Err(CliError::new(Exit::Usage, message).hint(hint))
 }
 
 /// Returns the installed services that came from these files, or from one that has left these directories,
@@ -86,7 +94,7 @@ async fn gone(
     definitions: &Definitions,
     sources: &SourceArguments,
 ) -> Result<Vec<Removal>, CliError> {
-    if definitions.files.is_empty() {
+    if definitions.files.is_empty() && definitions.directories.is_empty() {
         return Ok(Vec::new());
     }
     let origins = app.services.origins(&[]).await?.into_iter();
@@ -103,9 +111,12 @@ async fn gone(
 /// there no more. One that is there and was not read (a hidden one) still defines its services.
 fn is_one_of(source: &str, definitions: &Definitions) -> bool {
     let path = Path::new(source);
-    let left = || {
-        let absent = path.symlink_metadata();
-        absent.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    let left = || match &definitions.present {
+        Some(present) => !present.contains(source),
+        None => {
+            let absent = path.symlink_metadata();
+            absent.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        }
     };
     definitions.files.contains(source)
         || (path.parent().is_some_and(|parent| definitions.directories.contains(parent)) && left())

@@ -1,10 +1,12 @@
-use taskflows_core::ServiceName;
+use taskflows_core::effects::ServiceError;
+use taskflows_core::{Plan, ServiceName};
 
 use super::alert::close_untold;
 use super::confirm::may_remove;
 use super::remark_left_behind;
 use super::show::remark_drop_ins;
 use crate::arguments::{Global, RemoveArguments};
+use crate::error::Cause;
 use crate::select::{no_such_service, select};
 use crate::{AlertGroups, App, CliError, Exit, Ui};
 
@@ -29,24 +31,34 @@ pub(super) async fn remove(
         ui.remark("Nothing was removed.");
         return Ok(Exit::Failed);
     }
-    match app.services.remove(&names).await {
-        Err(taskflows_core::effects::ServiceError::NotFound { name }) => {
-            Err(no_such_service(app, &name).await)
-        }
-        Err(error) => Err(error.into()),
-        Ok(plan) => {
-            close_untold(ui, app, &names.iter().map(|name| (name.clone(), None)).collect());
-            AlertGroups::new(&app.data_directory).forget(&names)?;
-            remark_left_behind(ui, &plan);
-            for name in &names {
-                remark_drop_ins(ui, app, name).await;
-            }
-            match names.as_slice() {
-                [name] => ui.remark(format!("Removed {name}.")),
-                names => ui.remark(format!("Removed {} services.", names.len())),
-            }
-            Ok(Exit::Ok)
-        }
+    let plan = match take_away(ui, app, &names).await {
+        Err(error) => return Err(known(app, error).await),
+        Ok(plan) => plan,
+    };
+    remark_left_behind(ui, &plan);
+    for name in &names {
+        remark_drop_ins(ui, app, name).await;
+    }
+    match names.as_slice() {
+        [name] => ui.remark(format!("Removed {name}.")),
+        names => ui.remark(format!("Removed {} services.", names.len())),
+    }
+    Ok(Exit::Ok)
+}
+
+/// Removes services with the groups of alerts that were theirs alone.
+pub(super) async fn take_away(ui: &mut Ui<'_>, app: &App, names: &[ServiceName]) -> Result<Plan, CliError> {
+    let plan = app.services.remove(names).await?;
+    close_untold(ui, app, &names.iter().map(|name| (name.clone(), None)).collect());
+    AlertGroups::new(&app.data_directory).forget(names)?;
+    Ok(plan)
+}
+
+/// Tells of a name that none has which may be meant.
+async fn known(app: &App, error: CliError) -> CliError {
+    match error.cause.as_deref() {
+        Some(Cause::Services(ServiceError::NotFound { name })) => no_such_service(app, name).await,
+        _ => error,
     }
 }
 

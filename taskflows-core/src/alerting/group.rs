@@ -89,32 +89,45 @@ impl AlertGroup {
 
     /// Writes it as definitions have it, secrets included: [`read_alert_group`](crate::read_alert_group) reads it.
     pub fn to_json(&self) -> Value {
+        let Self {
+            send_to,
+            send_on,
+            remind_every,
+            group_wait,
+            keep_firing_for,
+            quiet_hours,
+            mention,
+            escalate,
+            fallback,
+            missed_after,
+            slow_after,
+        } = self;
         let mut all = Map::new();
         let mut add = |key: &str, value: Value| drop(all.insert(key.to_owned(), value));
-        add("send_to", destinations(&self.send_to));
-        if !self.send_on.is_empty() {
-            add("send_on", self.send_on.iter().map(|on| on.as_str()).collect());
+        add("send_to", destinations(send_to));
+        if !send_on.is_empty() {
+            add("send_on", send_on.iter().map(|on| on.as_str()).collect());
         }
         let spans = [
-            ("remind_every", self.remind_every),
-            ("group_wait", self.group_wait),
-            ("keep_firing_for", self.keep_firing_for),
-            ("missed_after", self.missed_after),
-            ("slow_after", self.slow_after),
+            ("remind_every", remind_every),
+            ("group_wait", group_wait),
+            ("keep_firing_for", keep_firing_for),
+            ("missed_after", missed_after),
+            ("slow_after", slow_after),
         ];
         for (key, span) in spans {
-            span.into_iter().for_each(|span| add(key, span.to_string().into()));
+            span.iter().for_each(|span| add(key, span.to_string().into()));
         }
-        if !self.quiet_hours.is_empty() {
-            add("quiet_hours", self.quiet_hours.iter().map(ToString::to_string).collect());
+        if !quiet_hours.is_empty() {
+            add("quiet_hours", quiet_hours.iter().map(ToString::to_string).collect());
         }
-        if !self.mention.is_empty() {
-            add("mention", self.mention.iter().map(String::as_str).collect());
+        if !mention.is_empty() {
+            add("mention", mention.iter().map(String::as_str).collect());
         }
-        if !self.escalate.is_empty() {
-            add("escalate", self.escalate.iter().map(Escalation::to_json).collect());
+        if !escalate.is_empty() {
+            add("escalate", escalate.iter().map(Escalation::to_json).collect());
         }
-        self.fallback.iter().for_each(|name| add("fallback", name.as_str().into()));
+        fallback.iter().for_each(|name| add("fallback", name.as_str().into()));
         Value::Object(all)
     }
 }

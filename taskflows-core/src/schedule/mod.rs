@@ -71,8 +71,8 @@ impl Schedule {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calendar {
-    text: Line,
-    spec: CalendarSpec,
+    pub(crate) text: Line,
+    pub(crate) spec: CalendarSpec,
     /// Make up once for elapses missed while the machine was off (`Persistent=`).
     pub persistent: bool,
     /// How late the timer may fire (`AccuracySec=`).

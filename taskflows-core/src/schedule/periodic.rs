@@ -11,7 +11,7 @@ pub struct Periodic {
     /// What sets it off.
     pub start_on: StartOn,
     /// The length of time, never zero.
-    period: TimeSpan,
+    pub(crate) period: TimeSpan,
     /// What the length is counted from.
     pub relative_to: RelativeTo,
     /// How late the timer may fire (`AccuracySec=`).
@@ -61,11 +61,28 @@ pub enum RelativeTo {
 impl StartOn {
     /// The words of definition files.
     pub const TEXTS: [&'static str; 3] = ["boot", "login", "command"];
+
+    /// Returns the word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Boot => "boot",
+            Self::Login => "login",
+            Self::Command => "command",
+        }
+    }
 }
 
 impl RelativeTo {
     /// The words of definition files.
     pub const TEXTS: [&'static str; 2] = ["start", "finish"];
+
+    /// Returns the word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Finish => "finish",
+        }
+    }
 }
 
 impl FromStr for StartOn {

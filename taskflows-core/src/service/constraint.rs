@@ -47,8 +47,8 @@ pub enum Requirement {
 /// A limit on pressure stall time, which is time spent waiting, not utilisation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pressure {
-    max_percent: f64,
-    timespan: PressureSpan,
+    pub(crate) max_percent: f64,
+    pub(crate) timespan: PressureSpan,
 }
 
 impl Pressure {
@@ -94,7 +94,7 @@ impl PressureSpan {
     /// Every spelling that is read.
     pub const SPELLINGS: [&'static str; 6] = ["10sec", "1min", "5min", "10s", "60s", "300s"];
 
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::TenSeconds => "10sec",
             Self::OneMinute => "1min",

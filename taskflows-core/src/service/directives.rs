@@ -74,6 +74,17 @@ impl Directives {
         self.entries.iter().filter(wanted).map(|(_, key, lines)| (key.as_str(), lines.as_slice()))
     }
 
+    /// Returns the sections that have directives, in the order in which the first of each was added.
+    pub fn sections(&self) -> Vec<Section> {
+        let mut sections = Vec::new();
+        for (section, ..) in &self.entries {
+            if !sections.contains(section) {
+                sections.push(*section);
+            }
+        }
+        sections
+    }
+
     /// Tells whether there is none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -8,7 +8,7 @@ use crate::{TextError, TimeSpan};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watchdog {
     /// How long it may be silent, never zero.
-    interval: TimeSpan,
+    pub(crate) interval: TimeSpan,
     /// Start it again after that, where its restart policy says nothing.
     pub restart_on_hang: bool,
     /// Who may speak for it.

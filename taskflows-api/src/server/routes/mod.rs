@@ -1,6 +1,7 @@
 //! The routes, by what they are about.
 
 mod act;
+mod apply;
 mod calendar;
 mod document;
 mod environments;
@@ -26,5 +27,6 @@ pub(super) fn all(shared: &Arc<Shared>) -> Routes {
     let routes = logs::add(routes);
     let routes = runs::add(routes);
     let routes = environments::add(routes);
+    let routes = apply::add(routes);
     document::add(routes)
 }

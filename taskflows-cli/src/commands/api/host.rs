@@ -8,6 +8,7 @@ use crate::App;
 /// Returns what the API works with: the same adapters that commands work with.
 pub(crate) fn host(app: &App, server_id: String) -> Host {
     Host {
+        definer: Arc::new(crate::LocalDefiner::new(Arc::new(app.clone()))),
         services: Arc::clone(&app.services),
         logs: Arc::clone(&app.logs),
         runs: Arc::clone(&app.runs),

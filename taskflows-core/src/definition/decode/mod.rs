@@ -134,6 +134,32 @@ pub fn read(source: &Source, zones: &Zones) -> Result<Definition, DefinitionErro
     read_in(source, &surroundings)
 }
 
+/// Reads a definition that stands for itself, as [`write_document`](crate::write_document) writes it: no variable is
+/// put into a text, nothing is included, and every path is absolute.
+///
+/// ```
+/// use taskflows_core::schedule::Zones;
+/// use taskflows_core::{Format, Source, read_document};
+///
+/// let zones = Zones::new(jiff::tz::TimeZoneDatabase::bundled(), jiff::tz::TimeZone::UTC);
+/// let text = r#"{"services": [{"name": "web", "start_command": ["serve", "${env:PORT}"]}]}"#;
+/// let read = read_document(&Source::new("sent", text, Format::Json), &zones)?;
+/// assert_eq!(read.services[0].start_command.as_ref().unwrap().argv()[1], "${env:PORT}");
+/// # Ok::<(), taskflows_core::DefinitionError>(())
+/// ```
+///
+/// # Errors
+/// As [`read`], and when a path is not absolute or another file is named.
+pub fn read_document(source: &Source, zones: &Zones) -> Result<Definition, DefinitionError> {
+    let surroundings = Surroundings {
+        zones,
+        variable: &|_| None,
+        open: &|_, _| Err("a definition that is sent includes no file: send what is in it".to_owned()),
+    };
+    let alone = source.clone().without_base();
+    reading::Files::literally(&alone, &surroundings).read(alone.origin.as_deref())
+}
+
 /// Reads a definition with what it includes and the variables it takes.
 ///
 /// ```

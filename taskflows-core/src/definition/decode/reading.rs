@@ -62,12 +62,24 @@ pub(super) struct Files<'s> {
     open: Vec<String>,
     seen: HashSet<String>,
     files: Vec<(File, Told)>,
+    /// Whether `${env:NAME}` stands for a variable, and not for itself.
+    expands: bool,
 }
 
 impl<'s> Files<'s> {
     /// Reads a file and all that it includes.
     pub(super) fn of(root: &Source, surroundings: &'s Surroundings<'s>) -> Self {
-        let mut files = Self { surroundings, open: Vec::new(), seen: HashSet::new(), files: Vec::new() };
+        Self::opened(root, surroundings, true)
+    }
+
+    /// Does as [`Files::of`] with each text as it stands.
+    pub(super) fn literally(root: &Source, surroundings: &'s Surroundings<'s>) -> Self {
+        Self::opened(root, surroundings, false)
+    }
+
+    fn opened(root: &Source, surroundings: &'s Surroundings<'s>, expands: bool) -> Self {
+        let (open, seen, files) = (Vec::new(), HashSet::new(), Vec::new());
+        let mut files = Self { surroundings, open, seen, files, expands };
         files.file(root);
         files
     }
@@ -83,7 +95,7 @@ impl<'s> Files<'s> {
                 None
             }
         };
-        if let Some(root) = &mut root {
+        if let Some(root) = root.as_mut().filter(|_| self.expands) {
             variables::expand(&mut reader, root, self.surroundings.variable);
         }
         if let Some(Node { value: Value::Table(entries), .. }) = &root

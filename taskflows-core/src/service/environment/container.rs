@@ -50,7 +50,7 @@ pub struct Container {
     pub engine: Option<EngineName>,
     /// Where the engine listens: `unix:///run/user/1000/docker.sock`, `ssh://ada@host`.
     pub engine_host: Option<Line>,
-    options: BTreeMap<&'static str, Vec<String>>,
+    pub(crate) options: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl Container {

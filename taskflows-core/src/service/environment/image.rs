@@ -86,7 +86,7 @@ pub struct BuildSpec {
     pub path: UnitPath,
     /// How long it may take, 30 minutes where nothing is told.
     pub timeout: Option<TimeSpan>,
-    options: BTreeMap<&'static str, Vec<String>>,
+    pub(crate) options: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl BuildSpec {

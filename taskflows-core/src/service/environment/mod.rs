@@ -108,8 +108,8 @@ fn is_environment_name(text: &str) -> bool {
 /// A named one is looked up on the host where the service is installed, when it is planned or installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvironmentChoice {
-    name: Option<EnvironmentName>,
-    environment: Option<Environment>,
+    pub(crate) name: Option<EnvironmentName>,
+    pub(crate) environment: Option<Environment>,
 }
 
 impl EnvironmentChoice {
