@@ -1,3 +1,4 @@
+mod feed;
 mod installed;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
+use feed::Feed;
 use installed::{EDIT, Installed, files};
 
 use crate::effects::{
@@ -38,6 +40,7 @@ struct Host {
     drop_ins: BTreeMap<String, String>,
     /// Why a plan is made without the manager, where it is.
     unasked: Option<String>,
+    feed: Feed,
 }
 
 impl Default for FakeServiceManager {
@@ -56,6 +59,7 @@ impl FakeServiceManager {
             failures: VecDeque::new(),
             drop_ins: BTreeMap::new(),
             unasked: None,
+            feed: Feed::default(),
         };
         Self { host: Mutex::new(host) }
     }
@@ -272,6 +276,7 @@ impl ServiceManager for FakeServiceManager {
         for removal in wanted.leaving() {
             host.services.remove(&removal.name);
         }
+        host.tell();
         Ok(plan)
     }
 
@@ -284,6 +289,7 @@ impl ServiceManager for FakeServiceManager {
         for name in names {
             host.services.remove(name);
         }
+        host.tell();
         Ok(Plan::removal(&present))
     }
 
@@ -298,7 +304,9 @@ impl ServiceManager for FakeServiceManager {
             let result = host.perform(name, action, target);
             Performed { name: name.clone(), result }
         };
-        Ok(names.iter().map(perform).collect())
+        let performed = names.iter().map(perform).collect();
+        host.tell();
+        Ok(performed)
     }
 
     async fn names(&self, patterns: &[NamePattern]) -> Result<Vec<ServiceName>, ServiceError> {
