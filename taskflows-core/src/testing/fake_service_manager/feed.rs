@@ -75,10 +75,10 @@ impl Host {
         let mut changes: Vec<StateChange> = services(&before, &self.feed.told).into_iter().collect();
         for (name, (_, listing)) in &self.feed.told {
             let was = before.get(name).map(|(_, listing)| listing);
-            let previous = was.map_or(State::Stopped, |listing| listing.state);
+            let previous = was.map(|listing| listing.state);
             let (name, state) = (name.clone(), listing.state);
-            if previous != state {
-                changes.push(StateChange::State { name, state, previous: Some(previous), at: now });
+            if previous.unwrap_or(State::Stopped) != state {
+                changes.push(StateChange::State { name, state, previous, at: now });
             } else if was.is_some_and(|was| was.last != listing.last || was.next != listing.next) {
                 changes.push(StateChange::Touched { name, at: now });
             }
