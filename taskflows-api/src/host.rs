@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use taskflows_core::effects::{EnvironmentStore, LogReader, RunHistory, RunStore, ServiceManager};
+use taskflows_core::effects::{EnvironmentStore, LogReader, RunHistory, RunStore, ServiceManager, StateFeed};
 use taskflows_core::schedule::Zones;
 
 /// What the API of a host works with: the same traits that its commands work with.
@@ -17,6 +17,8 @@ pub struct Host {
     pub journal_runs: Arc<dyn RunHistory>,
     /// The environments that this host keeps under names.
     pub environments: Arc<dyn EnvironmentStore>,
+    /// What changes on it, as it happens.
+    pub feed: Arc<dyn StateFeed>,
     /// The zones that schedules name.
     pub zones: Zones,
     /// The time.

@@ -81,8 +81,10 @@ impl Audit for MemoryAudit {
 #[must_use]
 pub fn host() -> Host {
     let runs = Arc::new(MemoryRunStore::default());
+    let services = Arc::new(FakeServiceManager::default());
     Host {
-        services: Arc::new(FakeServiceManager::default()),
+        feed: Arc::clone(&services) as _,
+        services,
         logs: Arc::new(MemoryLogReader::default()),
         journal_runs: Arc::clone(&runs) as _,
         runs,

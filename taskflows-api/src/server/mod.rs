@@ -10,6 +10,7 @@ mod gate;
 mod limits;
 mod line;
 mod listen;
+mod live;
 mod problem;
 mod query;
 mod route;
@@ -41,6 +42,7 @@ pub use serve::Server;
 pub use tls::{Tls, TlsError};
 
 use crate::Host;
+use live::Live;
 
 /// What every route has at hand.
 #[derive(Debug)]
@@ -57,6 +59,8 @@ pub(crate) struct Shared {
     streams: Arc<Semaphore>,
     /// Whether the server is told to end. Whoever waits for something else waits for this as well.
     ending: watch::Sender<bool>,
+    /// What is known of the host as it changes.
+    pub(crate) live: Live,
     /// What describes the routes.
     document: OnceLock<Bytes>,
 }
@@ -117,6 +121,7 @@ impl Shared {
         limits: Limits,
     ) -> Arc<Self> {
         Arc::new(Self {
+            live: Live::new(&host),
             host,
             authority,
             audit,

@@ -1,6 +1,7 @@
 //! The routes, by what they are about.
 
 mod document;
+mod events;
 mod health;
 
 use std::sync::Arc;
@@ -12,5 +13,6 @@ use super::route::Routes;
 pub(super) fn all(shared: &Arc<Shared>) -> Routes {
     let routes = Routes::new(shared);
     let routes = health::add(routes);
+    let routes = events::add(routes);
     document::add(routes)
 }
