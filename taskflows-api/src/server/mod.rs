@@ -11,6 +11,7 @@ mod limits;
 mod line;
 mod listen;
 mod live;
+mod metrics;
 mod problem;
 mod query;
 mod route;
@@ -43,6 +44,7 @@ pub use tls::{Tls, TlsError};
 
 use crate::Host;
 use live::Live;
+use metrics::Metrics;
 
 /// What every route has at hand.
 #[derive(Debug)]
@@ -59,6 +61,8 @@ pub(crate) struct Shared {
     streams: Arc<Semaphore>,
     /// Whether the server is told to end. Whoever waits for something else waits for this as well.
     ending: watch::Sender<bool>,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
     /// What is known of the host as it changes.
     pub(crate) live: Live,
     /// What describes the routes.
@@ -108,12 +112,18 @@ impl Api {
         let router = router
             .fallback(async || Problem::bare(StatusCode::NOT_FOUND))
             .layer(middleware::from_fn_with_state(Arc::clone(&shared), envelope::wrap))
+            .layer(middleware::from_fn_with_state(Arc::clone(&shared), metrics::observe))
             .with_state(Arc::clone(&shared));
         Self { router, routes, document, shared }
     }
 }
 
 impl Shared {
+    /// Returns how many streams of events are held.
+    pub(crate) fn streams_held(&self) -> usize {
+        self.limits.streams.saturating_sub(self.streams.available_permits())
+    }
+
     pub(crate) fn new(
         host: Host,
         authority: Arc<dyn Authority>,
@@ -122,6 +132,7 @@ impl Shared {
     ) -> Arc<Self> {
         Arc::new(Self {
             live: Live::new(&host),
+            metrics: Metrics::default(),
             host,
             authority,
             audit,

@@ -6,8 +6,8 @@ mod snapshot;
 
 use std::sync::{Arc, OnceLock};
 
-pub(crate) use hub::{Hub, Position, Reader};
-pub(crate) use snapshot::{Picture, Snapshot};
+pub(crate) use hub::{Hub, Position};
+pub(crate) use snapshot::Snapshot;
 
 use crate::Host;
 use follow::Following;

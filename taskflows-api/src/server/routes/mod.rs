@@ -3,6 +3,7 @@
 mod document;
 mod events;
 mod health;
+mod metrics;
 
 use std::sync::Arc;
 
@@ -14,5 +15,6 @@ pub(super) fn all(shared: &Arc<Shared>) -> Routes {
     let routes = Routes::new(shared);
     let routes = health::add(routes);
     let routes = events::add(routes);
+    let routes = metrics::add(routes);
     document::add(routes)
 }
