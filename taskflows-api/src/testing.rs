@@ -1,7 +1,9 @@
 //! What stands in for who asks, and a server on loopback, in tests.
 
+mod measured;
 mod probes;
 
+pub use measured::measured;
 pub use probes::probes;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

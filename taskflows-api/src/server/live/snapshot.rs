@@ -1,3 +1,5 @@
+#![allow(dead_code, reason = "the routes of services call it, which come with their own change")]
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,8 +80,6 @@ impl Snapshot {
     ///
     /// # Errors
     /// When the services cannot be read.
-    // Routes of services call it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the routes of services come with their own change"))]
     pub(crate) async fn listings(&self, patterns: &[NamePattern]) -> Result<Vec<Listing>, Problem> {
         let picture = self.picture().await?;
         let selected = picture.listings.iter().filter(|one| NamePattern::any_matches(patterns, &one.name));
@@ -90,7 +90,6 @@ impl Snapshot {
     ///
     /// # Errors
     /// As [`Snapshot::listings`].
-    #[cfg_attr(not(any(test, feature = "test-util")), expect(dead_code, reason = "as above"))]
     pub(crate) async fn rendered(
         &self,
         render: fn(&[Listing], Timestamp) -> Vec<u8>,
