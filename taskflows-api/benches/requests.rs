@@ -70,7 +70,7 @@ fn begin(key: &SigningKey) -> SocketAddr {
         runtime.block_on(async {
             let services = Arc::new(FakeServiceManager::default());
             let build = |n: usize| {
-                let command = if n % 2 == 0 { "true" } else { "sleep 9" };
+                let command = if n.is_multiple_of(2) { "true" } else { "sleep 9" };
                 Service::builder(format!("service-{n}")).start_command(command).build().unwrap()
             };
             let all: Vec<Service> = (0..SERVICES).map(build).collect();

@@ -1,5 +1,7 @@
 //! What changes on a host is told to all who listen.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

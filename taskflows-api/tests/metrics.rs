@@ -1,5 +1,7 @@
 //! What `/metrics` says is read by Prometheus' own client library for Python, which is not ours.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

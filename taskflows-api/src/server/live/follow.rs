@@ -99,7 +99,7 @@ async fn look(snapshot: &Snapshot, hub: &Hub, known: &mut Option<HashMap<Service
     let now: HashMap<ServiceName, Run> = picture.listings.iter().filter_map(last).collect();
     if let Some(known) = known {
         let mut over: Vec<_> = now.iter().filter(|(name, run)| is_over_now(known.get(*name), run)).collect();
-        over.sort_by(|(_, one), (_, other)| one.at().cmp(&other.at()));
+        over.sort_by_key(|(_, run)| run.at());
         for (name, run) in over {
             hub.publish("run", vec![name.clone()], &event(name, run));
         }
