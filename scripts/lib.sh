@@ -58,6 +58,18 @@ need_schemathesis() {
         || fail "could not install schemathesis $version into $tools"
 }
 
+# Prometheus' own library, which reads the metrics of the API.
+need_prometheus_client() {
+    local version=0.23.1 tools=${XDG_CACHE_HOME:-$HOME/.cache}/taskflows-ci/prometheus-client
+    need_packages python3 python3-venv
+    "$tools/bin/python" -c "from importlib.metadata import version as v; raise SystemExit(v('prometheus_client') != '$version')" \
+        2>/dev/null && return
+    say "installing prometheus_client $version"
+    python3 -m venv "$tools" || fail "could not make a Python environment for prometheus_client"
+    "$tools/bin/pip" install --quiet --disable-pip-version-check "prometheus_client==$version" \
+        || fail "could not install prometheus_client $version into $tools"
+}
+
 # What the tests need beside that: container engines, an image's worth of programs, Python and uv.
 need_test_tools() {
     need_packages docker.io podman runc busybox-static python3 python3-venv iproute2 passwd
@@ -66,6 +78,7 @@ need_test_tools() {
     need_alert_tools
     need_slack_sdk
     need_schemathesis
+    need_prometheus_client
     need_logql
     need_loki_stand_in
     command -v uv >/dev/null && return

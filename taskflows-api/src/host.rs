@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use taskflows_core::effects::{EnvironmentStore, LogReader, RunHistory, RunStore, ServiceManager};
+use taskflows_core::effects::{EnvironmentStore, LogReader, RunHistory, RunStore, ServiceManager, StateFeed};
 use taskflows_core::schedule::Zones;
 
 use crate::ports::Definer;
@@ -21,6 +21,8 @@ pub struct Host {
     pub definer: Arc<dyn Definer>,
     /// The environments that this host keeps under names.
     pub environments: Arc<dyn EnvironmentStore>,
+    /// What changes on it, as it happens.
+    pub feed: Arc<dyn StateFeed>,
     /// The zones that schedules name.
     pub zones: Zones,
     /// The time.

@@ -1,8 +1,10 @@
 //! What stands in for who asks, and a server on loopback, in tests.
 
 mod fake_definer;
+mod measured;
 mod probes;
 
+pub use measured::measured;
 pub use probes::probes;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -92,6 +94,7 @@ pub fn host_over(services: Arc<FakeServiceManager>) -> Host {
     let runs = Arc::new(MemoryRunStore::default());
     Host {
         definer: Arc::new(FakeDefiner::over(Arc::clone(&services))),
+        feed: Arc::clone(&services) as _,
         services,
         logs: Arc::new(MemoryLogReader::default()),
         journal_runs: Arc::clone(&runs) as _,

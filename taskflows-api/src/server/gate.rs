@@ -142,7 +142,8 @@ impl Guard {
         next: Next,
         permit: OwnedSemaphorePermit,
     ) -> Response {
-        let audit = Arc::clone(&self.shared.audit);
+        let shared = Arc::clone(&self.shared);
+        let audit = Arc::clone(&shared.audit);
         let done = tokio::spawn(async move {
             let _permit = permit;
             if let Err(error) = audit.begin(&record).await {
@@ -154,6 +155,7 @@ impl Guard {
                 return Problem::busy("changes cannot be recorded now").with_code("no-audit").into_response();
             }
             let response = run(request, next).await;
+            shared.live.changed();
             audit.end(&record, &AuditOutcome::Answered { status: response.status().as_u16() }).await;
             response
         });

@@ -11,6 +11,8 @@ mod gate;
 mod limits;
 mod line;
 mod listen;
+mod live;
+mod metrics;
 mod problem;
 mod query;
 mod route;
@@ -45,6 +47,8 @@ pub use serve::Server;
 pub use tls::{Tls, TlsError};
 
 use crate::Host;
+use live::Live;
+use metrics::Metrics;
 
 /// What every route has at hand.
 #[derive(Debug)]
@@ -64,6 +68,10 @@ pub(crate) struct Shared {
     log_reads: Arc<Semaphore>,
     /// Whether the server is told to end. Whoever waits for something else waits for this as well.
     ending: watch::Sender<bool>,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
+    /// What is known of the host as it changes.
+    pub(crate) live: Live,
     /// What describes the routes.
     document: OnceLock<Bytes>,
 }
@@ -111,12 +119,18 @@ impl Api {
         let router = router
             .fallback(async || Problem::bare(StatusCode::NOT_FOUND))
             .layer(middleware::from_fn_with_state(Arc::clone(&shared), envelope::wrap))
+            .layer(middleware::from_fn_with_state(Arc::clone(&shared), metrics::observe))
             .with_state(Arc::clone(&shared));
         Self { router, routes, document, shared }
     }
 }
 
 impl Shared {
+    /// Returns how many streams of events are held.
+    pub(crate) fn streams_held(&self) -> usize {
+        self.limits.streams.saturating_sub(self.streams.available_permits())
+    }
+
     pub(crate) fn new(
         host: Host,
         authority: Arc<dyn Authority>,
@@ -124,6 +138,8 @@ impl Shared {
         limits: Limits,
     ) -> Arc<Self> {
         Arc::new(Self {
+            live: Live::new(&host),
+            metrics: Metrics::default(),
             host,
             authority,
             audit,

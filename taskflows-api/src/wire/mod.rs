@@ -1,11 +1,13 @@
 //! What goes over the line, as JSON. Times are RFC 3339 in UTC, lengths of time seconds, sizes bytes.
 
 mod calendar;
+mod events;
 mod health;
 mod services;
 mod unreadable;
 
 pub use calendar::{CalendarPreview, CalendarProblem};
+pub use events::{RunEvent, ServicesEvent, StateEvent};
 pub use health::Health;
 pub use services::{
     ActBody, AlertGroups, Batch, BatchBody, Began, BeganAnswer, Details, EffectWord, EnvironmentFailure,

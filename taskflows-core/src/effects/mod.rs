@@ -13,6 +13,7 @@ mod run_store;
 mod service_error;
 mod service_manager;
 mod service_watch;
+mod state_feed;
 mod toolbox;
 
 pub use environment_store::{EnvironmentError, EnvironmentStore, EnvironmentUsers, NamedEnvironment};
@@ -27,4 +28,5 @@ pub use service_manager::{
     Start, State, Target, Wanted,
 };
 pub use service_watch::ServiceWatch;
+pub use state_feed::{StateChange, StateFeed};
 pub use toolbox::{Conda, Engine, ToolError, Toolbox};

@@ -21,6 +21,7 @@ pub mod contract;
 mod fake_inspector;
 mod fake_service_manager;
 mod fake_service_watch;
+pub mod feeding;
 mod fixed_toolbox;
 pub mod inspection;
 mod log_reading;
@@ -55,7 +56,8 @@ pub fn ready<F: Future>(future: F) -> F::Output {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effects::{LogEntry, LogOrigin, ServiceError, ServiceManager};
+    use crate::effects::{LogEntry, LogOrigin, ServiceError, ServiceManager, StateChange, StateFeed};
+    use futures_util::StreamExt;
     use jiff::Timestamp;
 
     #[test]
@@ -75,6 +77,24 @@ mod tests {
         let manager = std::sync::Arc::new(FakeServiceManager::default());
         let watch = FakeServiceWatch::over(std::sync::Arc::clone(&manager));
         ready(watching::service_watch(&*manager, &watch));
+    }
+
+    #[test]
+    fn the_fake_keeps_to_the_contract_of_a_state_feed() {
+        let manager = FakeServiceManager::default();
+        ready(feeding::state_feed(&manager, &manager));
+    }
+
+    #[test]
+    fn who_reads_a_fake_feed_too_slowly_is_told_to_look_again() {
+        let manager = FakeServiceManager::default();
+        let mut feed = manager.watch();
+        assert_eq!(ready(feed.next()).unwrap().unwrap(), StateChange::Resync);
+        let touched = StateChange::Touched { name: "a".parse().unwrap(), at: Timestamp::UNIX_EPOCH };
+        (0..10_000).for_each(|_| manager.announce(Ok(touched.clone())));
+        assert_eq!(ready(feed.next()).unwrap().unwrap(), StateChange::Resync);
+        manager.announce(Ok(touched.clone()));
+        assert_eq!(ready(feed.next()).unwrap().unwrap(), touched);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use taskflows_core::effects::ServiceError;
 use taskflows_core::{ExitKind, RunEnd};
+use zbus::message::Sequence;
 use zbus::{Message, ObjectPath, OwnedObjectPath, OwnedVariant, Type};
 
 use super::connect::Bus;
@@ -66,7 +67,7 @@ fn unit(tuple: UnitTuple<'_>) -> Option<(String, Unit)> {
 /// A state. A list of a thousand services holds six thousand of them, and a dozen different ones.
 pub(crate) type Word = Cow<'static, str>;
 
-fn word(text: &str) -> Word {
+pub(super) fn word(text: &str) -> Word {
     const COMMON: [&str; 12] = [
         "loaded",
         "active",
@@ -105,6 +106,11 @@ impl Bus {
 
     /// Returns every loaded unit that is named as ours are, by its name. One call, whatever the number.
     pub(crate) async fn units(&self) -> Result<Units, ServiceError> {
+        self.units_at().await.map(|(units, _)| units)
+    }
+
+    /// Returns what [`Bus::units`] does, and where in the order of all messages the answer came.
+    pub(crate) async fn units_at(&self) -> Result<(Units, Sequence), ServiceError> {
         let none: &[&str] = &[];
         let call = async {
             let reply = self.send("ListUnitsByPatterns", &(none, &[PATTERN][..])).await?;
@@ -113,7 +119,7 @@ impl Bus {
             let tuples: Vec<UnitTuple<'_>> = body.deserialize()?;
             let mut units = Units::with_capacity(tuples.len());
             units.extend(tuples.into_iter().filter_map(unit));
-            Ok(units)
+            Ok((units, reply.recv_position()))
         };
         self.within(self.limits.read, "list the units", call).await
     }

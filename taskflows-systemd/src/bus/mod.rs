@@ -4,13 +4,15 @@ mod connect;
 mod error;
 mod manager;
 mod path;
+mod signals;
 mod watch;
 
 use std::time::Duration;
 
 pub(crate) use connect::Bus;
-pub(crate) use manager::{Unit, Units, Value, realtime};
+pub(crate) use manager::{Unit, Units, Value, Word, realtime};
 pub(crate) use path::unit_path;
+pub(crate) use signals::{Heard, Signal, Signals};
 pub(crate) use watch::{Properties, Watch};
 
 /// How long each kind of call may take. zbus itself would wait for ever.

@@ -144,14 +144,8 @@ impl Known<'_> {
     }
 
     fn state(&self) -> State {
-        match self.main.map_or("inactive", |unit| unit.active_state.as_ref()) {
-            "active" | "reloading" | "refreshing" => State::Running,
-            "activating" => State::Starting,
-            "deactivating" => State::Stopping,
-            "failed" => State::Failed,
-            _ if self.timer.is_some_and(is_running) => State::Waiting,
-            _ => State::Stopped,
-        }
+        let main = self.main.map_or("inactive", |unit| unit.active_state.as_ref());
+        state(main, self.timer.is_some_and(is_running))
     }
 
     fn runs(&self) -> bool {
@@ -206,6 +200,18 @@ impl Known<'_> {
     fn is_over_unseen(&self) -> bool {
         let idle = self.main.is_some_and(|unit| unit.active_state == "inactive");
         idle && self.run.as_ref().is_some_and(|run| run.outcome == Outcome::Running)
+    }
+}
+
+/// Puts the state of a service unit and whether its start timer runs into one word.
+pub(super) fn state(main: &str, timer_runs: bool) -> State {
+    match main {
+        "active" | "reloading" | "refreshing" => State::Running,
+        "activating" => State::Starting,
+        "deactivating" => State::Stopping,
+        "failed" => State::Failed,
+        _ if timer_runs => State::Waiting,
+        _ => State::Stopped,
     }
 }
 

@@ -6,6 +6,7 @@ mod cleanup;
 mod consequences;
 mod details;
 mod enforce;
+mod feed;
 mod inspect;
 mod install;
 mod list;

@@ -5,8 +5,10 @@ mod apply;
 mod calendar;
 mod document;
 mod environments;
+mod events;
 mod health;
 pub(super) mod logs;
+mod metrics;
 mod responses;
 pub(super) mod runs;
 mod select;
@@ -28,5 +30,7 @@ pub(super) fn all(shared: &Arc<Shared>) -> Routes {
     let routes = runs::add(routes);
     let routes = environments::add(routes);
     let routes = apply::add(routes);
+    let routes = events::add(routes);
+    let routes = metrics::add(routes);
     document::add(routes)
 }

@@ -1,3 +1,4 @@
+mod feed;
 mod installed;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
+use feed::Feed;
 use installed::{EDIT, Installed, files};
 
 use crate::effects::{
@@ -41,6 +43,7 @@ struct Host {
     is_interrupted: bool,
     /// Why a plan is made without the manager, where it is.
     unasked: Option<String>,
+    feed: Feed,
 }
 
 impl Default for FakeServiceManager {
@@ -61,6 +64,7 @@ impl FakeServiceManager {
             began: BTreeMap::new(),
             is_interrupted: false,
             unasked: None,
+            feed: Feed::default(),
         };
         Self { host: Mutex::new(host) }
     }
@@ -287,6 +291,7 @@ impl ServiceManager for FakeServiceManager {
         for removal in wanted.leaving() {
             host.services.remove(&removal.name);
         }
+        host.tell();
         Ok(plan)
     }
 
@@ -299,6 +304,7 @@ impl ServiceManager for FakeServiceManager {
         for name in names {
             host.services.remove(name);
         }
+        host.tell();
         Ok(Plan::removal(&present))
     }
 
@@ -313,7 +319,9 @@ impl ServiceManager for FakeServiceManager {
             let result = host.perform(name, action, target);
             Performed { name: name.clone(), result }
         };
-        Ok(names.iter().map(perform).collect())
+        let performed = names.iter().map(perform).collect();
+        host.tell();
+        Ok(performed)
     }
 
     async fn names(&self, patterns: &[NamePattern]) -> Result<Vec<ServiceName>, ServiceError> {
