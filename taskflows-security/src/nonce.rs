@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -52,7 +53,7 @@ pub trait NonceStore: fmt::Debug + Send + Sync {
 }
 
 /// What is remembered of a nonce, whatever its length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NonceDigest([u8; 16]);
 
 impl NonceDigest {
@@ -71,6 +72,29 @@ impl NonceDigest {
     }
 }
 
+impl Hash for NonceDigest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0[..8]);
+    }
+}
+
+/// What is a digest already is not hashed once more.
+#[derive(Default)]
+struct Digested(u64);
+
+impl Hasher for Digested {
+    fn write(&mut self, bytes: &[u8]) {
+        let mut word = [0; 8];
+        let length = bytes.len().min(8);
+        word[..length].copy_from_slice(&bytes[..length]);
+        self.0 = u64::from_ne_bytes(word);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The parts of the table, each with a lock of its own: no claim waits for a great part of the others to be moved.
 const SHARDS: usize = 64;
 
@@ -86,7 +110,7 @@ pub struct MemoryNonceStore {
 
 #[derive(Default)]
 struct Shard {
-    used: HashSet<NonceDigest>,
+    used: HashSet<NonceDigest, BuildHasherDefault<Digested>>,
     /// By the bucket in which they expire.
     expiring: BTreeMap<i64, Vec<NonceDigest>>,
     /// All before this second are forgotten.
@@ -158,14 +182,14 @@ impl MemoryNonceStore {
         let forgotten = shard.forget(now);
         self.held.fetch_sub(forgotten, Ordering::Relaxed);
         // Where the clock was set back, what is forgotten could be used once more.
-        if expires <= now || expires <= shard.forgotten || shard.used.contains(&digest) {
+        if expires <= now || expires <= shard.forgotten || !shard.used.insert(digest) {
             return Ok(false);
         }
         if self.held.fetch_add(1, Ordering::Relaxed) >= self.most {
             self.held.fetch_sub(1, Ordering::Relaxed);
+            shard.used.remove(&digest);
             return Err(NonceError::Full(self.most));
         }
-        shard.used.insert(digest);
         shard.expiring.entry(expires.div_euclid(BUCKET_SECONDS)).or_default().push(digest);
         Ok(true)
     }

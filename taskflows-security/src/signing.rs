@@ -77,7 +77,8 @@ impl SigningKey {
     /// ```
     #[must_use]
     pub fn sign(&self, parts: &SignedParts<'_>) -> String {
-        hex::encode(self.mac(parts, &body_digest(parts.body)).finalize().into_bytes())
+        let mac = self.mac(parts, &body_digest(parts.body)).finalize().into_bytes();
+        digits(&mac.into()).iter().copied().map(char::from).collect()
     }
 
     /// Tells whether a signature is that of a request; takes the same time whatever differs.
@@ -99,15 +100,17 @@ impl SigningKey {
     }
 
     fn mac(&self, parts: &SignedParts<'_>, body: &BodyDigest) -> Hmac<Sha256> {
-        let mut mac = self.0.clone();
         let lines =
             [VERSION, parts.timestamp, parts.nonce, parts.server_id, parts.method, parts.path, parts.query];
+        let length = lines.iter().map(|line| line.len() + 1).sum::<usize>() + body.len();
+        // Hashed at once: each piece by itself costs a fifth of a block.
+        let mut text = Vec::with_capacity(length);
         for line in lines {
-            mac.update(line.as_bytes());
-            mac.update(b"\n");
+            text.extend_from_slice(line.as_bytes());
+            text.push(b'\n');
         }
-        mac.update(body);
-        mac
+        text.extend_from_slice(body);
+        self.0.clone().chain_update(text)
     }
 }
 
@@ -115,11 +118,23 @@ impl SigningKey {
 pub(crate) type BodyDigest = [u8; 64];
 
 pub(crate) fn body_digest(body: &[u8]) -> BodyDigest {
-    let mut digits = [0; 64];
-    match hex::encode_to_slice(Sha256::digest(body), &mut digits) {
-        Ok(()) => digits,
-        Err(_) => unreachable!("32 bytes are 64 digits"),
+    // Most requests only read, and have none.
+    const OF_NOTHING: &BodyDigest = b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    match body {
+        [] => *OF_NOTHING,
+        body => digits(&Sha256::digest(body).into()),
     }
+}
+
+/// Writes bytes as hexadecimal digits in lower case.
+fn digits(bytes: &[u8; 32]) -> [u8; 64] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [0; 64];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    digits
 }
 
 #[cfg(test)]
@@ -170,6 +185,11 @@ mod tests {
             mac.update(&data);
             assert_eq!(hex::encode(mac.finalize().into_bytes()), expected);
         }
+    }
+
+    #[test]
+    fn the_digest_of_no_body_is_that_of_no_bytes() {
+        assert_eq!(body_digest(b""), digits(&Sha256::digest(b"").into()));
     }
 
     /// The text that is signed, written down once by hand, so that no change of it goes unseen.

@@ -63,9 +63,19 @@ fn only<'a>(name: &'static str, mut values: impl Iterator<Item = &'a [u8]>) -> R
 
 /// Lower case alone: a request has one signature, not several that look different.
 fn signature(digits: &[u8]) -> Option<[u8; 32]> {
+    let value = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
     let mut bytes = [0; 32];
-    let is_lower = digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-    (is_lower && hex::decode_to_slice(digits, &mut bytes).is_ok()).then_some(bytes)
+    if digits.len() != 64 {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = value(pair[0])? << 4 | value(pair[1])?;
+    }
+    Some(bytes)
 }
 
 fn timestamp(text: &[u8]) -> Option<(&str, i64)> {

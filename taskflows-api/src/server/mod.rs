@@ -2,9 +2,11 @@
 
 mod authority;
 mod gate;
+mod local;
 mod problem;
 mod route;
 mod routes;
+mod signed;
 
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use utoipa::openapi::OpenApi;
 pub use authority::{Authority, Identity, Refusal};
 pub use problem::Problem;
 pub use route::{Rule, RuledRoute};
+pub use signed::{LOCAL, SIGNED, SignedAuthority, is_signed};
 
 use crate::Host;
 
