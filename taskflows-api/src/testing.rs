@@ -1,7 +1,11 @@
 //! What stands in for who asks, and a server on loopback, in tests.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+mod probes;
+
+pub use probes::probes;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use axum::http::request::Parts;
@@ -12,7 +16,9 @@ use taskflows_core::testing::{FakeServiceManager, MemoryEnvironmentStore, Memory
 use taskflows_security::Role;
 
 use crate::Host;
-use crate::server::{Api, Authority, Identity, Refusal};
+use crate::server::{
+    Api, Audit, AuditError, AuditOutcome, AuditRecord, Authority, Identity, Listener, Refusal, Server,
+};
 
 /// Takes everybody for the same person.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +28,52 @@ pub struct Everybody(pub Role);
 impl Authority for Everybody {
     async fn identify(&self, _: Option<IpAddr>, _: &Parts, _: &[u8]) -> Result<Identity, Refusal> {
         Ok(Identity { name: "somebody".to_owned(), role: self.0, by_cookie: false })
+    }
+}
+
+/// Knows the bearer tokens `viewer`, `operator` and `admin`, each of that role.
+#[derive(Clone, Copy, Debug)]
+pub struct RoleTokens;
+
+#[async_trait]
+impl Authority for RoleTokens {
+    async fn identify(&self, _: Option<IpAddr>, request: &Parts, _: &[u8]) -> Result<Identity, Refusal> {
+        let header = request.headers.get("authorization").and_then(|value| value.to_str().ok());
+        let token = header.and_then(|value| value.strip_prefix("Bearer "));
+        let token = token.ok_or_else(|| Refusal("no credentials".to_owned()))?;
+        let role = token.parse().map_err(|_| Refusal(format!("no such token: {token}")))?;
+        Ok(Identity { name: token.to_owned(), role, by_cookie: false })
+    }
+}
+
+/// A record, and what became of it; `None` where it was written before the change.
+pub type Kept = (AuditRecord, Option<AuditOutcome>);
+
+/// Keeps records in memory.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryAudit(Arc<Mutex<Vec<Kept>>>);
+
+impl MemoryAudit {
+    /// Returns the records so far: the beginning of each change without an outcome, and each end with one.
+    #[must_use]
+    pub fn records(&self) -> Vec<Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn push(&self, record: &AuditRecord, outcome: Option<AuditOutcome>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((record.clone(), outcome));
+    }
+}
+
+#[async_trait]
+impl Audit for MemoryAudit {
+    async fn begin(&self, record: &AuditRecord) -> Result<(), AuditError> {
+        self.push(record, None);
+        Ok(())
+    }
+
+    async fn end(&self, record: &AuditRecord, outcome: &AuditOutcome) {
+        self.push(record, Some(outcome.clone()));
     }
 }
 
@@ -47,9 +99,8 @@ pub fn host() -> Host {
 /// # Errors
 /// When no port is free.
 pub async fn serve(api: Api) -> std::io::Result<SocketAddr> {
-    let listener = tokio::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?;
-    let service = api.router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).await });
+    let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let address = listener.address().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
+    tokio::spawn(Server::new(api).serve(vec![listener], std::future::pending()));
     Ok(address)
 }

@@ -1,29 +1,69 @@
 //! The server: routes, and who may use them.
 
+mod audit;
 mod authority;
+mod chain;
+mod document;
+mod envelope;
+mod extract;
+mod file_audit;
 mod gate;
+mod limits;
+mod line;
+mod listen;
 mod local;
 mod problem;
+mod query;
 mod route;
 mod routes;
+mod serve;
 mod signed;
+mod stream;
+mod text;
+mod tls;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::middleware;
+use tokio::sync::{Semaphore, watch};
 use utoipa::openapi::OpenApi;
 
+pub use audit::{Audit, AuditError, AuditOutcome, AuditRecord, LogAudit};
 pub use authority::{Authority, Identity, Refusal};
+pub use chain::AuthorityChain;
+pub use envelope::RequestId;
+pub use extract::{Body, Path, Query};
+pub use file_audit::FileAudit;
+pub use limits::Limits;
+pub use listen::Listener;
 pub use problem::Problem;
+pub(crate) use route::Routes;
 pub use route::{Rule, RuledRoute};
+pub use serve::Server;
 pub use signed::{LOCAL, SIGNED, SignedAuthority, is_signed};
+pub use tls::{Tls, TlsError};
 
 use crate::Host;
 
 /// What every route has at hand.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) host: Host,
     pub(crate) authority: Arc<dyn Authority>,
+    pub(crate) audit: Arc<dyn Audit>,
+    pub(crate) limits: Limits,
+    /// One of each for every request that is worked on.
+    requests: Arc<Semaphore>,
+    /// One of each for every large body that is read.
+    large_bodies: Semaphore,
+    /// One of each for every stream of events.
+    streams: Arc<Semaphore>,
+    /// Whether the server is told to end. Whoever waits for something else waits for this as well.
+    ending: watch::Sender<bool>,
+    /// What describes the routes.
+    document: OnceLock<Bytes>,
 }
 
 /// The routes of the API, what each demands of who asks, and the document that describes them.
@@ -34,6 +74,7 @@ pub struct Api {
     pub routes: Vec<RuledRoute>,
     /// OpenAPI 3.1.
     pub document: OpenApi,
+    shared: Arc<Shared>,
 }
 
 impl std::fmt::Debug for Api {
@@ -43,12 +84,53 @@ impl std::fmt::Debug for Api {
 }
 
 impl Api {
-    /// Puts the routes of `host` behind `authority`.
+    /// Puts the routes of `host` behind `authority`, with the usual limits; changes and refusals are told to the log.
     #[must_use]
     pub fn new(host: Host, authority: Arc<dyn Authority>) -> Self {
-        let shared = Arc::new(Shared { host, authority });
-        let (router, routes) = routes::all(&shared).into_parts();
-        let (router, document) = router.split_for_parts();
-        Self { router: router.with_state(shared), routes, document }
+        Self::with(host, authority, Arc::new(LogAudit), Limits::default())
+    }
+
+    /// Puts the routes of `host` behind `authority`; changes and refusals are told to `audit`.
+    #[must_use]
+    pub fn with(host: Host, authority: Arc<dyn Authority>, audit: Arc<dyn Audit>, limits: Limits) -> Self {
+        let shared = Shared::new(host, authority, audit, limits);
+        let routes = routes::all(&shared);
+        Self::assemble(shared, routes)
+    }
+
+    /// Puts `routes` into the frame that all have.
+    pub(crate) fn assemble(shared: Arc<Shared>, routes: Routes) -> Self {
+        let (router, routes) = routes.into_parts();
+        let (router, gathered) = router.split_for_parts();
+        let document = document::complete(gathered);
+        // It is always written; that it can be read is seen to by the tests.
+        let text = serde_json::to_vec(&document).unwrap_or_default();
+        let _ = shared.document.set(text.into());
+        let router = router
+            .fallback(async || Problem::bare(StatusCode::NOT_FOUND))
+            .layer(middleware::from_fn_with_state(Arc::clone(&shared), envelope::wrap))
+            .with_state(Arc::clone(&shared));
+        Self { router, routes, document, shared }
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(
+        host: Host,
+        authority: Arc<dyn Authority>,
+        audit: Arc<dyn Audit>,
+        limits: Limits,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            host,
+            authority,
+            audit,
+            limits,
+            requests: Arc::new(Semaphore::new(limits.requests)),
+            large_bodies: Semaphore::new(limits.large_bodies),
+            streams: Arc::new(Semaphore::new(limits.streams)),
+            ending: watch::Sender::new(false),
+            document: OnceLock::new(),
+        })
     }
 }

@@ -1,9 +1,11 @@
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use taskflows_core::effects::ServiceError;
 use utoipa::ToSchema;
+
+use super::text::bounded;
 
 /// An error as it is sent. Source: RFC 9457.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -24,7 +26,25 @@ impl Problem {
     /// Says what is wrong with a request.
     #[must_use]
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..Self::bare(status) }
+        Self { detail: Some(bounded(&detail.into())), ..Self::bare(status) }
+    }
+
+    /// Says that a query or a body was read and means nothing here.
+    #[must_use]
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_code("invalid")
+    }
+
+    /// Says that it cannot be done now and may be later.
+    #[must_use]
+    pub fn busy(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_code("busy")
+    }
+
+    /// The one answer to what went wrong here; its cause is for the log.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::bare(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The one answer to who is not recognised.
@@ -45,7 +65,7 @@ impl Problem {
         Self { code: Some(code.into()), ..self }
     }
 
-    fn bare(status: StatusCode) -> Self {
+    pub(super) fn bare(status: StatusCode) -> Self {
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
         Self { title, status: status.as_u16(), detail: None, code: None }
     }
@@ -55,7 +75,11 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(&self)).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         response
     }
 }

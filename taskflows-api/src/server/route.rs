@@ -7,7 +7,11 @@ use utoipa::openapi::Paths;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::Shared;
-use super::gate::{Guard, guard};
+use super::document::{describe, operations};
+use super::gate::{Guard, LARGE_BODY, USUAL_BODY, guard};
+
+/// The routes that take definitions, whose bodies may be large.
+const TAKE_DEFINITIONS: [&str; 2] = ["/api/plan", "/api/apply"];
 
 /// What a route demands of who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +47,15 @@ impl Routes {
 
     /// Adds what `routes!` makes of a handler.
     pub(crate) fn add(mut self, rule: Rule, routes: UtoipaMethodRouter<Arc<Shared>>) -> Self {
-        let (schemas, paths, methods) = routes;
-        self.ruled.extend(ruled(&paths, rule));
-        let guarding = Guard { shared: Arc::clone(&self.shared), rule };
-        let methods = methods.layer(middleware::from_fn_with_state(guarding, guard));
+        let (schemas, mut paths, methods) = routes;
+        describe(&mut paths, rule);
+        let added = ruled(&mut paths, rule);
+        let takes_definitions = added.iter().any(|route| TAKE_DEFINITIONS.contains(&route.path.as_str()));
+        let largest_body = if takes_definitions { LARGE_BODY } else { USUAL_BODY };
+        let guarding = Guard { shared: Arc::clone(&self.shared), rule, largest_body };
+        // Not what answers to other methods, which is open.
+        let methods = methods.route_layer(middleware::from_fn_with_state(guarding, guard));
+        self.ruled.extend(added);
         self.router = self.router.routes((schemas, paths, methods));
         self
     }
@@ -56,21 +65,10 @@ impl Routes {
     }
 }
 
-fn ruled(paths: &Paths, rule: Rule) -> Vec<RuledRoute> {
+fn ruled(paths: &mut Paths, rule: Rule) -> Vec<RuledRoute> {
     let mut ruled = Vec::new();
-    for (path, item) in &paths.paths {
-        let operations = [
-            (Method::GET, item.get.is_some()),
-            (Method::POST, item.post.is_some()),
-            (Method::PUT, item.put.is_some()),
-            (Method::DELETE, item.delete.is_some()),
-            (Method::PATCH, item.patch.is_some()),
-        ];
-        for (method, is_there) in operations {
-            if is_there {
-                ruled.push(RuledRoute { method, path: path.clone(), rule });
-            }
-        }
+    for (path, item) in &mut paths.paths {
+        ruled.extend(operations(item).map(|(method, _)| RuledRoute { method, path: path.clone(), rule }));
     }
     ruled
 }

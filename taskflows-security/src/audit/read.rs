@@ -18,7 +18,7 @@ pub struct AuditQuery {
     pub since: Option<Timestamp>,
     /// Those of who this is, or says to be.
     pub who: Option<String>,
-    /// Those of this action, or of those that begin with it and a dot.
+    /// Those in whose action this stands.
     pub action: Option<String>,
     /// Those that failed or were refused.
     pub failed: bool,
@@ -29,12 +29,7 @@ pub struct AuditQuery {
 impl AuditQuery {
     fn selects(&self, record: &AuditRecord) -> bool {
         let is = |name: &Option<String>, wanted: &String| name.as_ref() == Some(wanted);
-        let is_part = |wanted: &String| {
-            record
-                .action
-                .strip_prefix(wanted.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
+        let is_part = |wanted: &String| record.action.contains(wanted.as_str());
         self.since.is_none_or(|since| record.time >= since)
             && self.who.as_ref().is_none_or(|who| is(&record.who, who) || is(&record.claimed, who))
             && self.action.as_ref().is_none_or(is_part)

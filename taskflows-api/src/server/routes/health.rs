@@ -13,7 +13,7 @@ pub(super) fn add(routes: Routes) -> Routes {
 }
 
 /// Tells that the server answers, and its id.
-#[utoipa::path(get, path = "/health", tag = "host", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/health", tag = "host", responses((status = 200, description = "It answers.", body = Health)))]
 async fn health(State(shared): State<Arc<Shared>>) -> Json<Health> {
     let host = &shared.host;
     Json(Health {

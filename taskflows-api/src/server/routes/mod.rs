@@ -1,5 +1,6 @@
 //! The routes, by what they are about.
 
+mod document;
 mod health;
 
 use std::sync::Arc;
@@ -10,5 +11,6 @@ use super::route::Routes;
 /// Returns all routes. Each area adds its own.
 pub(super) fn all(shared: &Arc<Shared>) -> Routes {
     let routes = Routes::new(shared);
-    health::add(routes)
+    let routes = health::add(routes);
+    document::add(routes)
 }

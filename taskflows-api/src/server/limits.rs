@@ -1,0 +1,43 @@
+use std::time::Duration;
+
+/// What a server gives to all who ask together, and to each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections beside those of streams.
+    pub connections: usize,
+    /// Streams of events; each holds a connection.
+    pub streams: usize,
+    /// Requests that are worked on at once.
+    pub requests: usize,
+    /// Bodies above the usual size that are read at once.
+    pub large_bodies: usize,
+    /// The time in which a request's lines and headers must be there, and for which a connection may be idle.
+    pub header: Duration,
+    /// The time in which a request's body must be there.
+    pub body: Duration,
+    /// The time in which a request must be answered; streams have begun by then.
+    pub request: Duration,
+    /// The time for which a peer may take nothing of what is sent to it.
+    pub write: Duration,
+    /// The age at which a stream ends, so that who reads it shows its credentials again.
+    pub stream_age: Duration,
+    /// The time for which requests may go on once the server is told to end.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1_024,
+            streams: 1_000,
+            requests: 256,
+            large_bodies: 8,
+            header: Duration::from_secs(10),
+            body: Duration::from_secs(10),
+            request: Duration::from_secs(30),
+            write: Duration::from_secs(30),
+            stream_age: Duration::from_secs(3_600),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
