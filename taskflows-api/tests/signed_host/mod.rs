@@ -17,7 +17,7 @@ use taskflows_store::{SqliteNonceStore, Store};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-pub(crate) const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+pub(crate) const SECRET: &str = "ABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// The route that tests ask for, and its answer.
 pub(crate) fn a_target() -> &'static str {

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::arguments::{AlertVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, Verb};
+use crate::arguments::{AlertVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, SecurityVerb, Verb};
 use crate::{CliError, Exit};
 
 const TABLE: &[Format] = &[Format::Table, Format::Wide];
@@ -44,6 +44,8 @@ fn formats(verb: &Verb) -> &'static [Format] {
         Verb::Logging { verb: LoggingVerb::Setup(_) } => TABLE,
         Verb::Remove(_) | Verb::Completion { .. } | Verb::Man { .. } => TABLE,
         Verb::Alert { verb: AlertVerb::List(_) | AlertVerb::Test(_) } => ALL,
+        Verb::Security { verb } => of_security(verb),
+        Verb::Audit(_) => DATA,
         Verb::Alert { .. } | Verb::Hook { .. } => TABLE,
         // It is JSON however it is asked for.
         Verb::Schema => &[Format::Table, Format::Wide, Format::Json],
@@ -68,5 +70,13 @@ fn formats(verb: &Verb) -> &'static [Format] {
         | Verb::Doctor
         | Verb::Monitor { verb: MonitorVerb::Check(_) | MonitorVerb::Status }
         | Verb::Why(_) => ALL,
+    }
+}
+
+/// Those of `tf security`, which `tf api security` is as well.
+pub(crate) fn of_security(verb: &SecurityVerb) -> &'static [Format] {
+    match verb {
+        SecurityVerb::Status => ALL,
+        _ => TABLE,
     }
 }

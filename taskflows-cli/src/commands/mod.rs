@@ -3,6 +3,7 @@
 mod act;
 mod alert;
 mod alert_groups;
+mod audit;
 mod calendar;
 mod completion;
 mod confirm;
@@ -35,6 +36,7 @@ mod render;
 mod retry;
 mod run;
 mod schema;
+mod security;
 mod show;
 mod status;
 mod timespan;
@@ -90,6 +92,8 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Monitor { verb } => monitor::monitor(ui, app, global, verb).await,
         Verb::Why(why) => why::why(ui, app, global, why).await,
         Verb::Alert { verb } => alert::alert(ui, app, global, verb).await,
+        Verb::Security { verb } => security::security(ui, app, global, verb),
+        Verb::Audit(arguments) => audit::audit(ui, app, global, arguments),
         Verb::Hook { verb } => hook::hook(ui, app, verb).await,
         Verb::Completion { shell } => completion(ui, *shell),
         Verb::Man { command, dir } => man(ui, command, dir.as_deref()),
