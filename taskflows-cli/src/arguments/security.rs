@@ -21,7 +21,7 @@ pub enum SecurityVerb {
     /// Take a secret that another host has, from standard input: one line.
     SetSecret {
         /// `-`, for standard input: on a command line everybody would see it.
-        #[arg(value_name = "-", allow_hyphen_values = true)]
+        #[arg(value_name = "-")]
         source: String,
         /// When it takes effect.
         #[command(flatten)]
