@@ -200,6 +200,26 @@ impl Store {
         written.and_then(|done| restored.map(|()| done)).map_err(|source| self.failure(operation, source))
     }
 
+    /// Does all of some work or none of it; what is done survives a loss of power.
+    ///
+    /// # Errors
+    /// When the work fails, or cannot be kept.
+    pub(crate) fn write_durably<T>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.connection();
+        let write = || {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        let written = write();
+        written.map_err(|source| self.failure(operation, source))
+    }
+
     /// Says what could not be done with this file.
     pub(crate) fn failure(&self, operation: &'static str, source: rusqlite::Error) -> StoreError {
         told(operation, self.path.clone(), source)

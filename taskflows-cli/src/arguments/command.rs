@@ -13,6 +13,7 @@ use super::import::ImportArguments;
 use super::inspect::{LogsArguments, NextArguments, WhyArguments};
 use super::logging::LoggingVerb;
 use super::monitor::MonitorVerb;
+use super::security::{AuditArguments, SecurityVerb};
 use super::service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 use super::source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
 use super::task::{ExecArguments, HistoryArguments, RetryArguments, RunArguments};
@@ -186,6 +187,20 @@ pub enum Verb {
         #[command(subcommand)]
         verb: ApiVerb,
     },
+    /// Make, replace and look at the secret by which requests to this host are signed.
+    #[command(
+        before_help = "Examples:\n  tf security setup\n  tf security status\n  tf security regenerate-secret --grace 24h\n  ssh web2 tf security set-secret - < secret.txt\n"
+    )]
+    Security {
+        /// What to do.
+        #[command(subcommand)]
+        verb: SecurityVerb,
+    },
+    /// Show who changed what, and who was refused.
+    #[command(
+        before_help = "Examples:\n  tf audit\n  tf audit --failed --since 1d\n  tf audit --who ada -n 200 -o jsonl\n"
+    )]
+    Audit(AuditArguments),
     /// What systemd calls.
     #[command(hide = true)]
     Hook {

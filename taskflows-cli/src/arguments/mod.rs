@@ -9,6 +9,7 @@ mod import;
 mod inspect;
 mod logging;
 mod monitor;
+mod security;
 mod service;
 mod source;
 mod task;
@@ -30,6 +31,7 @@ pub(crate) use logging::{
     LoggingCheckArguments, LoggingPart, LoggingProfile, LoggingSetupArguments, LoggingVerb,
 };
 pub(crate) use monitor::{MonitorCheckArguments, MonitorVerb};
+pub(crate) use security::{AuditArguments, RotateArguments, SecurityVerb};
 pub(crate) use service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 pub(crate) use source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
 pub(crate) use task::{

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::arguments::{AlertVerb, ApiVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, Verb};
+use crate::arguments::{AlertVerb, ApiVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, SecurityVerb, Verb};
 use crate::{CliError, Exit};
 
 const TABLE: &[Format] = &[Format::Table, Format::Wide];
@@ -48,6 +48,8 @@ fn formats(verb: &Verb) -> &'static [Format] {
         // It is JSON however it is asked for.
         Verb::Api { verb: ApiVerb::Openapi } => &[Format::Table, Format::Wide, Format::Json],
         Verb::Api { .. } => TABLE,
+        Verb::Security { verb } => of_security(verb),
+        Verb::Audit(_) => DATA,
         Verb::Alert { .. } | Verb::Hook { .. } => TABLE,
         // It is JSON however it is asked for.
         Verb::Schema => &[Format::Table, Format::Wide, Format::Json],
@@ -72,5 +74,13 @@ fn formats(verb: &Verb) -> &'static [Format] {
         | Verb::Doctor
         | Verb::Monitor { verb: MonitorVerb::Check(_) | MonitorVerb::Status }
         | Verb::Why(_) => ALL,
+    }
+}
+
+/// Those of `tf security`, which `tf api security` is as well.
+pub(crate) fn of_security(verb: &SecurityVerb) -> &'static [Format] {
+    match verb {
+        SecurityVerb::Status => ALL,
+        _ => TABLE,
     }
 }

@@ -4,6 +4,7 @@ mod act;
 mod alert;
 mod alert_groups;
 mod api;
+mod audit;
 mod calendar;
 mod completion;
 mod confirm;
@@ -37,6 +38,7 @@ mod render;
 mod retry;
 mod run;
 mod schema;
+mod security;
 mod show;
 mod status;
 mod timespan;
@@ -94,6 +96,8 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Why(why) => why::why(ui, app, global, why).await,
         Verb::Alert { verb } => alert::alert(ui, app, global, verb).await,
         Verb::Api { verb } => api::api(ui, app, global, verb).await,
+        Verb::Security { verb } => security::security(ui, app, global, verb),
+        Verb::Audit(arguments) => audit::audit(ui, app, global, arguments),
         Verb::Hook { verb } => hook::hook(ui, app, verb).await,
         Verb::Completion { shell } => completion(ui, *shell),
         Verb::Man { command, dir } => man(ui, command, dir.as_deref()),

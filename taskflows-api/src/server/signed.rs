@@ -1,0 +1,156 @@
+//! Who asks, where requests are signed with the shared key.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::extract::{ConnectInfo, MatchedPath};
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
+use taskflows_security::{
+    Asked, Keep, NONCE_HEADER, NonceStore, Reason, Role, SIGNATURE_HEADER, SignedHeaders, TIMESTAMP_HEADER,
+    Verifier, Watched,
+};
+
+use super::local::is_own_socket;
+use super::{Authority, Identity, Refusal};
+
+/// The name of who has the shared key.
+pub const SIGNED: &str = "signed";
+/// The name of who asks from this host, where requests need not be signed.
+pub const LOCAL: &str = "local";
+
+/// What needs a login or a signature, whatever the settings are: who may log in, and with what.
+const NEVER_OPEN: [&str; 3] = ["/auth", "/api/people", "/api/tokens"];
+
+/// Recognises who signed a request with the shared key, each request once.
+///
+/// The settings are looked at for each request: another secret, or none, holds at once.
+pub struct SignedAuthority {
+    settings: Watched,
+    nonces: Arc<dyn NonceStore>,
+    server_id: String,
+    now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl fmt::Debug for SignedAuthority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedAuthority").field("server_id", &self.server_id).finish_non_exhaustive()
+    }
+}
+
+/// Tells whether a request shows credentials that are to be signatures.
+#[must_use]
+pub fn is_signed(headers: &HeaderMap) -> bool {
+    [SIGNATURE_HEADER, TIMESTAMP_HEADER, NONCE_HEADER].iter().any(|name| headers.contains_key(*name))
+}
+
+impl SignedAuthority {
+    /// Recognises requests for the server of this id, at the time that `now` tells.
+    #[must_use]
+    pub fn new(
+        settings: Watched,
+        nonces: Arc<dyn NonceStore>,
+        server_id: impl Into<String>,
+        now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    ) -> Self {
+        Self { settings, nonces, server_id: server_id.into(), now }
+    }
+
+    async fn signed(&self, verifier: &Verifier, request: &Parts, body: &[u8]) -> Result<Identity, Refusal> {
+        let values = |name: &str| request.headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+        let headers = SignedHeaders::read(values).map_err(refusal)?;
+        let asked = Asked {
+            server_id: &self.server_id,
+            method: request.method.as_str(),
+            path: request.uri.path(),
+            query: request.uri.query().unwrap_or_default(),
+            body,
+        };
+        let now = (self.now)();
+        let verified = verifier.verify(&headers, &asked, now).map_err(refusal)?;
+        let keep = if request.method.is_safe() { Keep::Soon } else { Keep::Now };
+        match self.nonces.claim(verified.nonce, verified.expires, now, keep).await {
+            Ok(true) => Ok(Identity { name: SIGNED.to_owned(), role: Role::Admin, by_cookie: false }),
+            Ok(false) => Err(refusal(Reason::Replayed)),
+            Err(error) => Err(Refusal(with_causes(&error))),
+        }
+    }
+}
+
+fn refusal(reason: Reason) -> Refusal {
+    Refusal(reason.to_string())
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[async_trait]
+impl Authority for SignedAuthority {
+    async fn identify(
+        &self,
+        peer: Option<IpAddr>,
+        request: &Parts,
+        body: &[u8],
+    ) -> Result<Identity, Refusal> {
+        let current = self.settings.current().map_err(|error| Refusal(with_causes(&error)))?;
+        if !is_signed(&request.headers) && !current.settings.enable_hmac {
+            return unsigned(peer, request);
+        }
+        let verifier = current.verifier.as_ref();
+        let verifier = verifier.ok_or_else(|| Refusal("no secret is set: `tf security setup`".to_owned()))?;
+        self.signed(verifier, request, body).await
+    }
+}
+
+/// Recognises the user of this server on this host, where requests need not be signed.
+fn unsigned(peer: Option<IpAddr>, request: &Parts) -> Result<Identity, Refusal> {
+    let refused = |why: &str| Err(Refusal(format!("not signed, and {why}")));
+    let Some(ConnectInfo(address)) = request.extensions.get::<ConnectInfo<SocketAddr>>() else {
+        return refused("from nobody knows where");
+    };
+    if peer != Some(address.ip()) || !address.ip().to_canonical().is_loopback() {
+        return refused("from another host");
+    }
+    if request.headers.contains_key(AUTHORIZATION) || request.headers.contains_key(COOKIE) {
+        return refused("with credentials of another kind");
+    }
+    // A page of anybody's in the browser of this user comes from this host and from this user as well.
+    if request.headers.contains_key(ORIGIN) || !is_for_this_host(request) {
+        return refused("by a web page, or for another name than this host's");
+    }
+    let matched = request.extensions.get::<MatchedPath>().map_or(request.uri.path(), MatchedPath::as_str);
+    let is_under = |path: &str, top: &&str| {
+        path.strip_prefix(*top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if NEVER_OPEN.iter().any(|top| is_under(matched, top) || is_under(request.uri.path(), top)) {
+        return refused("this needs a login or a signature");
+    }
+    if !is_own_socket(*address) {
+        return refused("not by the user that the server runs as");
+    }
+    Ok(Identity { name: LOCAL.to_owned(), role: Role::Admin, by_cookie: false })
+}
+
+/// Tells whether a request is for `localhost` or an address of loopback by name: another name that leads here is no proof
+/// that the caller meant this host.
+fn is_for_this_host(request: &Parts) -> bool {
+    let mut hosts = request.headers.get_all(HOST).into_iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let Some(host) = host.to_str().ok().and_then(|text| text.parse::<axum::http::uri::Authority>().ok())
+    else {
+        return false;
+    };
+    let name = host.host().trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
