@@ -3,6 +3,7 @@
 mod incidents;
 mod outbox;
 mod outbox_row;
+mod people;
 mod process;
 mod run_rows;
 mod runs;
