@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use taskflows_core::effects::{EnvironmentStore, LogReader, RunHistory, RunStore, ServiceManager};
 use taskflows_core::schedule::Zones;
 
+use crate::Access;
+
 /// What the API of a host works with: the same traits that its commands work with.
 #[derive(Clone)]
 pub struct Host {
@@ -17,6 +19,8 @@ pub struct Host {
     pub journal_runs: Arc<dyn RunHistory>,
     /// The environments that this host keeps under names.
     pub environments: Arc<dyn EnvironmentStore>,
+    /// Who may ask, beside those who sign.
+    pub access: Access,
     /// The zones that schedules name.
     pub zones: Zones,
     /// The time.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 pub mod client;
 mod host;
 pub mod server;
@@ -7,4 +8,5 @@ pub mod server;
 pub mod testing;
 pub mod wire;
 
+pub use access::Access;
 pub use host::Host;

@@ -29,4 +29,13 @@ pub trait Authority: fmt::Debug + Send + Sync {
     /// When there are none, or they are not right.
     async fn identify(&self, peer: Option<IpAddr>, request: &Parts, body: &[u8])
     -> Result<Identity, Refusal>;
+
+    /// Looks whether a change that came with a cookie was meant: whether the page that sent it knew the CSRF token.
+    ///
+    /// # Errors
+    /// When it did not. Nobody's change is confirmed by an authority that does not look at this.
+    async fn confirm_change(&self, identity: &Identity, request: &Parts) -> Result<(), Refusal> {
+        let _ = (identity, request);
+        Err(Refusal("no CSRF token is known here".to_owned()))
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -37,6 +37,13 @@ pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
         }
         Ok(identity) if identity.role < role => Problem::forbidden().into_response(),
         Ok(identity) => {
+            if identity.by_cookie && !matches!(parts.method, Method::GET | Method::HEAD) {
+                let confirmed = guard.shared.authority.confirm_change(&identity, &parts).await;
+                if let Err(refusal) = confirmed {
+                    tracing::info!(reason = refusal.0, "refused");
+                    return Problem::forbidden().into_response();
+                }
+            }
             parts.extensions.insert(identity);
             next.run(Request::from_parts(parts, Body::from(body))).await
         }

@@ -2,6 +2,7 @@
 
 mod authority;
 mod gate;
+mod people;
 mod problem;
 mod route;
 mod routes;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 
 pub use authority::{Authority, Identity, Refusal};
+pub use people::PeopleAuthority;
 pub use problem::Problem;
 pub use route::{Rule, RuledRoute};
 

@@ -1,6 +1,9 @@
 //! The routes, by what they are about.
 
+mod auth;
 mod health;
+mod people;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -10,5 +13,8 @@ use super::route::Routes;
 /// Returns all routes. Each area adds its own.
 pub(super) fn all(shared: &Arc<Shared>) -> Routes {
     let routes = Routes::new(shared);
-    health::add(routes)
+    let routes = health::add(routes);
+    let routes = auth::add(routes);
+    let routes = people::add(routes);
+    tokens::add(routes)
 }
