@@ -12,6 +12,7 @@ use super::import::ImportArguments;
 use super::inspect::{LogsArguments, NextArguments, WhyArguments};
 use super::logging::LoggingVerb;
 use super::monitor::MonitorVerb;
+use super::people::{ApiVerb, TokenVerb};
 use super::service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 use super::source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
 use super::task::{ExecArguments, HistoryArguments, RetryArguments, RunArguments};
@@ -177,6 +178,22 @@ pub enum Verb {
         /// What to do.
         #[command(subcommand)]
         verb: AlertVerb,
+    },
+    /// Let people log in to the API of this host.
+    #[command(before_help = "Examples:\n  tf api setup-ui --username admin\n")]
+    Api {
+        /// What to do.
+        #[command(subcommand)]
+        verb: ApiVerb,
+    },
+    /// Make, list and remove tokens for machines that ask the API and cannot sign.
+    #[command(
+        before_help = "Examples:\n  tf token create deploy --role operator --expires 90d\n  tf token list\n  tf token remove deploy\n"
+    )]
+    Token {
+        /// What to do.
+        #[command(subcommand)]
+        verb: TokenVerb,
     },
     /// What systemd calls.
     #[command(hide = true)]

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::arguments::{AlertVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, Verb};
+use crate::arguments::{AlertVerb, ApiVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, TokenVerb, Verb};
 use crate::{CliError, Exit};
 
 const TABLE: &[Format] = &[Format::Table, Format::Wide];
@@ -45,6 +45,9 @@ fn formats(verb: &Verb) -> &'static [Format] {
         Verb::Remove(_) | Verb::Completion { .. } | Verb::Man { .. } => TABLE,
         Verb::Alert { verb: AlertVerb::List(_) | AlertVerb::Test(_) } => ALL,
         Verb::Alert { .. } | Verb::Hook { .. } => TABLE,
+        Verb::Api { verb: ApiVerb::SetupUi(_) } => TABLE,
+        Verb::Token { verb: TokenVerb::List } => ALL,
+        Verb::Token { .. } => TABLE,
         // It is JSON however it is asked for.
         Verb::Schema => &[Format::Table, Format::Wide, Format::Json],
         Verb::Create(_)

@@ -35,9 +35,11 @@ mod render;
 mod retry;
 mod run;
 mod schema;
+mod setup_ui;
 mod show;
 mod status;
 mod timespan;
+mod token;
 mod validate;
 mod why;
 
@@ -49,6 +51,7 @@ pub(crate) use schema::schema;
 
 use taskflows_core::Plan;
 
+use crate::arguments::ApiVerb;
 use crate::{App, Arguments, CliError, Exit, Ui, Verb};
 
 /// Carries out a command on this host.
@@ -90,6 +93,8 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Monitor { verb } => monitor::monitor(ui, app, global, verb).await,
         Verb::Why(why) => why::why(ui, app, global, why).await,
         Verb::Alert { verb } => alert::alert(ui, app, global, verb).await,
+        Verb::Api { verb: ApiVerb::SetupUi(arguments) } => setup_ui::setup_ui(ui, app, arguments),
+        Verb::Token { verb } => token::token(ui, app, global, verb),
         Verb::Hook { verb } => hook::hook(ui, app, verb).await,
         Verb::Completion { shell } => completion(ui, *shell),
         Verb::Man { command, dir } => man(ui, command, dir.as_deref()),
