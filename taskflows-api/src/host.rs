@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use taskflows_core::effects::{EnvironmentStore, LogReader, RunHistory, RunStore, ServiceManager, StateFeed};
 use taskflows_core::schedule::Zones;
 
+use crate::Access;
 use crate::ports::Definer;
 
 /// What the API of a host works with: the same traits that its commands work with.
@@ -23,6 +24,8 @@ pub struct Host {
     pub environments: Arc<dyn EnvironmentStore>,
     /// What changes on it, as it happens.
     pub feed: Arc<dyn StateFeed>,
+    /// Who may ask, beside those who sign.
+    pub access: Access,
     /// The zones that schedules name.
     pub zones: Zones,
     /// The time.

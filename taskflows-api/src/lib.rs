@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 pub mod client;
 mod host;
 pub mod ports;
@@ -8,4 +9,5 @@ pub mod server;
 pub mod testing;
 pub mod wire;
 
+pub use access::Access;
 pub use host::Host;

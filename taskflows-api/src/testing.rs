@@ -16,14 +16,16 @@ use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use taskflows_core::schedule::Zones;
 use taskflows_core::testing::{FakeServiceManager, MemoryEnvironmentStore, MemoryLogReader, MemoryRunStore};
-use taskflows_security::Role;
+use taskflows_security::{
+    MemoryPeople, MemorySessions, MemoryThrottle, MemoryTokens, Role, TokenKey, random_secret,
+};
 
 pub use fake_definer::FakeDefiner;
 
-use crate::Host;
 use crate::server::{
     Api, Audit, AuditError, AuditOutcome, AuditRecord, Authority, Identity, Listener, Refusal, Server,
 };
+use crate::{Access, Host};
 
 /// Takes everybody for the same person.
 #[derive(Clone, Copy, Debug)]
@@ -100,10 +102,23 @@ pub fn host_over(services: Arc<FakeServiceManager>) -> Host {
         journal_runs: Arc::clone(&runs) as _,
         runs,
         environments: Arc::new(MemoryEnvironmentStore::default()),
+        access: access(),
         zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
         now: Arc::new(Timestamp::now),
         name: "web1".to_owned(),
         server_id: "0123456789abcdef".to_owned(),
+    }
+}
+
+/// Returns what is known of who may ask, in memory: nobody, with a key of its own.
+#[must_use]
+pub fn access() -> Access {
+    Access {
+        people: Arc::new(MemoryPeople::new(TokenKey::new(&random_secret()))),
+        sessions: Arc::new(MemorySessions::default()),
+        tokens: Arc::new(MemoryTokens::default()),
+        throttle: Arc::new(MemoryThrottle::default()),
+        secure_cookies: false,
     }
 }
 

@@ -9,7 +9,7 @@ use taskflows_alerts::task_events::RunFacts;
 use taskflows_core::UnitPath;
 use taskflows_core::effects::{
     EnvironmentStore, HostProbe, Inspector, LogReader, RunHistory, RunStore, ServiceManager, ServiceWatch,
-    Toolbox,
+    StateFeed, Toolbox,
 };
 use taskflows_core::grafana::Explore;
 use taskflows_core::schedule::Zones;
@@ -55,6 +55,8 @@ pub struct App {
     pub tools: Arc<dyn Toolbox>,
     /// What is installed and how it stands, for those who ask what is wrong.
     pub inspector: Arc<dyn Inspector>,
+    /// What changes, as it happens.
+    pub feed: Arc<dyn StateFeed>,
     /// What those who watch over scheduled services look at.
     pub watch: Arc<dyn ServiceWatch>,
     /// Takes what they find.
@@ -157,6 +159,7 @@ impl App {
             logs,
             inspector: Arc::clone(&manager) as _,
             watch: Arc::clone(&manager) as _,
+            feed: Arc::clone(&manager) as _,
             monitor_sink: Arc::new(sink),
             services: manager,
             host: Arc::new(LocalHost::new(config.home.clone())),

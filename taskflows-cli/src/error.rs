@@ -3,6 +3,8 @@ use std::fmt;
 
 use taskflows_core::DefinitionError;
 use taskflows_core::effects::{EnvironmentError, LogError, RunStoreError, ServiceError};
+use taskflows_security::KeptError;
+use taskflows_store::StoreError;
 
 use crate::Exit;
 
@@ -131,6 +133,23 @@ impl From<EnvironmentError> for CliError {
             _ => (Exit::Failed, None),
         };
         Self { hint: hint.map(str::to_owned), ..Self::new(exit, chain(&error)) }
+    }
+}
+
+impl From<KeptError> for CliError {
+    fn from(error: KeptError) -> Self {
+        let exit = match &error {
+            KeptError::NotFound { .. } => Exit::NoSuchService,
+            KeptError::Exists { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, chain(&error))
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::new(Exit::Failed, chain(&error))
     }
 }
 

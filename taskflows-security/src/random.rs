@@ -20,7 +20,7 @@ pub fn random_secret() -> Zeroizing<String> {
     Zeroizing::new(URL_SAFE_NO_PAD.encode(random::<32>().as_slice()))
 }
 
-fn random<const N: usize>() -> Zeroizing<[u8; N]> {
+pub(crate) fn random<const N: usize>() -> Zeroizing<[u8; N]> {
     let mut bytes = Zeroizing::new([0; N]);
     if let Err(error) = getrandom::fill(bytes.as_mut_slice()) {
         panic!("the operating system gives no random bytes: {error}");

@@ -4,6 +4,7 @@ mod incidents;
 mod nonces;
 mod outbox;
 mod outbox_row;
+mod people;
 mod process;
 mod run_rows;
 mod runs;

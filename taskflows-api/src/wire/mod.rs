@@ -3,6 +3,7 @@
 mod calendar;
 mod events;
 mod health;
+mod people;
 mod services;
 mod unreadable;
 
@@ -35,4 +36,8 @@ mod plan;
 pub use apply::{Applied, Names, Order, Scope, WireEdits, WireRemoval};
 pub use fault::{Fault, Flaw};
 pub use malformed::MalformedError;
+pub use people::{
+    Done, LoginAnswer, LoginRequest, Me, NewPerson, NewToken, Password, PersonChange, PersonEntry,
+    RefreshRequest, RoleName, TokenEntry, TokenMade,
+};
 pub use plan::{Effect, WireChange, WireFileChange, WirePlan, WireStep};

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::people::SetupUiArguments;
+use super::security::SecurityVerb;
+
 /// What to do with the API of this host.
 #[derive(Debug, Subcommand)]
 pub enum ApiVerb {
@@ -22,6 +25,21 @@ pub enum ApiVerb {
     /// Print its description, as OpenAPI 3.1.
     #[command(before_help = "Examples:\n  tf api openapi > openapi.json\n")]
     Openapi,
+    /// Let somebody log in: the password is asked for twice, or is one line of stdin.
+    ///
+    /// Who is known already gets the new password, which ends their sessions. The key of all logins is made the first time
+    /// and stays.
+    #[command(
+        name = "setup-ui",
+        before_help = "Examples:\n  tf api setup-ui --username admin\n  pass show tf/ada | tf api setup-ui --username ada --role viewer\n"
+    )]
+    SetupUi(SetupUiArguments),
+    /// As `tf security`.
+    Security {
+        /// What to do.
+        #[command(subcommand)]
+        verb: SecurityVerb,
+    },
 }
 
 /// `tf api start`.

@@ -13,6 +13,7 @@ use super::import::ImportArguments;
 use super::inspect::{LogsArguments, NextArguments, WhyArguments};
 use super::logging::LoggingVerb;
 use super::monitor::MonitorVerb;
+use super::people::TokenVerb;
 use super::security::{AuditArguments, SecurityVerb};
 use super::service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 use super::source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
@@ -201,6 +202,15 @@ pub enum Verb {
         before_help = "Examples:\n  tf audit\n  tf audit --failed --since 1d\n  tf audit --who ada -n 200 -o jsonl\n"
     )]
     Audit(AuditArguments),
+    /// Make, list and remove tokens for machines that ask the API and cannot sign.
+    #[command(
+        before_help = "Examples:\n  tf token create deploy --role operator --expires 90d\n  tf token list\n  tf token remove deploy\n"
+    )]
+    Token {
+        /// What to do.
+        #[command(subcommand)]
+        verb: TokenVerb,
+    },
     /// What systemd calls.
     #[command(hide = true)]
     Hook {

@@ -9,6 +9,7 @@ mod import;
 mod inspect;
 mod logging;
 mod monitor;
+mod people;
 mod security;
 mod service;
 mod source;
@@ -31,6 +32,7 @@ pub(crate) use logging::{
     LoggingCheckArguments, LoggingPart, LoggingProfile, LoggingSetupArguments, LoggingVerb,
 };
 pub(crate) use monitor::{MonitorCheckArguments, MonitorVerb};
+pub(crate) use people::{SetupUiArguments, TokenVerb};
 pub(crate) use security::{AuditArguments, RotateArguments, SecurityVerb};
 pub(crate) use service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 pub(crate) use source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};

@@ -2,7 +2,9 @@
 
 use clap::ValueEnum;
 
-use crate::arguments::{AlertVerb, ApiVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, SecurityVerb, Verb};
+use crate::arguments::{
+    AlertVerb, ApiVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, SecurityVerb, TokenVerb, Verb,
+};
 use crate::{CliError, Exit};
 
 const TABLE: &[Format] = &[Format::Table, Format::Wide];
@@ -47,10 +49,12 @@ fn formats(verb: &Verb) -> &'static [Format] {
         Verb::Api { verb: ApiVerb::Status } => ALL,
         // It is JSON however it is asked for.
         Verb::Api { verb: ApiVerb::Openapi } => &[Format::Table, Format::Wide, Format::Json],
+        Verb::Api { verb: ApiVerb::Security { verb } } | Verb::Security { verb } => of_security(verb),
         Verb::Api { .. } => TABLE,
-        Verb::Security { verb } => of_security(verb),
         Verb::Audit(_) => DATA,
         Verb::Alert { .. } | Verb::Hook { .. } => TABLE,
+        Verb::Token { verb: TokenVerb::List } => ALL,
+        Verb::Token { .. } => TABLE,
         // It is JSON however it is asked for.
         Verb::Schema => &[Format::Table, Format::Wide, Format::Json],
         Verb::Create(_)

@@ -39,9 +39,11 @@ mod retry;
 mod run;
 mod schema;
 mod security;
+mod setup_ui;
 mod show;
 mod status;
 mod timespan;
+mod token;
 mod validate;
 mod why;
 
@@ -98,6 +100,7 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Api { verb } => api::api(ui, app, global, verb).await,
         Verb::Security { verb } => security::security(ui, app, global, verb),
         Verb::Audit(arguments) => audit::audit(ui, app, global, arguments),
+        Verb::Token { verb } => token::token(ui, app, global, verb),
         Verb::Hook { verb } => hook::hook(ui, app, verb).await,
         Verb::Completion { shell } => completion(ui, *shell),
         Verb::Man { command, dir } => man(ui, command, dir.as_deref()),

@@ -117,6 +117,7 @@ impl Host {
             tells_data_directory: false,
             inspector: Arc::clone(&inspector) as _,
             watch: Arc::clone(&watch) as _,
+            feed: Arc::clone(&manager) as _,
             monitor_sink: Arc::clone(&told) as _,
             host: Arc::clone(&probe) as _,
             security_directory: Some("/home/me/.services".into()),

@@ -2,6 +2,7 @@
 
 mod act;
 mod apply;
+mod auth;
 mod calendar;
 mod document;
 mod environments;
@@ -9,10 +10,12 @@ mod events;
 mod health;
 pub(super) mod logs;
 mod metrics;
+mod people;
 mod responses;
 pub(super) mod runs;
 mod select;
 mod services;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -32,5 +35,8 @@ pub(super) fn all(shared: &Arc<Shared>) -> Routes {
     let routes = apply::add(routes);
     let routes = events::add(routes);
     let routes = metrics::add(routes);
+    let routes = auth::add(routes);
+    let routes = people::add(routes);
+    let routes = tokens::add(routes);
     document::add(routes)
 }

@@ -5,14 +5,22 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
-use taskflows_api::server::{Api, AuthorityChain, Limits, Listener, LogAudit, Server};
+use taskflows_api::server::{
+    Api, Authority, AuthorityChain, FileAudit, Limits, Listener, PeopleAuthority, Server, SignedAuthority,
+};
+use taskflows_api::{Access, Host};
+use taskflows_security::{PeopleFiles, Watched};
+use taskflows_store::{SqliteNonceStore, Store, StoreError};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::host::host;
-use super::security::Security;
+use super::security;
 use super::start::{check, prepare, tls};
 use crate::arguments::ApiStartArguments;
+use crate::commands::audit::audit_log;
+use crate::commands::security::security_file;
+use crate::error::chain;
 use crate::{App, CliError, Exit, Ui};
 
 /// What is told unless TASKFLOWS_LOG says otherwise.
@@ -30,8 +38,12 @@ pub(super) async fn serve(
     let listeners = listeners(app, arguments.listen)?;
     let end = end()?;
     raise_file_limit();
-    let host = host(app, Security::server_id(app)?);
-    let api = Api::with(host, Arc::new(authority(app)), Arc::new(LogAudit), Limits::default());
+    let store =
+        Store::open(&app.data_directory).map_err(|error| CliError::new(Exit::Failed, chain(&error)))?;
+    let server_id = security::server_id(app)?;
+    let host = host(app, server_id, access(app, &store, arguments.tls_cert.is_some()));
+    let audit = Arc::new(FileAudit::new(audit_log(app)));
+    let api = Api::with(host.clone(), Arc::new(authority(app, &host, &store)?), audit, Limits::default());
     let mut server = Server::new(api);
     if let Some(tls) = tls(arguments)? {
         server = server.with_tls(tls);
@@ -52,9 +64,36 @@ pub(super) async fn serve(
     Ok(Exit::Ok)
 }
 
-/// Returns who knows who asks: what signs, logs in or has a token is added here.
-fn authority(_: &App) -> AuthorityChain {
-    AuthorityChain::default()
+/// Returns what is known of people and of machines with tokens.
+fn access(app: &App, store: &Store, by_tls: bool) -> Access {
+    let store = Arc::new(store.clone());
+    Access {
+        people: Arc::new(PeopleFiles::new(&app.data_directory)),
+        sessions: Arc::clone(&store) as _,
+        tokens: Arc::clone(&store) as _,
+        throttle: store,
+        secure_cookies: by_tls,
+    }
+}
+
+/// Returns who knows who asks: by a signature, a token, or a login; without any only on a host whose owner wants it so.
+fn authority(app: &App, host: &Host, store: &Store) -> Result<AuthorityChain, CliError> {
+    let failed = |error: StoreError| CliError::new(Exit::Failed, chain(&error));
+    let nonces = SqliteNonceStore::open(store).map_err(failed)?;
+    let settings = Watched::new(security_file(app)?);
+    let signed: Arc<dyn Authority> = Arc::new(SignedAuthority::new(
+        settings,
+        Arc::new(nonces),
+        host.server_id.clone(),
+        Arc::clone(&host.now),
+    ));
+    let people: Arc<dyn Authority> = Arc::new(PeopleAuthority::new(host.clone()));
+    Ok(AuthorityChain {
+        signed: Some(Arc::clone(&signed)),
+        unsigned: Some(signed),
+        bearer: Some(Arc::clone(&people)),
+        cookie: Some(people),
+    })
 }
 
 /// Returns where connections are taken: where systemd listens for us, else at `address`.
@@ -70,7 +109,7 @@ fn listeners(app: &App, address: SocketAddr) -> Result<Vec<Listener>, CliError> 
         return Ok(vec![listener]);
     }
     let reached = activated.iter().filter_map(Listener::address).find(|address| !address.ip().is_loopback());
-    if let Some(address) = reached.filter(|_| !Security::read(app).is_ok_and(|one| one.is_signing())) {
+    if let Some(address) = reached.filter(|_| !security::is_signing(app).unwrap_or(false)) {
         let text =
             format!("{address} of a socket unit can be reached by others, and requests are not signed");
         return Err(

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use taskflows_api::Host;
+use taskflows_api::{Access, Host};
 
 use crate::App;
 
 /// Returns what the API works with: the same adapters that commands work with.
-pub(crate) fn host(app: &App, server_id: String) -> Host {
+pub(crate) fn host(app: &App, server_id: String, access: Access) -> Host {
     Host {
         definer: Arc::new(crate::LocalDefiner::new(Arc::new(app.clone()))),
         services: Arc::clone(&app.services),
@@ -14,6 +14,8 @@ pub(crate) fn host(app: &App, server_id: String) -> Host {
         runs: Arc::clone(&app.runs),
         journal_runs: Arc::clone(&app.journal_runs),
         environments: Arc::clone(&app.environments),
+        feed: Arc::clone(&app.feed),
+        access,
         zones: app.zones.clone(),
         now: Arc::new(Timestamp::now),
         name: app.host_name.clone(),

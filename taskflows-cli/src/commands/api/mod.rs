@@ -1,6 +1,6 @@
 //! `tf api`: the server of this host.
 //!
-//! Each verb has its file. `tf api security …` is `tf security …`, and belongs beside the verbs in [`api`].
+//! Each verb has its file. `tf api security …` is `tf security …`.
 
 mod foreground;
 mod host;
@@ -12,9 +12,13 @@ mod unit;
 use std::sync::Arc;
 
 use serde_json::Value;
+use taskflows_api::Access;
 use taskflows_api::server::{Api, AuthorityChain};
 use taskflows_core::effects::{Action, Effect, Target};
+use taskflows_security::{MemoryPeople, MemorySessions, MemoryThrottle, MemoryTokens};
 
+use super::security::security as security_verb;
+use super::setup_ui::setup_ui;
 use crate::arguments::{ApiVerb, Global};
 use crate::{App, CliError, Exit, Ui};
 
@@ -32,6 +36,8 @@ pub(super) async fn api(
         ApiVerb::Restart => start::restart(ui, app).await,
         ApiVerb::Status => status::status(ui, app, global).await,
         ApiVerb::Openapi => openapi(ui, app),
+        ApiVerb::SetupUi(arguments) => setup_ui(ui, app, arguments),
+        ApiVerb::Security { verb } => security_verb(ui, app, global, verb),
     }
 }
 
@@ -46,7 +52,14 @@ async fn stop(ui: &mut Ui<'_>, app: &App) -> Result<Exit, CliError> {
 
 /// Writes what `/openapi.json` answers, without a server.
 fn openapi(ui: &mut Ui<'_>, app: &App) -> Result<Exit, CliError> {
-    let api = Api::new(host::host(app, String::new()), Arc::new(AuthorityChain::default()));
+    let nobody = Access {
+        people: Arc::new(MemoryPeople::new(None)),
+        sessions: Arc::new(MemorySessions::default()),
+        tokens: Arc::new(MemoryTokens::default()),
+        throttle: Arc::new(MemoryThrottle::default()),
+        secure_cookies: false,
+    };
+    let api = Api::new(host::host(app, String::new(), nobody), Arc::new(AuthorityChain::default()));
     let text = serde_json::to_value(&api.document)
         .and_then(|document: Value| serde_json::to_string_pretty(&document));
     let text = text.map_err(|error| CliError::new(Exit::Failed, format!("the document: {error}")))?;

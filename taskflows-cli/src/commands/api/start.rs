@@ -10,7 +10,7 @@ use taskflows_core::effects::{Action, Effect};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::security::Security;
+use super::security;
 use super::unit::{self, Place};
 use crate::arguments::{ApiStartArguments, Global};
 use crate::error::chain;
@@ -57,7 +57,7 @@ async fn tell(ui: &mut Ui<'_>, app: &App) -> Result<(), CliError> {
 
 /// Refuses what would open this host to others, or could not be served.
 pub(super) fn check(app: &App, arguments: &ApiStartArguments) -> Result<(), CliError> {
-    if !arguments.listen.ip().is_loopback() && !Security::read(app)?.is_signing() {
+    if !arguments.listen.ip().is_loopback() && !security::is_signing(app)? {
         let text = format!("{} can be reached by others, and requests are not signed", arguments.listen);
         return Err(
             CliError::new(Exit::Usage, text).hint("`tf security setup` makes the secret to sign with")

@@ -6,7 +6,7 @@ use serde::Serialize;
 use taskflows_core::NamePattern;
 use taskflows_core::effects::{Depth, State};
 
-use super::security::Security;
+use super::security;
 use super::start::ask;
 use super::unit::{self, NAME, Place};
 use crate::arguments::Global;
@@ -104,7 +104,7 @@ async fn look(app: &App, place: &Place) -> Result<StatusRow, CliError> {
     let is_running = unit == State::Running;
     let began = app.services.began(&unit::name()?).await?.filter(|_| is_running);
     // Without an answer that tells it, as by TLS, it is what the server reads.
-    let own = || Security::server_id(app).ok().filter(|_| is_running);
+    let own = || security::server_id(app).ok().filter(|_| is_running);
     Ok(StatusRow {
         state,
         address: Some(place.url()),

@@ -133,6 +133,7 @@ mod tests {
             services: Arc::clone(&manager) as _,
             inspector: Arc::new(FakeInspector::over(Arc::clone(&manager))),
             watch: Arc::new(taskflows_core::testing::FakeServiceWatch::over(Arc::clone(&manager))),
+            feed: Arc::clone(&manager) as _,
             explore: None,
             grafana_api_key: None,
             loki: None,

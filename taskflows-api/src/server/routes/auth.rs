@@ -1,0 +1,113 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use taskflows_security::{Role, csrf_token};
+use utoipa_axum::routes;
+
+use crate::server::people::{self, Body, Cookies, Login, Peer};
+use crate::server::route::{Routes, Rule};
+use crate::server::{Identity, Problem, Shared};
+use crate::wire::{Done, LoginAnswer, LoginRequest, Me, RefreshRequest};
+
+pub(super) fn add(routes: Routes) -> Routes {
+    routes
+        .add(Rule::Open, routes!(login))
+        .add(Rule::Open, routes!(refresh))
+        .add(Rule::Needs(Role::Viewer), routes!(logout))
+        .add(Rule::Needs(Role::Viewer), routes!(me))
+}
+
+/// Logs somebody in. The tokens are in the answer, and for browsers in cookies.
+#[utoipa::path(post, path = "/auth/login", tag = "people", request_body = LoginRequest, responses(
+    (status = 200, description = "They are in.", body = LoginAnswer),
+    (status = 400, description = "The body is no JSON.", body = Problem),
+    (status = 401, description = "They are not, whatever the reason.", body = Problem),
+    (status = 413, description = "The body is too large.", body = Problem),
+    (status = 415, description = "The body is not application/json.", body = Problem),
+    (status = 422, description = "The body has other keys.", body = Problem),
+    (status = 429, description = "Too many tries: `Retry-After` says how long to wait, in seconds.", body = Problem),
+    (status = 503, description = "It cannot be done now.", body = Problem),
+))]
+async fn login(
+    State(shared): State<Arc<Shared>>,
+    Peer(peer): Peer,
+    Body(request): Body<LoginRequest>,
+) -> Response {
+    let login = Login { username: request.username, password: request.password.into_inner(), peer };
+    people::log_in(&shared.host, login).await.into_response()
+}
+
+/// Gives new tokens for a refresh token, which is worth nothing afterwards.
+#[utoipa::path(post, path = "/auth/refresh", tag = "people", request_body = RefreshRequest, responses(
+    (status = 200, description = "New tokens.", body = LoginAnswer),
+    (status = 400, description = "The body is no JSON.", body = Problem),
+    (status = 401, description = "The token is over, was used before, or is none.", body = Problem),
+    (status = 413, description = "The body is too large.", body = Problem),
+    (status = 415, description = "The body is not application/json.", body = Problem),
+    (status = 422, description = "The body has other keys.", body = Problem),
+    (status = 503, description = "It cannot be done now.", body = Problem),
+))]
+async fn refresh(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Body(request): Body<RefreshRequest>,
+) -> Response {
+    let shown = request.refresh_token.map(crate::wire::Password::into_inner);
+    let cookie = || Cookies::of(&headers).refresh().map(|token| token.to_owned().into());
+    let renewed = match shown.or_else(cookie) {
+        Some(token) => people::refresh(&shared.host, token).await,
+        None => Err(Problem::unauthorized()),
+    };
+    renewed.map_err(|problem| people::without_cookies(problem, &shared.host)).into_response()
+}
+
+/// Ends the session of who asks: none of its tokens is worth anything any more.
+#[utoipa::path(post, path = "/auth/logout", tag = "people", responses(
+    (status = 200, description = "It is ended.", body = Done),
+    (status = 401, description = "Nobody is logged in.", body = Problem),
+    (status = 403, description = "The CSRF token is missing.", body = Problem),
+    (status = 413, description = "The body is too large.", body = Problem),
+    (status = 503, description = "It cannot be done now.", body = Problem),
+))]
+async fn logout(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let host = shared.host.clone();
+    people::beside(move || match people::family_of(&host, &headers) {
+        Some(family) => host.access.sessions.revoke(&family),
+        // Who signs, or has a token of a machine, has no session that could end.
+        None => Ok(()),
+    })
+    .await?
+    .map_err(people::failed)?;
+    let mut response = Json(Done { message: "logged out".to_owned() }).into_response();
+    people::ended(response.headers_mut(), shared.host.access.secure_cookies);
+    Ok(response)
+}
+
+/// Tells who asks, and for a page the CSRF token of its session.
+#[utoipa::path(get, path = "/auth/me", tag = "people", responses(
+    (status = 200, description = "Who asks.", body = Me),
+    (status = 401, description = "Nobody is recognised.", body = Problem),
+    (status = 403, description = "They may not.", body = Problem),
+    (status = 413, description = "The body is too large.", body = Problem),
+    (status = 503, description = "It cannot be done now.", body = Problem),
+))]
+async fn me(
+    State(shared): State<Arc<Shared>>,
+    Extension(identity): Extension<Identity>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let host = shared.host.clone();
+    let by_cookie = identity.by_cookie;
+    let csrf = people::beside(move || {
+        let family = people::family_of(&host, &headers).filter(|_| by_cookie)?;
+        Some(csrf_token(&host.access.people.key().ok()??, &family))
+    });
+    let me = Me { name: identity.name, role: identity.role, csrf_token: csrf.await? };
+    let mut response = Json(me).into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}

@@ -1,0 +1,126 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use taskflows_security::{KeptError, Person, Role, UserName, check_password};
+use utoipa_axum::routes;
+
+use crate::server::people::{self, Body, Path};
+use crate::server::route::{Routes, Rule};
+use crate::server::{Problem, Shared};
+use crate::wire::{NewPerson, PersonChange, PersonEntry};
+
+pub(super) fn add(routes: Routes) -> Routes {
+    routes
+        .add(Rule::Needs(Role::Admin), routes!(list, create))
+        .add(Rule::Needs(Role::Admin), routes!(change, remove))
+}
+
+/// Lists who may log in, sorted by name.
+#[utoipa::path(get, path = "/api/people", tag = "people", responses(
+    (status = 200, description = "People.", body = [PersonEntry]),
+    (status = 401, description = "Nobody is recognised.", body = Problem),
+    (status = 403, description = "They may not.", body = Problem),
+    (status = 413, description = "The body is too large.", body = Problem),
+    (status = 503, description = "It cannot be done now.", body = Problem),
+))]
+async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<PersonEntry>>, Problem> {
+    let store = Arc::clone(&shared.host.access.people);
+    let people = people::beside(move || store.list()).await?.map_err(people::failed)?;
+    Ok(Json(people.iter().map(PersonEntry::from).collect()))
+}
+
+/// Lets somebody log in from now on.
+#[utoipa::path(post, path = "/api/people", tag = "people", request_body = NewPerson, responses(
+    (status = 201, description = "They may log in.", body = PersonEntry),
+    (status = 400, description = "The body is no JSON.", body = Problem),
+    (status = 401, description = "Nobody is recognised.", body = Problem),
+    (status = 403, description = "They may not.", body = Problem),
+    (status = 409, description = "There is somebody of this name.", body = Problem),
+    (status = 413, description = "The body is too large.", body = Problem),
+    (status = 415, description = "The body is not application/json.", body = Problem),
+    (status = 422, description = "The name cannot be one, or the password is too weak.", body = Problem),
+    (status = 503, description = "It cannot be done now.", body = Problem),
+))]
+async fn create(
+    State(shared): State<Arc<Shared>>,
+    Body(new): Body<NewPerson>,
+) -> Result<(StatusCode, Json<PersonEntry>), Problem> {
+    let name: UserName = new.username.parse().map_err(people::invalid)?;
+    let password = new.password.into_inner();
+    check_password(name.as_str(), &password).map_err(people::invalid)?;
+    let password = people::digest(password).await?;
+    let created_at = (shared.host.now)();
+    let person = Person { name, password, role: new.role, created_at, last_login: None };
+    let entry = PersonEntry::from(&person);
+    let store = Arc::clone(&shared.host.access.people);
+    people::beside(move || store.add(person)).await?.map_err(people::told)?;
+    Ok((StatusCode::CREATED, Json(entry)))
+}
+
+/// Changes somebody's password or role, and ends their sessions.
+#[utoipa::path(post, path = "/api/people/{name}", tag = "people", params(("name" = String, Path,)),
+    request_body = PersonChange, responses(
+    (status = 200, description = "As they are now.", body = PersonEntry),
+    (status = 400, description = "The body is no JSON.", body = Problem),
+    (status = 401, description = "Nobody is recognised.", body = Problem),
+    (status = 403, description = "They may not.", body = Problem),
+    (status = 404, description = "There is nobody of this name.", body = Problem),
+    (status = 413, description = "The body is too large.", body = Problem),
+    (status = 415, description = "The body is not application/json.", body = Problem),
+    (status = 422, description = "The password is too weak, or nothing is to change.", body = Problem),
+    (status = 503, description = "It cannot be done now.", body = Problem),
+))]
+async fn change(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    Body(change): Body<PersonChange>,
+) -> Result<Json<PersonEntry>, Problem> {
+    if change.password.is_none() && change.role.is_none() {
+        return Err(people::invalid("neither a password nor a role is given"));
+    }
+    let password = match change.password {
+        None => None,
+        Some(password) => {
+            let password = password.into_inner();
+            check_password(&name, &password).map_err(people::invalid)?;
+            Some(people::digest(password).await?)
+        }
+    };
+    let access = shared.host.access.clone();
+    let changed = people::beside(move || {
+        let mut entry = None;
+        access.people.change(&name, &mut |person| {
+            person.role = change.role.unwrap_or(person.role);
+            if let Some(password) = &password {
+                person.password = password.clone();
+            }
+            entry = Some(PersonEntry::from(&*person));
+        })?;
+        // Afterwards: who logs in meanwhile does so with what holds from now on.
+        access.sessions.revoke_user(&name)?;
+        entry.ok_or(KeptError::NotFound { what: "person", name })
+    });
+    changed.await?.map(Json).map_err(people::told)
+}
+
+/// Lets somebody log in no longer, and ends their sessions.
+#[utoipa::path(delete, path = "/api/people/{name}", tag = "people", params(("name" = String, Path,)), responses(
+    (status = 204, description = "They may not log in any more."),
+    (status = 401, description = "Nobody is recognised.", body = Problem),
+    (status = 403, description = "They may not.", body = Problem),
+    (status = 404, description = "There is nobody of this name.", body = Problem),
+    (status = 413, description = "The body is too large.", body = Problem),
+    (status = 503, description = "It cannot be done now.", body = Problem),
+))]
+async fn remove(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    let access = shared.host.access.clone();
+    let removed = people::beside(move || {
+        let removed = access.people.remove(&name);
+        access.sessions.revoke_user(&name)?;
+        removed
+    });
+    removed.await?.map_err(people::told)?;
+    Ok(StatusCode::NO_CONTENT)
+}

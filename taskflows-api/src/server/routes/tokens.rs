@@ -1,0 +1,76 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use taskflows_security::{ApiToken, Role, UserName, new_token};
+use utoipa_axum::routes;
+
+use crate::server::people::{self, Body, Path};
+use crate::server::route::{Routes, Rule};
+use crate::server::{Problem, Shared};
+use crate::wire::{NewToken, TokenEntry, TokenMade};
+
+pub(super) fn add(routes: Routes) -> Routes {
+    routes.add(Rule::Needs(Role::Admin), routes!(list, create)).add(Rule::Needs(Role::Admin), routes!(remove))
+}
+
+/// Lists the tokens of machines, those that are over too, sorted by name.
+#[utoipa::path(get, path = "/api/tokens", tag = "people", responses(
+    (status = 200, description = "Tokens, without what is secret of them.", body = [TokenEntry]),
+    (status = 401, description = "Nobody is recognised.", body = Problem),
+    (status = 403, description = "They may not.", body = Problem),
+    (status = 413, description = "The body is too large.", body = Problem),
+    (status = 503, description = "It cannot be done now.", body = Problem),
+))]
+async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<TokenEntry>>, Problem> {
+    let store = Arc::clone(&shared.host.access.tokens);
+    let tokens = people::beside(move || store.list()).await?.map_err(people::failed)?;
+    Ok(Json(tokens.into_iter().map(TokenEntry::from).collect()))
+}
+
+/// Makes a token for a machine. It is in this answer, and nowhere else.
+#[utoipa::path(post, path = "/api/tokens", tag = "people", request_body = NewToken, responses(
+    (status = 201, description = "The token.", body = TokenMade),
+    (status = 400, description = "The body is no JSON.", body = Problem),
+    (status = 401, description = "Nobody is recognised.", body = Problem),
+    (status = 403, description = "They may not.", body = Problem),
+    (status = 409, description = "There is a token of this name.", body = Problem),
+    (status = 413, description = "The body is too large.", body = Problem),
+    (status = 415, description = "The body is not application/json.", body = Problem),
+    (status = 422, description = "The name cannot be one, or the end is past.", body = Problem),
+    (status = 503, description = "It cannot be done now.", body = Problem),
+))]
+async fn create(State(shared): State<Arc<Shared>>, Body(new): Body<NewToken>) -> Result<Response, Problem> {
+    let name: UserName = new.name.parse().map_err(people::invalid)?;
+    let created = (shared.host.now)();
+    if new.expires.is_some_and(|end| end <= created) {
+        return Err(people::invalid("the token would be over already"));
+    }
+    let entry =
+        ApiToken { name: name.to_string(), role: new.role, created, last_used: None, expires: new.expires };
+    let (token, digest) = new_token();
+    let (store, kept) = (Arc::clone(&shared.host.access.tokens), entry.clone());
+    people::beside(move || store.add(&kept, digest)).await?.map_err(people::told)?;
+    let made = TokenMade { token: token.to_string(), entry: entry.into() };
+    let mut response = (StatusCode::CREATED, Json(made)).into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Makes a token worthless at once.
+#[utoipa::path(delete, path = "/api/tokens/{name}", tag = "people", params(("name" = String, Path,)), responses(
+    (status = 204, description = "It is gone."),
+    (status = 401, description = "Nobody is recognised.", body = Problem),
+    (status = 403, description = "They may not.", body = Problem),
+    (status = 404, description = "There is no token of this name.", body = Problem),
+    (status = 413, description = "The body is too large.", body = Problem),
+    (status = 503, description = "It cannot be done now.", body = Problem),
+))]
+async fn remove(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    let store = Arc::clone(&shared.host.access.tokens);
+    people::beside(move || store.remove(&name)).await?.map_err(people::told)?;
+    Ok(StatusCode::NO_CONTENT)
+}
