@@ -191,6 +191,9 @@ fn groups_of(definition: &Definition) -> Kept {
 
 /// Looks at the files of variables that a service reads when it starts; what they say stays there.
 fn check_env_files(ui: &mut Ui<'_>, app: &App, service: &Service) -> Result<(), CliError> {
+    if app.server.is_some() {
+        return Ok(());
+    }
     let container = service.container();
     let reader = if container.is_some() { EnvFileReader::Engine } else { EnvFileReader::Systemd };
     for file in container.iter().flat_map(|container| &container.env_file).chain(&service.env_file) {

@@ -6,7 +6,7 @@ use taskflows_core::effects::{EnvironmentError, LogError, RunStoreError, Service
 use crate::Exit;
 
 /// What a command reports when it fails: a message with its causes, a hint, and the exit code.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CliError {
     /// The exit code.
     pub exit: Exit,

@@ -8,6 +8,7 @@ mod import;
 mod inspect;
 mod logging;
 mod monitor;
+mod server;
 mod service;
 mod source;
 mod task;
@@ -28,6 +29,7 @@ pub(crate) use logging::{
     LoggingCheckArguments, LoggingPart, LoggingProfile, LoggingSetupArguments, LoggingVerb,
 };
 pub(crate) use monitor::{MonitorCheckArguments, MonitorVerb};
+pub(crate) use server::{ServerAddArguments, ServerVerb};
 pub(crate) use service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 pub(crate) use source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
 pub(crate) use task::{

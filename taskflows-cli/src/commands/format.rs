@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::arguments::{AlertVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, Verb};
+use crate::arguments::{AlertVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, ServerVerb, Verb};
 use crate::{CliError, Exit};
 
 const TABLE: &[Format] = &[Format::Table, Format::Wide];
@@ -44,6 +44,8 @@ fn formats(verb: &Verb) -> &'static [Format] {
         Verb::Logging { verb: LoggingVerb::Setup(_) } => TABLE,
         Verb::Remove(_) | Verb::Completion { .. } | Verb::Man { .. } => TABLE,
         Verb::Alert { verb: AlertVerb::List(_) | AlertVerb::Test(_) } => ALL,
+        Verb::Server { verb: ServerVerb::Add(_) | ServerVerb::Remove { .. } } => TABLE,
+        Verb::Server { .. } | Verb::Context => ALL,
         Verb::Alert { .. } | Verb::Hook { .. } => TABLE,
         // It is JSON however it is asked for.
         Verb::Schema => &[Format::Table, Format::Wide, Format::Json],

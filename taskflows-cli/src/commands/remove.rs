@@ -35,8 +35,11 @@ pub(super) async fn remove(
         }
         Err(error) => Err(error.into()),
         Ok(plan) => {
-            close_untold(ui, app, &names.iter().map(|name| (name.clone(), None)).collect());
-            AlertGroups::new(&app.data_directory).forget(&names)?;
+            // Another server sees to its own alerts.
+            if app.server.is_none() {
+                close_untold(ui, app, &names.iter().map(|name| (name.clone(), None)).collect());
+                AlertGroups::new(&app.data_directory).forget(&names)?;
+            }
             remark_left_behind(ui, &plan);
             for name in &names {
                 remark_drop_ins(ui, app, name).await;
