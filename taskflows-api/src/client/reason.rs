@@ -41,9 +41,11 @@ fn words(cause: &(dyn Error + 'static)) -> Option<String> {
         return Some(of_tls(error));
     }
     let error = cause.downcast_ref::<io::Error>()?;
-    // An error of TLS travels inside.
-    if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return Some(of_tls(inner));
+    // An error of TLS travels inside, in one more such error where a library stands between; `source` passes it over.
+    if let Some(inner) = error.get_ref()
+        && let Some(words) = words(inner)
+    {
+        return Some(words);
     }
     let words = match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused",

@@ -266,7 +266,7 @@ impl Client {
             matches!(&*self.lock(), Credentials::Signed { server_id, .. } if *server_id != health.server_id);
         let (code, detail) = if ahead.abs() > SKEW {
             let way = if ahead.is_negative() { "behind" } else { "ahead" };
-            ("clock-skew", format!("{server}'s clock is {} s {way}", ahead.as_secs().abs()))
+            ("clock-skew", format!("{server}'s clock is {} s {way}", ahead.as_secs_f64().abs().round()))
         } else if is_other {
             ("other-server", format!("{server} is another server than the one that was registered"))
         } else {
