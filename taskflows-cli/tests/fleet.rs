@@ -133,7 +133,10 @@ impl Fleet {
         writeln!(self.transcript, "$ tf {line}").unwrap();
         for (sign, text) in [("|", out), ("!", status)] {
             let text = anstream::adapter::strip_bytes(&text).into_vec();
-            let text = String::from_utf8(text).unwrap().replace(&directory, "[dir]");
+            let mut text = String::from_utf8(text).unwrap();
+            for (_, host, _) in &self.servers {
+                text = text.replace(&host.files.path().display().to_string(), "[dir]");
+            }
             for line in text.lines() {
                 writeln!(self.transcript, "{}", format!("{sign} {line}").trim_end()).unwrap();
             }
@@ -211,7 +214,7 @@ fn a_name_that_one_server_has_is_enough() {
     fleet.tf("stop 'w*' nightly-backup");
     fleet.tf("list wbe");
     fleet.tf("stop 'x-*'");
-    fleet.tf("show web");
+    fleet.tf("show web -o name");
     fleet.tf("status web");
     check!(fleet);
 }
@@ -268,7 +271,11 @@ fn what_a_pattern_removes_is_asked_about_once_for_all() {
 #[test]
 fn create_plans_on_all_before_it_changes_any() {
     let mut fleet = Fleet::of(&["web1", "web2", "web3"], Host::new);
-    fleet.host("web2").tf("create jobs.toml");
+    fleet.set("web1", State::Refused);
+    fleet.set("web3", State::Refused);
+    fleet.tf("create jobs.toml");
+    fleet.set("web1", State::There);
+    fleet.set("web3", State::There);
     fleet.tf("plan jobs.toml");
     fleet.set("web3", State::Refused);
     fleet.tf("create jobs.toml");
@@ -276,7 +283,7 @@ fn create_plans_on_all_before_it_changes_any() {
     for (name, count) in [("web1", 3), ("web2", 3), ("web3", 0)] {
         assert_eq!(fleet.installed(name), count, "{name}");
     }
-    fleet.tf("create jobs.toml -o json");
+    fleet.tf("create jobs.toml -o name");
     fleet.tf("create jobs.toml");
     check!(fleet);
 }

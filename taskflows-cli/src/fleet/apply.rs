@@ -155,7 +155,10 @@ fn show_union(ui: &mut Ui<'_>, answers: &[Answer]) -> Result<(), CliError> {
         writeln!(ui.status, "{}:", listed(&servers))?;
         super::gathered::write_lines(&mut *ui.status, "  ", text)?;
     }
-    for (servers, text) in alike(answers, |answer| &answer.status) {
+    // Where nothing would change, the change itself says so.
+    let remarks = |answer: &'_ Answer| !answer.gathered.text.is_empty();
+    let changing: Vec<&Answer> = answers.iter().filter(|answer| remarks(answer)).collect();
+    for (servers, text) in alike(changing.iter().copied(), |answer| &answer.status) {
         super::gathered::write_lines(&mut *ui.status, &format!("{}: ", listed(&servers)), text)?;
     }
     Ok(())

@@ -55,7 +55,7 @@ pub(super) fn show_remarks(ui: &mut Ui<'_>, answers: &[Answer]) -> Result<(), Cl
 
 /// Returns what servers wrote, each text once with those that wrote it, in the order of the servers.
 pub(super) fn alike<'a>(
-    answers: &'a [Answer],
+    answers: impl IntoIterator<Item = &'a Answer>,
     text: impl Fn(&'a Answer) -> &'a Vec<u8>,
 ) -> Vec<(Vec<&'a str>, &'a [u8])> {
     let mut alike: Vec<(Vec<&str>, &[u8])> = Vec::new();

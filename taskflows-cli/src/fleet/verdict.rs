@@ -86,11 +86,14 @@ pub(super) fn tell(ui: &mut Ui<'_>, answers: Vec<Answer>) -> Result<Exit, CliErr
         let server = answer.server.as_str();
         match &answer.end {
             End::Failed(error) if !(has_told && answer.end.is_nothing()) => {
-                let same = |(other, _): &&mut (CliError, Vec<&str>)| {
-                    other.message == error.message && other.hint == error.hint
-                };
+                let same = |(other, _): &&mut (CliError, Vec<&str>)| other.message == error.message;
                 match failed.iter_mut().find(same) {
-                    Some((_, servers)) => servers.push(server),
+                    Some((first, servers)) => {
+                        servers.push(server);
+                        // A name that one server knows says more than where to look for names.
+                        let is_near = |hint: &String| hint.starts_with("did you mean");
+                        first.hint = error.hint.clone().filter(is_near).or(first.hint.take());
+                    }
                     None => failed.push((error.clone(), vec![server])),
                 }
             }
@@ -114,6 +117,7 @@ fn tell_error(ui: &mut Ui<'_>, before: &str, error: &CliError) -> Result<(), Cli
     let (red, cyan) = (error_style(), note_style());
     // A report of several lines stands alone.
     match error.is_report {
+        true if before.is_empty() => writeln!(ui.status, "{}", error.message)?,
         true => writeln!(ui.status, "{before}\n{}", error.message)?,
         false => writeln!(ui.status, "{before}{red}error{red:#}: {}", error.message)?,
     }
