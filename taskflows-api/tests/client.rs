@@ -1,12 +1,13 @@
 //! The client of one server, against servers that answer, refuse, are cut off, or say nothing.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::Request;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
@@ -74,7 +75,7 @@ impl Fake {
         };
         let verifies = |secret: &&str| SigningKey::new(secret).verifies(&signed, header(SIGNATURE_HEADER));
         let is_late = self.ahead.abs() > SignedDuration::from_secs(300);
-        match self.secrets.lock().unwrap().iter().any(|secret| verifies(&secret)) && !is_late {
+        match self.secrets.lock().unwrap().iter().any(|secret| verifies(secret)) && !is_late {
             true => axum::Json(json!({"body": String::from_utf8_lossy(&body)})).into_response(),
             false => Problem::unauthorized().into_response(),
         }

@@ -25,7 +25,7 @@ pub(super) async fn remove(
     let found = names(servers, patterns).await;
     let named = patterns.iter().all(|pattern| pattern.is_exact());
     let known: Vec<Vec<ServiceName>> =
-        found.iter().map(|names| names.as_ref().map(Clone::clone).unwrap_or_default()).collect();
+        found.iter().map(|names| names.as_ref().map_or_else(|_| Vec::new(), Vec::clone)).collect();
     let goes: Vec<(&str, &[ServiceName])> =
         servers.iter().zip(&known).map(|(server, names)| (server.name.as_str(), names.as_slice())).collect();
     let why = "the patterns select";
@@ -39,7 +39,7 @@ pub(super) async fn remove(
     let turns = found.into_iter().zip(meant).map(|(names, meant)| match names {
         Err(end) => Turn::Over(end),
         Ok(_) if meant.is_empty() => Turn::Over(End::NothingThere),
-        Ok(_) => with_patterns(&verb, meant).map_or(Turn::AsTold, Turn::Narrowed),
+        Ok(_) => with_patterns(&verb, meant).map_or(Turn::AsTold, |verb| Turn::Narrowed(Box::new(verb))),
     });
     let turns = turns.collect();
     run(ui, servers, Command { verb: &verb, ..command }, turns).await
@@ -60,7 +60,7 @@ fn may_remove(ui: &mut Ui<'_>, goes: &[(&str, &[ServiceName])], why: &str) -> Re
         }
         format!("{server}: {}", list.join(", "))
     };
-    let list: Vec<String> = goes.iter().map(|one| of_one(one)).collect();
+    let list: Vec<String> = goes.iter().map(of_one).collect();
     let services = if count == 1 { "1 service" } else { &format!("{count} services") };
     let on = match goes.len() {
         1 => "1 server".to_owned(),

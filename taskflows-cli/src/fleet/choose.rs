@@ -20,7 +20,7 @@ pub enum Choice {
     /// This host alone.
     Here,
     /// One other server, whose answer needs no name beside it.
-    One(Chosen),
+    One(Box<Chosen>),
     /// Several, or whatever a pattern or a group stands for now.
     Several(Vec<Chosen>),
 }
@@ -104,7 +104,7 @@ pub fn choose(app: &App, arguments: &Arguments) -> Result<Choice, CliError> {
     let chosen: Vec<Chosen> =
         selection.asked.into_iter().map(|asked| chosen(app, asked, &registered.own, patience)).collect();
     match <[Chosen; 1]>::try_from(chosen) {
-        Ok([one]) if selection.is_one => Ok(Choice::One(one)),
+        Ok([one]) if selection.is_one => Ok(Choice::One(Box::new(one))),
         Ok(one) => Ok(Choice::Several(one.into())),
         Err(several) => Ok(Choice::Several(several)),
     }

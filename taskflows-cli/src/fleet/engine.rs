@@ -119,7 +119,7 @@ pub(super) enum Turn {
     /// It runs as it stands on the command line.
     AsTold,
     /// It runs for what the server has of the services that are selected.
-    Narrowed(Verb),
+    Narrowed(Box<Verb>),
     /// It does not run.
     Over(End),
 }
@@ -132,12 +132,12 @@ pub(super) async fn verbs(servers: &[Asking<'_>], verb: &Verb) -> Vec<Turn> {
     }
     let names = names(servers, wanted).await;
     let found: Vec<Vec<ServiceName>> =
-        names.iter().map(|names| names.as_ref().map(Clone::clone).unwrap_or_default()).collect();
+        names.iter().map(|names| names.as_ref().map_or_else(|_| Vec::new(), Vec::clone)).collect();
     let narrowed = narrowed(wanted, &found);
     let turn = |(names, meant): (Result<Vec<ServiceName>, End>, Vec<NamePattern>)| match names {
         Err(end) => Turn::Over(end),
         Ok(_) if meant.is_empty() => Turn::Over(End::NothingThere),
-        Ok(_) => with_patterns(verb, meant).map_or(Turn::AsTold, Turn::Narrowed),
+        Ok(_) => with_patterns(verb, meant).map_or(Turn::AsTold, |verb| Turn::Narrowed(Box::new(verb))),
     };
     names.into_iter().zip(narrowed).map(turn).collect()
 }
@@ -239,7 +239,7 @@ async fn take_turn(
     let verb = match &turn {
         Turn::Over(_) => None,
         Turn::AsTold => Some(command.verb),
-        Turn::Narrowed(verb) => Some(verb),
+        Turn::Narrowed(verb) => Some(&**verb),
     };
     let Some(verb) = verb else {
         return match turn {

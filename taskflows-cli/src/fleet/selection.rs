@@ -114,7 +114,12 @@ impl Known<'_> {
 
     fn local(&self, why: String) -> Asked {
         let registered = self.servers.iter().find(|(_, server)| self.is_own(server));
-        let name = registered.map_or(self.own_name, |(name, _)| name.as_str());
+        let name = match registered {
+            Some((name, _)) => name,
+            // Another server has the name of this host.
+            None if self.servers.contains_key(self.own_name) => LOCAL,
+            None => self.own_name,
+        };
         Asked { name: name.to_owned(), server: None, why }
     }
 
