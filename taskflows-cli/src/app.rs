@@ -33,6 +33,8 @@ pub type Variable = dyn Fn(&str) -> Option<String> + Send + Sync;
 /// Everything a command has to work with.
 #[derive(Clone)]
 pub struct App {
+    /// The server that is asked; `None` is this host.
+    pub server: Option<String>,
     /// The services of this host.
     pub services: Arc<dyn ServiceManager>,
     /// What they wrote.
@@ -140,6 +142,7 @@ impl App {
         let manager = Arc::new(manager);
         let sink = DeskSink { directory: data.clone(), facts: facts_of_host(config, &display) };
         Ok(Self {
+            server: None,
             explore: config.grafana.clone(),
             grafana_api_key: config.grafana_api_key.clone(),
             loki: config.loki.clone(),

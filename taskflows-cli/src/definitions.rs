@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use taskflows_core::alerting::{AlertGroup, GroupName};
 use taskflows_core::effects::{NamedEnvironment, Removal, ServiceError};
@@ -233,6 +234,9 @@ pub(crate) fn check_host(ui: &mut Ui<'_>, app: &App, services: &[Service]) -> Re
 
 /// Looks at the files of variables that a service reads when it starts; what they say stays there.
 fn check_env_files(ui: &mut Ui<'_>, app: &App, service: &Service) -> Result<(), CliError> {
+    if app.server.is_some() {
+        return Ok(());
+    }
     let container = service.container();
     let reader = if container.is_some() { EnvFileReader::Engine } else { EnvFileReader::Systemd };
     for file in container.iter().flat_map(|container| &container.env_file).chain(&service.env_file) {
@@ -342,7 +346,7 @@ fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
 
 /// The report of a definition that is wrong.
 pub(crate) fn wrong(error: &DefinitionError, colour: bool) -> CliError {
-    let cause = Some(Box::new(Cause::Definition(error.clone())));
+    let cause = Some(Arc::new(Cause::Definition(error.clone())));
     CliError { is_report: true, cause, ..CliError::new(Exit::Usage, error.render(colour).trim_end()) }
 }
 

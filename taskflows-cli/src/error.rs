@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use taskflows_core::DefinitionError;
 use taskflows_core::effects::{EnvironmentError, LogError, RunStoreError, ServiceError};
@@ -9,7 +10,7 @@ use taskflows_store::StoreError;
 use crate::Exit;
 
 /// What a command reports when it fails: a message with its causes, a hint, and the exit code.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CliError {
     /// The exit code.
     pub exit: Exit,
@@ -22,7 +23,7 @@ pub struct CliError {
     /// Who read the output went away, which is no failure: `tf list | head -1`.
     pub is_reader_gone: bool,
     /// What it was before it became words, for those who hand it on.
-    pub(crate) cause: Option<Box<Cause>>,
+    pub(crate) cause: Option<Arc<Cause>>,
 }
 
 /// An error that a program may act upon.
@@ -110,7 +111,7 @@ impl From<ServiceError> for CliError {
             _ => None,
         };
         let (exit, message) = (exit_of(&error), chain(&error));
-        let cause = Some(Box::new(Cause::Services(error)));
+        let cause = Some(Arc::new(Cause::Services(error)));
         Self { exit, message, hint, cause, ..Self::new(Exit::Failed, "") }
     }
 }

@@ -11,11 +11,13 @@ mod definitions;
 mod environments;
 mod error;
 mod exit;
+mod fleet;
 mod host;
 mod monitor;
 mod needs;
 mod output;
 mod own_file;
+mod remote;
 mod run;
 mod select;
 mod show;
@@ -30,6 +32,10 @@ pub use commands::{LocalDefiner, Ordered, order_of};
 pub use config::Config;
 pub use error::CliError;
 pub use exit::Exit;
+pub use fleet::{
+    Address, Asked, Asking, Choice, Chosen, Gathered, Known, OwnKey, ParseAddressError, Selection, Server,
+    ServerChoice, Servers, ServersFile, Way, choose, run_on_one, run_on_servers,
+};
 pub use monitor::{MonitorSink, NoSink, Told, message};
 pub use run::{run, run_on};
-pub use ui::{Terminal, Ui};
+pub use ui::{Out, Terminal, Ui};

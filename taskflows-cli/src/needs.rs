@@ -63,6 +63,10 @@ pub(crate) fn on_host(app: &App, path: &UnitPath) -> Option<PathBuf> {
 
 /// Remarks what a service cannot start without and what is not there now.
 pub(crate) fn remark_missing(ui: &mut Ui<'_>, app: &App, service: &Service) {
+    // What is there is not what is on another server.
+    if app.server.is_some() {
+        return;
+    }
     let environment = service.environment.as_ref().map(|choice| choice.environment());
     let mut needs: Vec<Need<'_>> = environment.flatten().and_then(of_environment).into_iter().collect();
     // In a container it is a directory of the container, and which one a name stands for is not known yet.
@@ -105,6 +109,9 @@ fn remark_missing_program(ui: &mut Ui<'_>, app: &App, service: &Service) {
 
 /// Remarks what is not there now of an environment that is kept for services.
 pub(crate) fn remark_missing_of(ui: &mut Ui<'_>, app: &App, environment: &Environment) {
+    if app.server.is_some() {
+        return;
+    }
     let needs: Vec<Need<'_>> = of_environment(environment).into_iter().collect();
     remark(ui, app, &needs, "a service");
 }

@@ -1,6 +1,7 @@
 //! Results as tables for people and as data for programs.
 
 use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::arguments::Format;
@@ -16,9 +17,15 @@ pub(crate) trait Row: Serialize {
 
     /// The name, for `-o name`.
     fn name(&self) -> String;
+
+    /// The time by which rows are in order, where they are; those of several servers are put into it as well.
+    fn time(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// A column's title, and whether only a wide table has it.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
     pub(crate) title: &'static str,
     pub(crate) wide: bool,
@@ -42,6 +49,7 @@ pub(crate) const fn wide(title: &'static str) -> Column {
 }
 
 /// A text and how it looks.
+#[derive(Clone, Debug)]
 pub(crate) struct Styled {
     pub(crate) text: String,
     pub(crate) tone: Tone,
@@ -69,11 +77,39 @@ impl From<&str> for Styled {
     }
 }
 
+/// Rows as a table shows them, whatever they are rows of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Grid {
+    pub(crate) columns: Vec<Column>,
+    pub(crate) rows: Vec<GridRow>,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub(crate) struct GridRow {
+    pub(crate) cells: Vec<Styled>,
+    pub(crate) time: Option<Timestamp>,
+}
+
+impl Grid {
+    fn of<R: Row>(rows: &[R]) -> Self {
+        Self {
+            columns: R::COLUMNS.to_vec(),
+            rows: rows.iter().map(|row| GridRow { cells: row.cells(), time: row.time() }).collect(),
+        }
+    }
+}
+
 /// Writes `rows` in the format that was asked for.
 pub(crate) fn emit<R: Row>(ui: &mut Ui<'_>, format: Format, rows: &[R]) -> Result<(), CliError> {
     match format {
-        Format::Table => table(ui, rows, false)?,
-        Format::Wide => table(ui, rows, true)?,
+        Format::Table | Format::Wide => {
+            let grid = Grid::of(rows);
+            match ui.out.gathering() {
+                Some(gathering) => gathering.grid(grid),
+                None => write_grid(ui, &grid, format == Format::Wide)?,
+            }
+        }
         Format::Name => {
             for row in rows {
                 writeln!(ui.out, "{}", row.name())?;
@@ -89,6 +125,12 @@ pub(crate) fn data<S: Serialize>(ui: &mut Ui<'_>, format: Format, rows: &[S]) ->
     let failed = |error: &dyn std::fmt::Display| {
         CliError::new(Exit::Failed, format!("could not write the output: {error}"))
     };
+    if let Some(gathering) = ui.out.gathering() {
+        for row in rows {
+            gathering.value(serde_json::to_value(row).map_err(|error| failed(&error))?);
+        }
+        return Ok(());
+    }
     match format {
         Format::Jsonl => {
             for row in rows {
@@ -111,11 +153,12 @@ pub(crate) fn data<S: Serialize>(ui: &mut Ui<'_>, format: Format, rows: &[S]) ->
 /// The space after each column.
 const GAP: u16 = 2;
 
-fn table<R: Row>(ui: &mut Ui<'_>, rows: &[R], wide: bool) -> Result<(), CliError> {
-    if rows.is_empty() {
+/// Writes a table that fits the terminal, or one with all its columns that may not.
+pub(crate) fn write_grid(ui: &mut Ui<'_>, grid: &Grid, wide: bool) -> Result<(), CliError> {
+    if grid.rows.is_empty() {
         return Ok(());
     }
-    let shown: Vec<bool> = R::COLUMNS.iter().map(|column| wide || !column.wide).collect();
+    let shown: Vec<bool> = grid.columns.iter().map(|column| wide || !column.wide).collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     // Who asks for more columns than fit scrolls or pages; words that are broken nobody can read.
@@ -128,20 +171,18 @@ fn table<R: Row>(ui: &mut Ui<'_>, rows: &[R], wide: bool) -> Result<(), CliError
     } else {
         table.force_no_tty()
     };
-    let titles = R::COLUMNS.iter().zip(&shown).filter(|(_, shown)| **shown);
+    let titles = grid.columns.iter().zip(&shown).filter(|(_, shown)| **shown);
     table.set_header(titles.map(|(column, _)| Cell::new(column.title).add_attribute(Attribute::Dim)));
-    let titles = R::COLUMNS.iter().map(|column| column.title.len());
-    let mut longest: Vec<usize> = titles.collect();
-    for row in rows {
-        let cells = row.cells();
-        for (longest, cell) in longest.iter_mut().zip(&cells) {
+    let mut longest: Vec<usize> = grid.columns.iter().map(|column| column.title.len()).collect();
+    for row in &grid.rows {
+        for (longest, cell) in longest.iter_mut().zip(&row.cells) {
             *longest = (*longest).max(cell.text.chars().count());
         }
-        let cells = cells.into_iter().zip(&shown).filter(|(_, shown)| **shown);
+        let cells = row.cells.iter().zip(&shown).filter(|(_, shown)| **shown);
         table.add_row(cells.map(|(styled, _)| cell(styled)));
     }
     // Where all texts are shorter than what is not broken, others may have the space.
-    let least = R::COLUMNS.iter().zip(longest).map(|(column, longest)| column.least.min(longest));
+    let least = grid.columns.iter().zip(longest).map(|(column, longest)| column.least.min(longest));
     let least = least.zip(&shown).filter(|(_, shown)| **shown).map(|(least, _)| least);
     for (column, least) in table.column_iter_mut().zip(least) {
         column.set_padding((0, GAP));
@@ -155,8 +196,8 @@ fn table<R: Row>(ui: &mut Ui<'_>, rows: &[R], wide: bool) -> Result<(), CliError
     Ok(())
 }
 
-fn cell(styled: Styled) -> Cell {
-    let cell = Cell::new(styled.text);
+fn cell(styled: &Styled) -> Cell {
+    let cell = Cell::new(&styled.text);
     match styled.tone {
         Tone::Plain => cell,
         Tone::Good => cell.fg(Color::Green),

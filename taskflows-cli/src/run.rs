@@ -2,6 +2,7 @@ use tokio::runtime::Builder;
 
 use crate::arguments::{ApiVerb, HookVerb};
 use crate::commands::{check_format, completion, exec_here, execute, man, schema};
+use crate::fleet::{Choice, choose, run_on_one, run_on_servers};
 use crate::ui::{error_style, note_style};
 use crate::{App, Arguments, CliError, Config, Exit, Terminal, Ui, Verb};
 
@@ -60,12 +61,13 @@ fn on_host(ui: &mut Ui<'_>, arguments: &Arguments, config: &Config) -> Result<Ex
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| CliError::new(Exit::Failed, format!("could not start: {error}")))?;
+    let choice = choose(&app, arguments)?;
     let exit = runtime.block_on(async {
         tokio::select! {
             // First, so that what is read from a terminal before anything is asked of the manager is read
             // while Ctrl-C still ends the process by itself.
             biased;
-            exit = run_on(ui, &app, arguments) => exit,
+            exit = run_where(ui, &app, &choice, arguments) => exit,
             _ = tokio::signal::ctrl_c(), if !hears_of_it(&arguments.verb) => Exit::Interrupted,
         }
     });
@@ -88,7 +90,18 @@ fn hears_of_it(verb: &Verb) -> bool {
     }
 }
 
-fn end(ui: &mut Ui<'_>, result: Result<Exit, CliError>) -> Exit {
+async fn run_where(ui: &mut Ui<'_>, app: &App, choice: &Choice, arguments: &Arguments) -> Exit {
+    match choice {
+        Choice::Here => run_on(ui, app, arguments).await,
+        Choice::One(server) => run_on_one(ui, &server.asking(app), arguments).await,
+        Choice::Several(servers) => {
+            let servers: Vec<_> = servers.iter().map(|server| server.asking(app)).collect();
+            run_on_servers(ui, &servers, arguments).await
+        }
+    }
+}
+
+pub(crate) fn end(ui: &mut Ui<'_>, result: Result<Exit, CliError>) -> Exit {
     let flushed = ui.out.flush();
     match result {
         Ok(exit) => flushed.map_or_else(|error| report(ui, &error.into()), |()| exit),

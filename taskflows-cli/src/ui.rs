@@ -5,12 +5,25 @@ use anstyle::{AnsiColor, Style};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::arguments::{Format, Global};
+use crate::fleet::Gathered;
 use crate::wrap::Wrapped;
+
+/// Where results go: as text, or gathered as what they are, so that those of several servers become one.
+pub trait Out: Write {
+    /// Returns what takes results as they are; `None` where they are written as text.
+    fn gathering(&mut self) -> Option<&mut Gathered> {
+        None
+    }
+}
+
+impl Out for Vec<u8> {}
+impl Out for io::Sink {}
+impl<W: Write> Out for io::BufWriter<W> {}
 
 /// Where a command writes: results to `out`, remarks to `status`.
 pub struct Ui<'a> {
     /// Results, which a program may read.
-    pub out: &'a mut dyn Write,
+    pub out: &'a mut dyn Out,
     /// Remarks for people.
     pub status: &'a mut dyn Write,
     /// What is read for `-`, and for an answer to a question.

@@ -15,7 +15,7 @@ pub enum ClientError {
         reason: String,
     },
     /// It answered, and refused.
-    #[error("{server}: {}", .problem.detail.as_deref().unwrap_or(&.problem.title))]
+    #[error("{}", refused(.server, .problem))]
     Refused {
         /// Its name or address.
         server: String,
@@ -30,6 +30,12 @@ pub enum ClientError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// Says what a server refused; what names the server already says it once.
+fn refused(server: &str, problem: &Problem) -> String {
+    let told = problem.detail.as_deref().unwrap_or(&problem.title);
+    if told.starts_with(server) { told.to_owned() } else { format!("{server}: {told}") }
 }
 
 impl ClientError {

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 pub use super::event_parser::ServerEvent;
 use super::event_parser::{EventParser, TooLarge};
-use super::request::reason;
+use super::reason::reason;
 use super::{Client, ClientError};
 use crate::server::Problem;
 

@@ -5,11 +5,14 @@ mod environments;
 mod error;
 mod event_parser;
 mod events;
+mod keys;
 mod logs;
 mod query;
+mod reason;
 mod request;
 mod runs;
 mod services;
+mod tls;
 mod translate;
 
 pub use apply::RemoteDefiner;

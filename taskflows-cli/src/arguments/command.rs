@@ -15,6 +15,7 @@ use super::logging::LoggingVerb;
 use super::monitor::MonitorVerb;
 use super::people::TokenVerb;
 use super::security::{AuditArguments, SecurityVerb};
+use super::server::ServerVerb;
 use super::service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 use super::source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
 use super::task::{ExecArguments, HistoryArguments, RetryArguments, RunArguments};
@@ -172,6 +173,22 @@ pub enum Verb {
         before_help = "Examples:\n  tf why backup\n  tf why backup --at '2026-11-24 02:00'\n  tf why backup --at 8h -o json\n"
     )]
     Why(WhyArguments),
+    /// Say which other servers there are, so that one `tf` asks them all.
+    #[command(
+        before_help = "Examples:\n  tf server add web1 web1.example.com:7777 --group web\n  tf server test\n  tf list -s @web\n  tf stop backup -s web1 -s db1\n"
+    )]
+    Server {
+        /// What to do.
+        #[command(subcommand)]
+        verb: ServerVerb,
+    },
+    /// Show which servers a command asks, and why; none is asked.
+    #[command(
+        before_help = "Examples:\n  tf context\n  tf context -s @web -s 'db*'\n",
+        after_help = "Without -s a command asks every registered server where there is one beside this host, else this \
+                      host. -s takes a name, a pattern ('web*'), @GROUP, @all, host:port, or local, which is this host."
+    )]
+    Context,
     /// See what is wrong, take it on, silence it, and try the channels.
     #[command(
         before_help = "Examples:\n  tf alert list\n  tf alert ack backup\n  tf alert silence 'web-*' --for 2h --comment 'new disk'\n  tf alert test ops\n"

@@ -3,12 +3,17 @@
 use clap::{ArgAction, Args, ValueEnum};
 use taskflows_systemd::Scope;
 
+use crate::fleet::ServerChoice;
+
 /// What every command understands.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Global {
     /// Whose manager runs the services.
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Everywhere")]
     pub scope: ScopeArgument,
+    /// Which servers are asked: a name, a pattern, @group, host:port, or local; may be given again.
+    #[arg(short = 's', long = "server", global = true, value_name = "SERVER", help_heading = "Everywhere")]
+    pub servers: Vec<ServerChoice>,
     /// How results are written.
     #[arg(short, long, global = true, value_enum, default_value_t, help_heading = "Everywhere")]
     pub output: Format,

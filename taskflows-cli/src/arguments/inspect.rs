@@ -8,7 +8,7 @@ use taskflows_core::{NamePattern, ServiceName};
 use super::service::OptionalSelector;
 
 /// `tf next`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct NextArguments {
     /// Which services.
     #[command(flatten)]
@@ -30,7 +30,7 @@ pub struct WhyArguments {
 }
 
 /// `tf logs`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct LogsArguments {
     /// Names or patterns (`'web-*'`); their lines are merged in the order of time.
     #[arg(required_unless_present = "run", value_name = "SERVICE")]

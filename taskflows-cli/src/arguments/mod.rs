@@ -11,6 +11,7 @@ mod logging;
 mod monitor;
 mod people;
 mod security;
+mod server;
 mod service;
 mod source;
 mod task;
@@ -34,6 +35,7 @@ pub(crate) use logging::{
 pub(crate) use monitor::{MonitorCheckArguments, MonitorVerb};
 pub(crate) use people::{SetupUiArguments, TokenVerb};
 pub(crate) use security::{AuditArguments, RotateArguments, SecurityVerb};
+pub(crate) use server::{ServerAddArguments, ServerVerb};
 pub(crate) use service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
 pub(crate) use source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
 pub(crate) use task::{

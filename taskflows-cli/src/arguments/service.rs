@@ -4,7 +4,7 @@ use clap::Args;
 use taskflows_core::NamePattern;
 
 /// Services by name or pattern.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Names {
     /// Names or patterns (`'web-*'`).
     #[arg(required = true, value_name = "SERVICE")]
@@ -12,7 +12,7 @@ pub struct Names {
 }
 
 /// Services by name or pattern, to do something to.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Selector {
     /// Which services.
     #[command(flatten)]
@@ -23,7 +23,7 @@ pub struct Selector {
 }
 
 /// Services by name or pattern; all of them where none is given.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct OptionalSelector {
     /// Names or patterns (`'web-*'`); all services where none is given.
     #[arg(value_name = "SERVICE")]
@@ -31,7 +31,7 @@ pub struct OptionalSelector {
 }
 
 /// `tf stop`, `tf restart`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct ActArguments {
     /// Which services.
     #[command(flatten)]
@@ -42,7 +42,7 @@ pub struct ActArguments {
 }
 
 /// `tf start`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct StartArguments {
     /// Which services, or their timers.
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub struct StartArguments {
 }
 
 /// `tf remove`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct RemoveArguments {
     /// Which services.
     #[command(flatten)]

@@ -6,7 +6,7 @@ use clap::Args;
 use taskflows_core::NamePattern;
 
 /// Definition files, and which of their services are meant.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct SourceArguments {
     /// Definition files (.toml, .yaml, .yml, .json), directories of them, or `-` for stdin.
     #[arg(required = true, value_name = "FILE")]
@@ -20,7 +20,7 @@ pub struct SourceArguments {
 }
 
 /// `tf plan`, `tf diff`, and what `tf create` shares with them.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct PlanArguments {
     /// The definitions.
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub struct PlanArguments {
 }
 
 /// `tf create`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct CreateArguments {
     /// The definitions, and what becomes of services that are gone from them.
     #[command(flatten)]

@@ -35,7 +35,7 @@ pub(super) fn may_remove(ui: &mut Ui<'_>, names: &[&ServiceName], why: &str) -> 
 }
 
 /// Asks a question and returns the answer in lower case; `None` where the input ends or Ctrl-C comes.
-pub(super) fn ask(ui: &mut Ui<'_>, question: &str) -> Option<String> {
+pub(crate) fn ask(ui: &mut Ui<'_>, question: &str) -> Option<String> {
     let _ = ui.out.flush();
     let _ = write!(ui.status, "{question} ");
     let _ = ui.status.flush();

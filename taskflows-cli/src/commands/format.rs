@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use crate::arguments::{
-    AlertVerb, ApiVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, SecurityVerb, TokenVerb, Verb,
+    AlertVerb, ApiVerb, EnvVerb, Format, LoggingVerb, MonitorVerb, SecurityVerb, ServerVerb, TokenVerb, Verb,
 };
 use crate::{CliError, Exit};
 
@@ -52,6 +52,8 @@ fn formats(verb: &Verb) -> &'static [Format] {
         Verb::Api { verb: ApiVerb::Security { verb } } | Verb::Security { verb } => of_security(verb),
         Verb::Api { .. } => TABLE,
         Verb::Audit(_) => DATA,
+        Verb::Server { verb: ServerVerb::Add(_) | ServerVerb::Remove { .. } } => TABLE,
+        Verb::Server { .. } | Verb::Context => ALL,
         Verb::Alert { .. } | Verb::Hook { .. } => TABLE,
         Verb::Token { verb: TokenVerb::List } => ALL,
         Verb::Token { .. } => TABLE,

@@ -18,7 +18,7 @@ use crate::select::{no_such_service, select};
 use crate::{App, CliError, Exit, Ui};
 
 /// So many lines are shown where nothing else is asked for.
-const DEFAULT_LINES: usize = 50;
+pub(crate) const DEFAULT_LINES: usize = 50;
 
 /// What was asked for.
 struct Wanted {
@@ -162,9 +162,9 @@ async fn show(
         match shape.format {
             Format::Table | Format::Wide | Format::Name => {
                 let line = human_line(&entry, &app.display, shape.several, ui.colour);
-                writeln!(ui.out, "{line}")?;
+                write_entry(ui, entry.time, line)?;
             }
-            Format::Raw => writeln!(ui.out, "{}", entry.message)?,
+            Format::Raw => write_entry(ui, entry.time, entry.message)?,
             // What never ends is no one list.
             _ => data(ui, Format::Jsonl, &[row(&entry)])?,
         }
@@ -173,6 +173,15 @@ async fn show(
         }
     }
     Ok(count)
+}
+
+/// Writes what is shown of an entry, or leaves it to be put between those of other servers.
+fn write_entry(ui: &mut Ui<'_>, time: Timestamp, text: String) -> Result<(), CliError> {
+    match ui.out.gathering() {
+        Some(gathering) => gathering.entry(time, text),
+        None => writeln!(ui.out, "{text}")?,
+    }
+    Ok(())
 }
 
 /// Reads a point in time; one that names no zone is meant in the zone that times are shown in.

@@ -39,6 +39,7 @@ mod retry;
 mod run;
 mod schema;
 mod security;
+mod server;
 mod setup_ui;
 mod show;
 mod status;
@@ -48,24 +49,41 @@ mod validate;
 mod why;
 
 pub(crate) use completion::completion;
+pub(crate) use confirm::ask as ask_question;
 pub use define::{LocalDefiner, Ordered, order_of};
 pub(crate) use exec::exec_here;
 pub(crate) use format::check_format;
+pub(crate) use history::DEFAULT_RUNS;
+pub(crate) use logs::DEFAULT_LINES;
 pub(crate) use man::man;
+pub(crate) use next::DEFAULT_STARTS;
+pub(crate) use plan::plan_of;
 pub(crate) use schema::schema;
 
 use taskflows_core::Plan;
 
-use crate::{App, Arguments, CliError, Exit, Ui, Verb};
+use crate::{App, Arguments, CliError, Exit, Global, Ui, Verb};
 
 /// Carries out a command on this host.
 ///
 /// # Errors
 /// What went wrong, with the exit code for it.
 pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -> Result<Exit, CliError> {
-    let global = &arguments.global;
-    check_format(&arguments.verb, global.output)?;
-    match &arguments.verb {
+    check_format(&arguments.verb, arguments.global.output)?;
+    execute_verb(ui, app, &arguments.global, &arguments.verb).await
+}
+
+/// Carries out a command whose format was looked at.
+///
+/// # Errors
+/// As [`execute`].
+pub(crate) async fn execute_verb(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    verb: &Verb,
+) -> Result<Exit, CliError> {
+    match verb {
         Verb::Create(create) => create::create(ui, app, global, create).await,
         Verb::Plan(arguments) => plan::plan(ui, app, global, arguments).await,
         Verb::Diff(arguments) => diff::diff(ui, app, global, arguments).await,
@@ -101,6 +119,8 @@ pub(crate) async fn execute(ui: &mut Ui<'_>, app: &App, arguments: &Arguments) -
         Verb::Security { verb } => security::security(ui, app, global, verb),
         Verb::Audit(arguments) => audit::audit(ui, app, global, arguments),
         Verb::Token { verb } => token::token(ui, app, global, verb),
+        Verb::Server { verb } => server::server(ui, app, global, verb).await,
+        Verb::Context => server::context(ui, app, global),
         Verb::Hook { verb } => hook::hook(ui, app, verb).await,
         Verb::Completion { shell } => completion(ui, *shell),
         Verb::Man { command, dir } => man(ui, command, dir.as_deref()),

@@ -7,7 +7,7 @@ use crate::output::{Column, Row, Styled, Tone, column, emit};
 use crate::{App, CliError, Exit, Ui, show};
 
 /// So many starts are shown where nothing else is asked for.
-const DEFAULT_STARTS: usize = 10;
+pub(crate) const DEFAULT_STARTS: usize = 10;
 
 #[derive(Serialize)]
 struct NextRow {
@@ -35,6 +35,10 @@ impl Row for NextRow {
 
     fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        Some(self.at)
     }
 }
 

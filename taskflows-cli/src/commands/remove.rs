@@ -49,8 +49,11 @@ pub(super) async fn remove(
 /// Removes services with the groups of alerts that were theirs alone.
 pub(super) async fn take_away(ui: &mut Ui<'_>, app: &App, names: &[ServiceName]) -> Result<Plan, CliError> {
     let plan = app.services.remove(names).await?;
-    close_untold(ui, app, &names.iter().map(|name| (name.clone(), None)).collect());
-    AlertGroups::new(&app.data_directory).forget(names)?;
+    // Another server sees to its own alerts.
+    if app.server.is_none() {
+        close_untold(ui, app, &names.iter().map(|name| (name.clone(), None)).collect());
+        AlertGroups::new(&app.data_directory).forget(names)?;
+    }
     Ok(plan)
 }
 

@@ -105,6 +105,7 @@ impl Host {
         let clock = Arc::clone(&manager);
         let files = tempfile::tempdir().unwrap();
         let app = App {
+            server: None,
             services: Arc::clone(&manager) as _,
             logs: Arc::clone(&logs) as _,
             runs: Arc::clone(&runs) as _,

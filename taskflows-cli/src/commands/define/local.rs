@@ -188,7 +188,7 @@ fn define_error(error: CliError) -> DefineError {
         Some(Cause::Definition(error)) => error.into(),
         None if error.exit == Exit::Usage => DefineError::wrong(words()),
         None => DefineError::Failed { reason: words() },
-        Some(Cause::Services(_)) => match error.cause.map(|cause| *cause) {
+        Some(Cause::Services(_)) => match error.cause.and_then(Arc::into_inner) {
             Some(Cause::Services(error)) => DefineError::Services(error),
             _ => DefineError::Failed { reason: error.message },
         },

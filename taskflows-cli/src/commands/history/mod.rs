@@ -21,7 +21,7 @@ use crate::output::emit;
 use crate::{App, CliError, Exit, Ui};
 
 /// So many runs are shown where nothing else is asked for.
-const DEFAULT_RUNS: usize = 20;
+pub(crate) const DEFAULT_RUNS: usize = 20;
 
 /// The fewest digits that a run is known by.
 pub(super) const LEAST_DIGITS: usize = 4;

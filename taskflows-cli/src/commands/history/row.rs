@@ -237,4 +237,8 @@ impl Row for HistoryRow {
     fn name(&self) -> String {
         self.id.clone()
     }
+
+    fn time(&self) -> Option<Timestamp> {
+        Some(self.started)
+    }
 }

@@ -1,0 +1,174 @@
+//! `tf server` and `tf context`, with a server that answers `/health` on loopback.
+
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
+
+mod host;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use clap::Parser;
+use host::{Host, check};
+use taskflows_cli::{Arguments, Choice, choose};
+
+const ID: &str = "0123456789abcdef0123456789abcdef";
+
+/// Answers `/health` with an id and refuses all else, and returns the address.
+fn serve(id: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            let mut bytes = [0; 4096];
+            let read = socket.read(&mut bytes).unwrap_or_default();
+            let is_health = bytes[..read].starts_with(b"GET /health ");
+            let (status, body) = match is_health {
+                true => {
+                    let time = jiff::Timestamp::now();
+                    let health = format!(
+                        r#"{{"status": "ok", "server_id": "{id}", "hostname": "web1", "version": "1.2.3", "time": "{time}"}}"#
+                    );
+                    ("200 OK", health)
+                }
+                false => ("401 Unauthorized", r#"{"title": "Unauthorized", "status": 401}"#.to_owned()),
+            };
+            let length = body.len();
+            let _ = write!(
+                socket,
+                "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    address
+}
+
+/// A host that has a key and an id.
+fn keyed() -> Host {
+    let mut host = Host::new();
+    let directory = host.files.path().join(".services");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::write(
+        directory.join("security.json"),
+        r#"{"hmac_secret": "secret", "server_id": "ffffffffffffffff"}"#,
+    )
+    .unwrap();
+    host.app.security_directory = Some(directory);
+    host
+}
+
+#[test]
+fn servers_are_added_listed_and_forgotten() {
+    let mut host = keyed();
+    host.tf("server list");
+    host.tf("context");
+    host.tf("server add web1 10.0.0.1 --group web --group eu --offline");
+    host.tf("server add db1 https://db1.example.com:443 --offline");
+    host.tf("server add web1 10.0.0.2 --offline");
+    host.tf("server add web3 10.0.0.1:7777 --offline");
+    host.tf("server list");
+    host.tf("server list -o json");
+    host.tf("server list -o name");
+    host.tf("context");
+    host.tf("context -s @web -s local");
+    host.tf("context -s wbe1");
+    host.tf("context -s 10.0.0.9:80 -o jsonl");
+    host.tf("server remove web1 wbe2");
+    host.tf("server remove web1 db1");
+    host.tf("context");
+    // The clock of the test is the manager's.
+    assert!(host.transcript.contains("2026-11-24T12:00:00Z"));
+    check!(host);
+}
+
+#[test]
+fn a_server_is_asked_for_its_id_before_it_is_added() {
+    let mut host = keyed();
+    let (address, other, own) = (serve(ID), serve("not hex"), serve("ffffffffffffffff"));
+    host.tf(&format!("server add web1 {address}"));
+    host.tf(&format!("server add other {other}"));
+    host.tf(&format!("server add desk {own}"));
+    host.tf("server add gone 127.0.0.1:1");
+    host.tf("server list");
+    host.tf("context");
+    let clean = |text: &str| {
+        let named = text.replace(&address, "web1:1").replace(&other, "other:1").replace(&own, "desk:1");
+        named.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    let lines = clean(&host.transcript);
+    for expected in [
+        format!("! Added web1 at web1:1: host web1, taskflows 1.2.3, id {ID}."),
+        "! error: other did not tell its id, so it is no server of taskflows".to_owned(),
+        "! It is this host, which commands do not ask through its API.".to_owned(),
+        "! error: gone did not answer: connection refused".to_owned(),
+        "| desk desk:1 - this host".to_owned(),
+        "| web1 web1:1 -".to_owned(),
+        "| desk this host registered".to_owned(),
+        "| web1 web1:1 registered".to_owned(),
+    ] {
+        assert!(lines.contains(&expected), "{expected}\n{}", host.transcript);
+    }
+}
+
+#[test]
+fn a_test_of_servers_tells_what_is_wrong_with_each() {
+    let mut host = keyed();
+    let address = serve(ID);
+    host.tf(&format!("server add web1 {address}"));
+    host.tf("server add gone 127.0.0.1:1 --offline");
+    host.transcript.clear();
+    host.tf("server test -o json");
+    for expected in [
+        "\"problem\": \"connection refused\"",
+        "\"is_recognised\": false",
+        "\"version\": \"1.2.3\"",
+        "= Partial",
+    ] {
+        assert!(host.transcript.contains(expected), "{expected}\n{}", host.transcript);
+    }
+    host.tf("server test gone -o name");
+    assert!(host.transcript.ends_with("= Unreachable\n\n"), "{}", host.transcript);
+    host.tf("server test nobody");
+    assert!(host.transcript.ends_with("= NoSuchService\n\n"), "{}", host.transcript);
+}
+
+#[test]
+fn a_command_asks_this_host_one_other_or_several() {
+    let mut host = keyed();
+    let chosen = |host: &Host, line: &str| {
+        let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+        match choose(&host.app, &arguments) {
+            Ok(Choice::Here) => "here".to_owned(),
+            Ok(Choice::One(_)) => "one".to_owned(),
+            Ok(Choice::Several(servers)) => format!("{} servers", servers.len()),
+            Err(error) => format!("{:?}", error.exit),
+        }
+    };
+    assert_eq!(chosen(&host, "tf list"), "here");
+    host.tf("server add web1 10.0.0.1 --group web --offline");
+    host.tf("server add web2 10.0.0.2 --offline");
+    for (line, expected) in [
+        ("tf list", "2 servers"),
+        ("tf list -s web1", "one"),
+        ("tf -s web1 list", "one"),
+        ("tf list -s @web", "1 servers"),
+        ("tf list -s local", "here"),
+        ("tf list -s web1 -s local", "2 servers"),
+        ("tf list -s nobody", "Usage"),
+        ("tf run web", "here"),
+        ("tf run web -s web1", "one"),
+        ("tf run web -s web*", "Usage"),
+        ("tf calendar daily", "here"),
+        ("tf calendar daily -s web1", "Usage"),
+        ("tf doctor", "here"),
+        ("tf doctor -s @web", "Usage"),
+        ("tf doctor -s local", "here"),
+        ("tf validate a.toml -s web1", "Usage"),
+        ("tf server list -s web1", "Usage"),
+        ("tf logs web --source loki", "here"),
+        ("tf logs web", "2 servers"),
+        ("tf context -s web1", "here"),
+    ] {
+        assert_eq!(chosen(&host, line), expected, "{line}");
+    }
+}
