@@ -140,7 +140,6 @@ impl App {
         });
         let (logs, journal_runs) = (Arc::new(manager.journal()), Arc::new(manager.history(is_gone)));
         let manager = Arc::new(manager);
-        let sink = DeskSink { directory: data.clone(), facts: facts_of_host(config, &display) };
         Ok(Self {
             server: None,
             explore: config.grafana.clone(),
@@ -163,7 +162,7 @@ impl App {
             inspector: Arc::clone(&manager) as _,
             watch: Arc::clone(&manager) as _,
             feed: Arc::clone(&manager) as _,
-            monitor_sink: Arc::new(sink),
+            monitor_sink: Arc::new(desk_sink(config, &data, &display)),
             services: manager,
             host: Arc::new(LocalHost::new(config.home.clone())),
             security_directory: config.home.as_ref().map(|home| home.join(".services")),
@@ -190,6 +189,10 @@ impl App {
         }
         error
     }
+}
+
+fn desk_sink(config: &Config, data: &Path, display: &TimeZone) -> DeskSink {
+    DeskSink { directory: data.to_owned(), facts: facts_of_host(config, display) }
 }
 
 fn systemctl(scope: Scope) -> &'static str {
