@@ -8,6 +8,7 @@ use http::Method;
 use taskflows_core::effects::{ServiceError, Wanted};
 use taskflows_core::{Plan, Service, ServiceName, write_document};
 
+use super::translate::service_error;
 use super::{Client, ClientError};
 use crate::ports::{DefineError, Definer};
 use crate::wire::{Applied, Fault, Names, Order, WireRemoval};
@@ -105,11 +106,7 @@ fn refused(client: &Client, error: ClientError) -> DefineError {
                 },
             }
         }
-        error if error.is_unreachable() => {
-            let what = client.server().to_owned();
-            ServiceError::Unreachable { what, source: Box::new(error) }.into()
-        }
-        error => failed(client, error.to_string()).into(),
+        error => service_error(error, "change services").into(),
     }
 }
 

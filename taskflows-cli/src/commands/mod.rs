@@ -50,14 +50,15 @@ mod why;
 
 pub(crate) use completion::completion;
 pub(crate) use confirm::ask as ask_question;
+pub(crate) use define::{Defined, Reading, carry_out};
 pub use define::{LocalDefiner, Ordered, order_of};
+pub(crate) use dashboards::Dashboards;
 pub(crate) use exec::exec_here;
 pub(crate) use format::check_format;
 pub(crate) use history::DEFAULT_RUNS;
 pub(crate) use logs::DEFAULT_LINES;
 pub(crate) use man::man;
 pub(crate) use next::DEFAULT_STARTS;
-pub(crate) use plan::plan_of;
 pub(crate) use schema::schema;
 
 use taskflows_core::Plan;
