@@ -86,7 +86,7 @@ fn servers_are_added_listed_and_forgotten() {
 #[test]
 fn a_server_is_asked_for_its_id_before_it_is_added() {
     let mut host = keyed();
-    let (address, other, own) = (serve(ID), serve("not hex"), serve(&"f".repeat(32)));
+    let (address, other, own) = (serve(ID), serve("not hex"), serve("ffffffffffffffffffffffffffffffff"));
     host.tf(&format!("server add web1 {address}"));
     host.tf(&format!("server add other {other}"));
     host.tf(&format!("server add desk {own}"));

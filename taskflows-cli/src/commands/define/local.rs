@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use taskflows_api::ports::{DefineError, Definer};
-use taskflows_api::wire::{Applied, MalformedError, Order};
+use taskflows_api::wire::{Applied, Misfit, Order};
 use taskflows_core::effects::{Edits, Removal};
 use taskflows_core::{Format, ServiceName, Source, read_document};
 use tokio::runtime::Handle;
@@ -165,7 +165,7 @@ fn definitions(app: &App, order: &Order) -> Result<Definitions, CliError> {
     definitions.present = Some(scope.directories.values().flatten().cloned().collect());
     let left_out: Result<Vec<ServiceName>, _> = scope.left_out.iter().map(|name| name.parse()).collect();
     definitions.defined.extend(left_out.map_err(|error| usage(&error))?);
-    let leaving: Result<Vec<Removal>, MalformedError> =
+    let leaving: Result<Vec<Removal>, Misfit> =
         order.removals.iter().map(Removal::try_from).collect();
     definitions.leaving = leaving.map_err(|error| usage(&error))?;
     Ok(definitions)
