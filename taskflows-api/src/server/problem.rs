@@ -26,6 +26,7 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Box<ServiceFailure>>,
     /// Why definitions were not applied, as data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Box<Fault>>,
 }
 
