@@ -1,112 +1,171 @@
-//! The whole table: every route, every role, credentials of every kind. Routes that are added are in it by themselves.
+//! The whole table: every route, every role, credentials of every kind, before those who decide in earnest. Routes that are
+//! added are in it by themselves.
 
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails as it should")]
+
+mod whole;
 
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use taskflows_api::server::{Api, AuditOutcome, Limits, Rule, RuledRoute};
+use taskflows_api::server::{Api, AuditOutcome, Rule, RuledRoute};
 use taskflows_api::testing::{MemoryAudit, RoleTokens, host};
 use taskflows_security::Role;
 use tower::ServiceExt;
 
+use whole::credentials::{Shown, Worth, good, worthless};
+use whole::{NAME, Signing, Whole};
+
 /// The only routes that answer to anybody.
 const OPEN: [&str; 4] = ["GET /health", "GET /openapi.json", "POST /auth/login", "POST /auth/refresh"];
 
-/// Credentials that are good for nothing: what they are, and the headers that show them.
-const WORTHLESS: [(&str, &[(&str, &str)]); 9] = [
-    ("none", &[]),
-    ("an empty token", &[("authorization", "Bearer ")]),
-    ("a token of nobody", &[("authorization", "Bearer root")]),
-    ("another scheme", &[("authorization", "Basic YWRtaW46YWRtaW4=")]),
-    ("a token that expired", &[("authorization", "Bearer expired")]),
-    ("a token of another server", &[("authorization", "Bearer foreign")]),
-    ("a role as a header", &[("x-role", "admin"), ("x-forwarded-for", "127.0.0.1")]),
-    ("a cookie of nobody", &[("cookie", "tf_access=admin")]),
-    ("a signature of nobody", &[("x-hmac-signature", "00"), ("x-timestamp", "0"), ("x-nonce", "n")]),
-];
+const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401}"#;
+const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403}"#;
 
-fn request(route: &RuledRoute, headers: &[(&str, &str)]) -> Request<Body> {
-    // A name for whatever varies.
+/// The path of a route, with the name of something that is there in the place of whatever varies.
+fn path(route: &RuledRoute) -> String {
     let mut path = String::new();
     for piece in route.path.split_inclusive(['{', '}']) {
         match piece.strip_suffix('}') {
-            Some(_) => path.push_str("nobody"),
+            Some(_) => path.push_str(NAME),
             None => path.push_str(piece.trim_end_matches('{')),
         }
     }
-    let mut request = Request::builder().method(route.method.clone()).uri(path);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    request.body(Body::empty()).unwrap()
+    path
 }
 
-async fn answer(api: &Api, route: &RuledRoute, headers: &[(&str, &str)]) -> (u16, Vec<u8>) {
-    let response = api.router.clone().oneshot(request(route, headers)).await.unwrap();
+fn what(route: &RuledRoute) -> String {
+    format!("{} {}", route.method, route.path)
+}
+
+/// Asks, and returns the status and the body of a refusal.
+async fn answer(api: &Api, route: &RuledRoute, headers: &[(String, String)]) -> (u16, String) {
+    let mut request = Request::builder().method(route.method.clone()).uri(path(route));
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let response = api.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let status = response.status().as_u16();
     // A stream has no end.
     let body = match status {
         200 => Vec::new(),
         _ => to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec(),
     };
-    (status, body)
+    (status, String::from_utf8(body).unwrap())
 }
 
-fn api(audit: &MemoryAudit) -> Api {
-    Api::with(host(), Arc::new(RoleTokens), Arc::new(audit.clone()), Limits::default())
+fn guarded(api: &Api) -> Vec<(RuledRoute, Role)> {
+    let needs = |route: &RuledRoute| match route.rule {
+        Rule::Needs(role) => Some((route.clone(), role)),
+        Rule::Open => None,
+    };
+    api.routes.iter().filter_map(needs).collect()
+}
+
+/// Tells with what status `shown` is refused at a route that needs `needed`; `None` where it is not.
+fn refusal(shown: &Shown, route: &RuledRoute, needed: Role) -> Option<u16> {
+    let is_change = route.method != "GET";
+    match shown.worth {
+        Worth::Nothing => Some(401),
+        Worth::Role(role) | Worth::Looks(role) if role < needed => Some(403),
+        Worth::Looks(_) if is_change => Some(403),
+        Worth::Role(_) | Worth::Looks(_) => None,
+    }
 }
 
 #[tokio::test]
-async fn every_route_keeps_to_its_rule_whatever_is_shown_to_it() {
+async fn who_may_not_is_told_the_same_and_changes_nothing_at_every_route() {
     let audit = MemoryAudit::default();
-    let api = api(&audit);
-    assert!(!api.routes.is_empty());
-    for route in &api.routes {
-        let what = format!("{} {}", route.method, route.path);
-        let Rule::Needs(needed) = route.rule else {
-            check_open(&api, &audit, route, &what).await;
-            continue;
-        };
-        for (credentials, headers) in WORTHLESS {
-            let (status, body) = answer(&api, route, headers).await;
-            assert_eq!(status, 401, "{what} with {credentials}");
-            assert_eq!(body, br#"{"title":"Unauthorized","status":401}"#, "{what} with {credentials}");
+    let whole = Whole::new(Arc::new(audit.clone())).await;
+    let routes = guarded(&whole.api);
+    assert!(routes.len() > 20, "{routes:?}");
+    let mut refused = 0;
+    for (route, needed) in &routes {
+        let (method, path) = (route.method.as_str(), path(route));
+        let all = worthless(&whole, method, &path).into_iter().chain(good(&whole, method, &path));
+        let all: Vec<(Shown, u16)> =
+            all.filter_map(|shown| refusal(&shown, route, *needed).map(|status| (shown, status))).collect();
+        let before = whole.state();
+        for (shown, wanted) in all {
+            let what = format!("{} with {}", what(route), shown.what);
+            let (status, body) = answer(&whole.api, route, &shown.headers).await;
+            let same = if wanted == 401 { UNAUTHORIZED } else { FORBIDDEN };
+            assert_eq!((status, body.as_str()), (wanted, same), "{what}");
+            refused += 1;
         }
-        for role in [Role::Viewer, Role::Operator, Role::Admin] {
-            let token = format!("Bearer {role}");
-            let (status, body) = answer(&api, route, &[("authorization", &token)]).await;
-            if role < needed {
-                assert_eq!(status, 403, "{what} as {role}");
-                assert_eq!(body, br#"{"title":"Forbidden","status":403}"#, "{what} as {role}");
-            } else {
-                assert!(![401, 403, 405, 500].contains(&status), "{what} as {role}: {status}");
+        assert_eq!(whole.state(), before, "{}", what(route));
+        let _ = whole.host.access.tokens.remove("short-lived");
+    }
+    let records = audit.records();
+    let is_refusal = |outcome: &Option<AuditOutcome>| matches!(outcome, Some(AuditOutcome::Refused { .. }));
+    assert!(records.iter().all(|(_, outcome)| is_refusal(outcome)), "something was begun");
+    assert_eq!(records.len(), refused, "each refusal is recorded once");
+}
+
+#[tokio::test]
+async fn who_may_is_let_through_at_every_route() {
+    let audit = MemoryAudit::default();
+    let whole = Whole::new(Arc::new(audit.clone())).await;
+    for (route, needed) in guarded(&whole.api) {
+        for shown in good(&whole, route.method.as_str(), &path(&route)) {
+            if refusal(&shown, &route, needed).is_some() {
+                continue;
             }
+            let what = format!("{} with {}", what(&route), shown.what);
+            let (status, body) = answer(&whole.api, &route, &shown.headers).await;
+            assert!(![401, 403, 405].contains(&status) && status < 500, "{what}: {status} {body}");
         }
+    }
+    let was_refused = |outcome: &Option<AuditOutcome>| matches!(outcome, Some(AuditOutcome::Refused { .. }));
+    assert!(!audit.records().iter().any(|(_, outcome)| was_refused(outcome)));
+}
+
+#[tokio::test]
+async fn no_request_is_carried_out_twice_at_any_route() {
+    let audit = MemoryAudit::default();
+    let whole = Whole::new(Arc::new(audit.clone())).await;
+    for (route, _) in guarded(&whole.api) {
+        let headers = whole.sign(&Signing::of(route.method.as_str(), &path(&route)));
+        let first = answer(&whole.api, &route, &headers).await.0;
+        assert_ne!(first, 401, "{}", what(&route));
+        let (records, state) = (audit.records().len(), whole.state());
+        let second = answer(&whole.api, &route, &headers).await;
+        assert_eq!(second, (401, UNAUTHORIZED.to_owned()), "{}", what(&route));
+        assert_eq!((audit.records().len(), whole.state()), (records + 1, state), "{}", what(&route));
     }
 }
 
 /// A route that is open refuses nobody at the gate; what it says of a login itself is its own.
-async fn check_open(api: &Api, audit: &MemoryAudit, route: &RuledRoute, what: &str) {
-    assert!(OPEN.contains(&what), "{what} is open and should not be");
-    for (credentials, headers) in WORTHLESS {
-        let before = audit.records().len();
-        let (status, _) = answer(api, route, headers).await;
-        assert!(status < 500, "{what} with {credentials}: {status}");
-        let refused = audit.records()[before..]
-            .iter()
-            .any(|(_, outcome)| matches!(outcome, Some(AuditOutcome::Refused { .. })));
-        assert!(!refused, "{what} with {credentials}");
+#[tokio::test]
+async fn a_route_that_is_open_is_one_of_four_and_looks_at_no_credentials() {
+    let audit = MemoryAudit::default();
+    let whole = Whole::new(Arc::new(audit.clone())).await;
+    let open: Vec<RuledRoute> =
+        whole.api.routes.iter().filter(|route| route.rule == Rule::Open).cloned().collect();
+    for route in open {
+        let name = what(&route);
+        assert!(OPEN.contains(&name.as_str()), "{name} is open and should not be");
+        let before = whole.state();
+        let mut plain = None;
+        for shown in worthless(&whole, route.method.as_str(), &path(&route)) {
+            let (status, _) = answer(&whole.api, &route, &shown.headers).await;
+            assert_eq!(*plain.get_or_insert(status), status, "{name} with {}", shown.what);
+            assert!(status < 500, "{name} with {}: {status}", shown.what);
+            let _ = whole.host.access.tokens.remove("short-lived");
+        }
+        assert_eq!(whole.state(), before, "{name}");
     }
+    let was_refused = |outcome: &Option<AuditOutcome>| matches!(outcome, Some(AuditOutcome::Refused { .. }));
+    assert!(!audit.records().iter().any(|(_, outcome)| was_refused(outcome)));
 }
 
-#[tokio::test]
-async fn a_change_needs_more_than_a_viewer() {
+#[test]
+fn a_change_needs_more_than_a_viewer() {
     // Asking for oneself is no change of anything that others see.
     let own = ["POST /auth/logout"];
-    for route in api(&MemoryAudit::default()).routes {
-        let what = format!("{} {}", route.method, route.path);
+    for route in Api::new(host(), Arc::new(RoleTokens)).routes {
+        let what = what(&route);
         let is_look = route.method == "GET" || own.contains(&what.as_str()) || OPEN.contains(&what.as_str());
         let is_for_viewers = route.rule == Rule::Needs(Role::Viewer) || route.rule == Rule::Open;
         assert!(is_look || !is_for_viewers, "{what}");

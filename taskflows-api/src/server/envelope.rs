@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -35,6 +35,9 @@ const HEADERS: [(&str, &str); 5] = [
 pub(super) async fn wrap(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     let id = RequestId(Uuid::new_v4());
     request.extensions_mut().insert(id);
+    // Nothing that comes after such a body is taken for a request: somebody on the way may have taken it for a part of the
+    // body, where its length was told as well. Source: RFC 9112, section 6.1.
+    let is_last = request.headers().contains_key(TRANSFER_ENCODING);
     let response = match check_target(request.uri()) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
@@ -46,7 +49,7 @@ pub(super) async fn wrap(State(shared): State<Arc<Shared>>, mut request: Request
     if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert("x-request-id", id);
     }
-    if *shared.ending.borrow() {
+    if is_last || *shared.ending.borrow() {
         response.headers_mut().insert("connection", HeaderValue::from_static("close"));
     }
     response

@@ -60,7 +60,7 @@ async fn apply(State(shared): State<Arc<Shared>>, Body(order): Body<Order>) -> R
 }
 
 /// Stops and removes services, all or none.
-#[utoipa::path(post, path = "/api/remove", tag = "apply", request_body = Names, responses(
+#[utoipa::path(post, path = "/api/remove", tag = "apply", operation_id = "remove_services", request_body = Names, responses(
     (status = 200, body = Applied),
     (status = 400, body = Problem, description = "the body is no JSON"),
     (status = 401, body = Problem),

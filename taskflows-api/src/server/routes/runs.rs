@@ -78,7 +78,7 @@ async fn latest(
 }
 
 /// Returns one run with its attempts. Of its id the first digits do, four at least, where no other begins with them.
-#[utoipa::path(get, path = "/api/runs/{id}", tag = "runs",
+#[utoipa::path(get, path = "/api/runs/{id}", tag = "runs", operation_id = "show_run",
     params(("id" = String, Path, description = "Its id, or how that begins"), SourceParameters), responses(
     (status = 200, body = RunWithAttempts),
     (status = 409, description = "Several begin so", body = Problem, content_type = "application/problem+json"),

@@ -108,7 +108,7 @@ enum DepthWord {
 }
 
 /// Lists services with their last runs, sorted by name.
-#[utoipa::path(get, path = "/api/services", tag = "services", params(Selection),
+#[utoipa::path(get, path = "/api/services", tag = "services", operation_id = "list_services", params(Selection),
     responses((status = 200, body = [Listing]), Refusals))]
 async fn list(
     State(shared): State<Arc<Shared>>,
@@ -137,7 +137,7 @@ fn written(listings: &[effects::Listing], now: Timestamp) -> Result<Vec<u8>, Pro
 }
 
 /// Tells everything that the manager says of one service.
-#[utoipa::path(get, path = "/api/services/{name}", tag = "services",
+#[utoipa::path(get, path = "/api/services/{name}", tag = "services", operation_id = "show_service",
     params(("name" = String, Path, description = "The service")),
     responses((status = 200, body = Details), Refusals))]
 async fn show(

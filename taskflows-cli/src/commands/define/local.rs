@@ -165,8 +165,7 @@ fn definitions(app: &App, order: &Order) -> Result<Definitions, CliError> {
     definitions.present = Some(scope.directories.values().flatten().cloned().collect());
     let left_out: Result<Vec<ServiceName>, _> = scope.left_out.iter().map(|name| name.parse()).collect();
     definitions.defined.extend(left_out.map_err(|error| usage(&error))?);
-    let leaving: Result<Vec<Removal>, Misfit> =
-        order.removals.iter().map(Removal::try_from).collect();
+    let leaving: Result<Vec<Removal>, Misfit> = order.removals.iter().map(Removal::try_from).collect();
     definitions.leaving = leaving.map_err(|error| usage(&error))?;
     Ok(definitions)
 }

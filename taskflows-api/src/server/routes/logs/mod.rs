@@ -48,7 +48,7 @@ pub(super) fn add(routes: Routes) -> Routes {
 ///
 /// As an array, the newest 1,000 unless `lines` says otherwise. With `Accept: application/jsonl`, all, a line
 /// each, as they are found; where the log fails midway the last line holds a `problem`. Neither is held in memory as a whole.
-#[utoipa::path(get, path = "/api/logs", tag = "logs", params(LogParameters), responses(
+#[utoipa::path(get, path = "/api/logs", tag = "logs", operation_id = "read_logs", params(LogParameters), responses(
     (status = 200, description = "The lines", content(
         (Vec<LogLine> = "application/json"), (StreamedLine = "application/jsonl"))),
     (status = 502, description = "The log cannot be read", body = Problem, content_type = "application/problem+json"),
@@ -78,7 +78,7 @@ async fn read(
 /// Each `log` event is one line, with an `id` from which `Last-Event-ID` goes on. With the same query, no line is lost and
 /// none comes twice, as long as the log still has it and no clock was set back. `error` with a problem ends the stream where
 /// the log fails; `end` where it comes to an end.
-#[utoipa::path(get, path = "/api/logs/follow", tag = "logs",
+#[utoipa::path(get, path = "/api/logs/follow", tag = "logs", operation_id = "follow_logs",
     params(LogParameters, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event")),
     responses(
     (status = 200, description = "Events", body = String, content_type = "text/event-stream"),
