@@ -2,6 +2,7 @@
 
 mod fake_definer;
 mod measured;
+mod memory_desk;
 mod probes;
 
 pub use measured::measured;
@@ -21,6 +22,7 @@ use taskflows_security::{
 };
 
 pub use fake_definer::FakeDefiner;
+pub use memory_desk::MemoryDesk;
 
 use crate::server::{
     Api, Audit, AuditError, AuditOutcome, AuditRecord, Authority, Identity, Listener, Refusal, Server,
@@ -97,6 +99,7 @@ pub fn host_over(services: Arc<FakeServiceManager>) -> Host {
     Host {
         definer: Arc::new(FakeDefiner::over(Arc::clone(&services))),
         feed: Arc::clone(&services) as _,
+        desk: Arc::new(MemoryDesk::over(Arc::clone(&services))),
         services,
         logs: Arc::new(MemoryLogReader::default()),
         journal_runs: Arc::clone(&runs) as _,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use taskflows_alerts::task_events::RunFacts;
+use taskflows_api::ports::Desk;
 use taskflows_core::UnitPath;
 use taskflows_core::effects::{
     EnvironmentStore, HostProbe, Inspector, LogReader, RunHistory, RunStore, ServiceManager, ServiceWatch,
@@ -35,6 +36,8 @@ pub type Variable = dyn Fn(&str) -> Option<String> + Send + Sync;
 pub struct App {
     /// The server that is asked; `None` is this host.
     pub server: Option<String>,
+    /// What answers for another server when something is wrong; `None` is this host.
+    pub desk: Option<Arc<dyn Desk>>,
     /// The services of this host.
     pub services: Arc<dyn ServiceManager>,
     /// What they wrote.
@@ -143,6 +146,7 @@ impl App {
         let sink = DeskSink { directory: data.clone(), facts: facts_of_host(config, &display) };
         Ok(Self {
             server: None,
+            desk: None,
             explore: config.grafana.clone(),
             grafana_api_key: config.grafana_api_key.clone(),
             loki: config.loki.clone(),

@@ -41,3 +41,10 @@ pub use people::{
     RefreshRequest, RoleName, TokenEntry, TokenMade,
 };
 pub use plan::{Effect, WireChange, WireFileChange, WirePlan, WireStep};
+mod desk;
+
+pub use desk::{
+    AlertChannel, AlertSilence, AlertTestBody, ChannelTest, DoctorFinding, FindingSeverity, Incident,
+    IncidentsBody, KnownServer, SilenceBody, UnsilenceBody, WhyAnswer, WhyAttempt, WhyConstraint, WhyReason,
+    WhyTimer,
+};

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use taskflows_api::client::{
-    Client, ClientError, Credentials, RemoteEnvironments, RemoteLogReader, RemoteRuns, RemoteServiceManager,
+    Client, ClientError, Credentials, RemoteDesk, RemoteEnvironments, RemoteLogReader, RemoteRuns,
+    RemoteServiceManager,
 };
+use taskflows_api::ports::Desk;
 use taskflows_api::wire::RunSource;
 use taskflows_core::effects::{EnvironmentStore, LogReader, RunHistory, RunStore, ServiceManager};
 
@@ -23,6 +25,7 @@ struct Adapters {
     runs: Arc<dyn RunStore>,
     journal_runs: Arc<dyn RunHistory>,
     environments: Arc<dyn EnvironmentStore>,
+    desk: Arc<dyn Desk>,
 }
 
 impl Adapters {
@@ -34,6 +37,7 @@ impl Adapters {
             runs: Arc::new(of(RunSource::Store)),
             journal_runs: Arc::new(of(RunSource::Journal)),
             environments: Arc::new(RemoteEnvironments::new(client.clone())),
+            desk: Arc::new(RemoteDesk(client.clone())),
         }
     }
 }
@@ -46,6 +50,7 @@ impl App {
         let unasked = Arc::new(Unasked);
         Self {
             server: Some(server.to_owned()),
+            desk: Some(adapters.desk),
             services: adapters.services,
             logs: adapters.logs,
             runs: adapters.runs,

@@ -106,6 +106,7 @@ impl Host {
         let files = tempfile::tempdir().unwrap();
         let app = App {
             server: None,
+            desk: None,
             services: Arc::clone(&manager) as _,
             logs: Arc::clone(&logs) as _,
             runs: Arc::clone(&runs) as _,

@@ -4,6 +4,7 @@ mod act;
 mod apply;
 mod auth;
 mod calendar;
+mod desk;
 mod document;
 mod environments;
 mod events;
@@ -33,6 +34,7 @@ pub(super) fn all(shared: &Arc<Shared>) -> Routes {
     let routes = runs::add(routes);
     let routes = environments::add(routes);
     let routes = apply::add(routes);
+    let routes = desk::add(routes);
     let routes = events::add(routes);
     let routes = metrics::add(routes);
     let routes = auth::add(routes);
