@@ -5,7 +5,7 @@ use taskflows_core::effects::{EnvironmentStore, LogReader, RunHistory, RunStore,
 use taskflows_core::schedule::Zones;
 
 use crate::Access;
-use crate::ports::Definer;
+use crate::ports::{Definer, Desk};
 
 /// What the API of a host works with: the same traits that its commands work with.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub struct Host {
     pub journal_runs: Arc<dyn RunHistory>,
     /// Takes definitions.
     pub definer: Arc<dyn Definer>,
+    /// Alerts, and what is wrong.
+    pub desk: Arc<dyn Desk>,
     /// The environments that this host keeps under names.
     pub environments: Arc<dyn EnvironmentStore>,
     /// What changes on it, as it happens.

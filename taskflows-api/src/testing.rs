@@ -1,6 +1,7 @@
 //! What stands in for who asks, and a server on loopback, in tests.
 
 mod fake_definer;
+mod memory_desk;
 mod probes;
 
 pub use probes::probes;
@@ -19,6 +20,7 @@ use taskflows_security::{
 };
 
 pub use fake_definer::FakeDefiner;
+pub use memory_desk::MemoryDesk;
 
 use crate::server::{
     Api, Audit, AuditError, AuditOutcome, AuditRecord, Authority, Identity, Listener, Refusal, Server,
@@ -95,6 +97,7 @@ pub fn host_over(services: Arc<FakeServiceManager>) -> Host {
     Host {
         definer: Arc::new(FakeDefiner::over(Arc::clone(&services))),
         feed: Arc::clone(&services) as _,
+        desk: Arc::new(MemoryDesk::over(Arc::clone(&services))),
         services,
         logs: Arc::new(MemoryLogReader::default()),
         journal_runs: Arc::clone(&runs) as _,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use taskflows_alerts::task_events::RunFacts;
-use taskflows_api::ports::Definer;
+use taskflows_api::ports::{Definer, Desk};
 use taskflows_core::UnitPath;
 use taskflows_core::effects::{
     EnvironmentStore, HostProbe, Inspector, LogReader, RunHistory, RunStore, ServiceManager, ServiceWatch,
@@ -38,6 +38,8 @@ pub struct App {
     pub server: Option<String>,
     /// Takes definitions for that server; `None` is this host, for which commands see to it themselves.
     pub definer: Option<Arc<dyn Definer>>,
+    /// What answers for another server when something is wrong; `None` is this host.
+    pub desk: Option<Arc<dyn Desk>>,
     /// The services of this host.
     pub services: Arc<dyn ServiceManager>,
     /// What they wrote.
@@ -146,6 +148,7 @@ impl App {
         Ok(Self {
             server: None,
             definer: None,
+            desk: None,
             explore: config.grafana.clone(),
             grafana_api_key: config.grafana_api_key.clone(),
             loki: config.loki.clone(),

@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod config_file;
 mod definitions;
+mod desk;
 mod environments;
 mod error;
 mod exit;
@@ -30,6 +31,7 @@ pub use app::{App, Variable};
 pub use arguments::{Arguments, Global, Verb};
 pub use commands::{LocalDefiner, Ordered, order_of};
 pub use config::Config;
+pub use desk::LocalDesk;
 pub use error::CliError;
 pub use exit::Exit;
 pub use fleet::{

@@ -1,6 +1,7 @@
 //! The client of one server.
 
 pub mod apply;
+mod desk;
 mod environments;
 mod error;
 mod event_parser;
@@ -16,6 +17,7 @@ mod tls;
 mod translate;
 
 pub use apply::RemoteDefiner;
+pub use desk::RemoteDesk;
 pub use environments::RemoteEnvironments;
 pub use error::ClientError;
 pub use events::{Patience, ServerEvent};

@@ -2,6 +2,7 @@
 
 mod apply;
 mod calendar;
+mod desk;
 mod environments;
 mod events;
 mod fault;
@@ -15,6 +16,11 @@ mod services;
 
 pub use apply::{Applied, Names, Order, Scope, WireEdits, WireRemoval};
 pub use calendar::{CalendarPreview, CalendarProblem};
+pub use desk::{
+    AlertChannel, AlertSilence, AlertTestBody, ChannelTest, DoctorFinding, FindingSeverity, Incident,
+    IncidentsBody, KnownServer, SilenceBody, UnsilenceBody, WhyAnswer, WhyAttempt, WhyConstraint, WhyReason,
+    WhyTimer,
+};
 pub use environments::{EnvironmentToKeep, KeptEnvironment};
 pub use events::{RunEvent, ServicesEvent, StateEvent};
 pub use fault::{Fault, Flaw};

@@ -1,18 +1,6 @@
-use std::collections::BTreeMap;
-use std::path::Path;
+use taskflows_api::wire::{DoctorFinding, FindingSeverity};
 
-use serde::Serialize;
-use taskflows_alerts::outbox::Outbox;
-use taskflows_core::effects::EnvironmentError;
-use taskflows_core::inspect::{ChannelFacts, Finding, Severity, diagnose, questions};
-use taskflows_store::Store;
-
-use taskflows_systemd::MONITOR_TIMER;
-
-use crate::alerting::AlertDesk;
 use crate::arguments::{Format, Global};
-use crate::error::chain;
-use crate::monitor::MemoryFile;
 use crate::output::{Tone, data, paint};
 use crate::ui::harmless;
 use crate::{App, CliError, Exit, Ui, show};
@@ -20,35 +8,10 @@ use crate::{App, CliError, Exit, Ui, show};
 /// The column in which the words after a severity begin.
 const INDENT: usize = 9;
 
-#[derive(Serialize)]
-struct FindingRow<'a> {
-    severity: &'static str,
-    check: &'static str,
-    subject: &'a str,
-    message: &'a str,
-    remedy: Option<&'a str>,
-}
-
-fn row(finding: &Finding) -> FindingRow<'_> {
-    FindingRow {
-        severity: finding.severity.as_str(),
-        check: finding.check,
-        subject: &finding.subject,
-        message: &finding.message,
-        remedy: finding.remedy.as_deref(),
-    }
-}
-
 /// Looks at everything and tells what is wrong with it.
 pub(super) async fn doctor(ui: &mut Ui<'_>, app: &App, global: &Global) -> Result<Exit, CliError> {
-    let survey = app.inspector.survey().await;
-    let host = app.host.look(&questions(&survey, app.security_directory.as_deref())).await;
-    let mut findings = diagnose(&survey, &host, (app.now)(), &app.zones);
-    findings.splice(0..0, judge_environments(app).await);
-    findings.extend(judge_alerts(app).await);
-    findings.extend(judge_monitor(app, &survey.unit_directory));
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    let shown = |finding: &&Finding| global.verbose > 0 || finding.severity > Severity::Ok;
+    let findings = app.desk().doctor().await?;
+    let shown = |finding: &&DoctorFinding| global.verbose > 0 || finding.severity > FindingSeverity::Ok;
     match global.output {
         Format::Table | Format::Wide => {
             for finding in findings.iter().filter(shown) {
@@ -61,78 +24,18 @@ pub(super) async fn doctor(ui: &mut Ui<'_>, app: &App, global: &Global) -> Resul
                 writeln!(ui.out, "{}", harmless(&finding.subject))?;
             }
         }
-        format => data(ui, format, &findings.iter().map(row).collect::<Vec<_>>())?,
+        format => data(ui, format, &findings)?,
     }
     let worst = findings.iter().map(|finding| finding.severity).max();
-    Ok(if worst == Some(Severity::Error) { Exit::Failed } else { Exit::Ok })
+    Ok(if worst == Some(FindingSeverity::Error) { Exit::Failed } else { Exit::Ok })
 }
 
-/// Tells where the environments that the host keeps cannot be read.
-async fn judge_environments(app: &App) -> Option<Finding> {
-    let error = app.environments.list().await.err()?;
-    let (path, reason) = match &error {
-        EnvironmentError::Damaged { path, reason } => (path.display().to_string(), reason.clone()),
-        EnvironmentError::File { path, source, .. } => (path.display().to_string(), source.to_string()),
-        _ => ("environments".to_owned(), chain(&error)),
-    };
-    Some(Finding::unreadable_environments(path, reason))
-}
-
-/// Tells of groups of alerts that cannot be used, of services that name one which is not there, and how channels do.
-async fn judge_alerts(app: &App) -> Vec<Finding> {
-    let desk = match AlertDesk::open(&app.data_directory) {
-        Ok(desk) => desk,
-        Err(error) => return vec![Finding::of_broken_group("alerts.json", error.message)],
-    };
-    let mut findings: Vec<Finding> =
-        desk.troubles().iter().map(|trouble| Finding::of_broken_group("alerts.json", trouble)).collect();
-    for (service, mark) in app.services.alerts(&[]).await.unwrap_or_default() {
-        for key in mark.groups.iter().filter(|key| !desk.groups().contains_key(*key)) {
-            let reason = format!("nobody is told of it: this host has no group of alerts `{key}`");
-            findings.push(Finding::of_broken_group(service.as_str(), reason));
-        }
-    }
-    findings.extend(channels(app, &desk).iter().map(|facts| Finding::of_channel(facts, (app.now)())));
-    findings
-}
-
-fn channels(app: &App, desk: &AlertDesk) -> Vec<ChannelFacts> {
-    let mut channels: BTreeMap<String, ChannelFacts> = BTreeMap::new();
-    for destination in desk.groups().values().flat_map(|group| &group.destinations) {
-        let trouble = destination.channels(&|name| (app.variable)(name)).err().map(|error| chain(&error));
-        for channel in destination.channel_ids() {
-            let facts = channels.entry(channel.clone()).or_default();
-            facts.channel = channel;
-            facts.last_error = facts.last_error.take().or_else(|| trouble.clone());
-        }
-    }
-    // What cannot be read is told of by whoever needs it.
-    let store = Store::open_existing(&app.data_directory).ok().flatten();
-    for status in store.and_then(|store| store.channels().ok()).unwrap_or_default() {
-        let Some(facts) = channels.get_mut(&status.channel) else { continue };
-        facts.waiting = status.queued;
-        facts.oldest = status.oldest;
-        facts.lost = status.undelivered + status.dropped;
-        facts.last_success = status.last_success;
-        facts.last_error = facts.last_error.take().or(status.last_error);
-    }
-    channels.into_values().collect()
-}
-
-/// Tells where the watch for missed runs has stopped, if it is installed.
-fn judge_monitor(app: &App, units: &Path) -> Option<Finding> {
-    units.join(MONITOR_TIMER).exists().then(|| {
-        let memory = MemoryFile::new(&app.data_directory).read().unwrap_or_default();
-        Finding::of_monitor(MONITOR_TIMER, memory.last_look, (app.now)())
-    })
-}
-
-fn show_finding(ui: &mut Ui<'_>, finding: &Finding) -> Result<(), CliError> {
+fn show_finding(ui: &mut Ui<'_>, finding: &DoctorFinding) -> Result<(), CliError> {
     let tone = match finding.severity {
-        Severity::Error => Tone::Bad,
-        Severity::Warning => Tone::Busy,
-        Severity::Info => Tone::Plain,
-        Severity::Ok => Tone::Good,
+        FindingSeverity::Error => Tone::Bad,
+        FindingSeverity::Warning => Tone::Busy,
+        FindingSeverity::Info => Tone::Plain,
+        FindingSeverity::Ok => Tone::Good,
     };
     let text = harmless(&format!("{}: {}", finding.subject, finding.message));
     let word = finding.severity.as_str();
@@ -147,7 +50,7 @@ fn show_finding(ui: &mut Ui<'_>, finding: &Finding) -> Result<(), CliError> {
 }
 
 /// Writes `1 error, 2 warnings, 9 checks passed.`
-fn summary(findings: &[Finding]) -> String {
+fn summary(findings: &[DoctorFinding]) -> String {
     let number = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let some = |number: usize, one: &str| match number {
         0 => None,
@@ -155,11 +58,11 @@ fn summary(findings: &[Finding]) -> String {
         _ => Some(format!("{number} {one}s")),
     };
     let parts = [
-        some(number(Severity::Error), "error"),
-        some(number(Severity::Warning), "warning"),
-        some(number(Severity::Ok), "check").map(|checks| format!("{checks} passed")),
+        some(number(FindingSeverity::Error), "error"),
+        some(number(FindingSeverity::Warning), "warning"),
+        some(number(FindingSeverity::Ok), "check").map(|checks| format!("{checks} passed")),
     ];
-    let is_away = findings.iter().any(|one| one.check == "manager" && one.severity == Severity::Error);
+    let is_away = findings.iter().any(|one| one.check == "manager" && one.severity == FindingSeverity::Error);
     let unseen = if is_away { "; what runs could not be looked at, for want of the manager" } else { "" };
     format!("{}{unseen}.", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }

@@ -48,7 +48,7 @@ pub(super) fn row(entry: &LogEntry) -> LogRow<'_> {
 }
 
 /// Writes an entry for people: `Nov 24 14:00:00 hello`; further lines of its message are indented.
-pub(super) fn plain_line(entry: &LogEntry, zone: &TimeZone, with_name: bool) -> String {
+pub(crate) fn plain_line(entry: &LogEntry, zone: &TimeZone, with_name: bool) -> String {
     human_line(entry, zone, with_name, false)
 }
 

@@ -56,10 +56,12 @@ pub use define::{LocalDefiner, Ordered, order_of};
 pub(crate) use exec::exec_here;
 pub(crate) use format::check_format;
 pub(crate) use history::DEFAULT_RUNS;
+pub(crate) use log_lines::plain_line;
 pub(crate) use logs::DEFAULT_LINES;
 pub(crate) use man::man;
 pub(crate) use next::DEFAULT_STARTS;
 pub(crate) use schema::schema;
+pub(crate) use status::LAST_LINES;
 
 use taskflows_core::Plan;
 

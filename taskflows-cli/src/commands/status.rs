@@ -12,7 +12,7 @@ use crate::output::{Column, Row, Styled, Tone, column, emit, wide};
 use crate::{App, CliError, Exit, Ui, show};
 
 /// How many log lines stand under the status of one service.
-pub(super) const LAST_LINES: usize = 10;
+pub(crate) const LAST_LINES: usize = 10;
 
 #[derive(Serialize)]
 struct StatusRow {

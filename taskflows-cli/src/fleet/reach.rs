@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::arguments::{EnvVerb, HistorySource, LogSourceArgument};
+use crate::arguments::{AlertVerb, EnvVerb, HistorySource, LogSourceArgument};
 use crate::commands::{DEFAULT_LINES, DEFAULT_RUNS, DEFAULT_STARTS};
 use crate::{CliError, Exit, Verb};
 
@@ -70,7 +70,10 @@ impl Reach {
             Verb::History(history) if !history.rebuild && history.source != HistorySource::Loki => Self::Many,
             Verb::Env { verb: EnvVerb::Edit(_) } => Self::One,
             Verb::Env { .. } => Self::Many,
-            Verb::Run(_) => Self::One,
+            Verb::Alert { verb: AlertVerb::List(_) } | Verb::Doctor => Self::Many,
+            // What systemd and the queue of this host are for.
+            Verb::Alert { verb: AlertVerb::Send(_) | AlertVerb::Retry { .. } } => Self::Here,
+            Verb::Alert { .. } | Verb::Why(_) | Verb::Run(_) => Self::One,
             _ => Self::Here,
         }
     }
@@ -113,6 +116,7 @@ impl Patience {
             Verb::Run(_) => Self { answer: None, knocks: true },
             Verb::Logs(logs) if logs.follow => Self { answer: None, knocks: true },
             Verb::Create(_)
+            | Verb::Alert { verb: AlertVerb::Test(_) }
             | Verb::Start(_)
             | Verb::Stop(_)
             | Verb::Restart(_)

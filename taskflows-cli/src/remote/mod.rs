@@ -7,9 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use taskflows_api::client::{
-    Client, ClientError, Credentials, RemoteDefiner, RemoteEnvironments, RemoteLogReader, RemoteRuns,
-    RemoteServiceManager,
+    Client, ClientError, Credentials, RemoteDefiner, RemoteDesk, RemoteEnvironments, RemoteLogReader,
+    RemoteRuns, RemoteServiceManager,
 };
+use taskflows_api::ports::Desk;
 use taskflows_api::wire::RunSource;
 use taskflows_core::effects::{EnvironmentStore, LogReader, RunHistory, RunStore, ServiceManager};
 
@@ -24,6 +25,7 @@ struct Adapters {
     runs: Arc<dyn RunStore>,
     journal_runs: Arc<dyn RunHistory>,
     environments: Arc<dyn EnvironmentStore>,
+    desk: Arc<dyn Desk>,
 }
 
 impl Adapters {
@@ -35,6 +37,7 @@ impl Adapters {
             runs: Arc::new(of(RunSource::Store)),
             journal_runs: Arc::new(of(RunSource::Journal)),
             environments: Arc::new(RemoteEnvironments::new(client.clone())),
+            desk: Arc::new(RemoteDesk(client.clone())),
         }
     }
 }
@@ -48,6 +51,7 @@ impl App {
         Self {
             server: Some(server.to_owned()),
             definer: Some(Arc::new(RemoteDefiner(client.clone()))),
+            desk: Some(adapters.desk),
             services: adapters.services,
             logs: adapters.logs,
             runs: adapters.runs,

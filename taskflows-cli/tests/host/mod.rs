@@ -107,6 +107,7 @@ impl Host {
         let app = App {
             server: None,
             definer: None,
+            desk: None,
             services: Arc::clone(&manager) as _,
             logs: Arc::clone(&logs) as _,
             runs: Arc::clone(&runs) as _,

@@ -246,7 +246,7 @@ fn limit(seconds: Option<f64>) -> Result<Duration, Problem> {
 }
 
 /// Returns who asks as the history has it: who they say they are, and as whom they were recognised.
-fn who(identity: &Identity, claimed: Option<&str>) -> Result<String, Problem> {
+pub(super) fn who(identity: &Identity, claimed: Option<&str>) -> Result<String, Problem> {
     match claimed {
         None => Ok(identity.name.clone()),
         Some(claimed) if claimed == identity.name => Ok(claimed.to_owned()),

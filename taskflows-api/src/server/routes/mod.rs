@@ -4,6 +4,7 @@ mod act;
 mod apply;
 mod auth;
 mod calendar;
+mod desk;
 mod document;
 mod environments;
 mod events;
@@ -29,6 +30,7 @@ pub(super) fn all(shared: &Arc<Shared>) -> Routes {
         apply::add,
         auth::add,
         calendar::add,
+        desk::add,
         document::add,
         environments::add,
         events::add,

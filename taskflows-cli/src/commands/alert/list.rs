@@ -1,90 +1,52 @@
-use jiff::Timestamp;
 use serde::Serialize;
-use taskflows_alerts::incident::IncidentSummary;
-use taskflows_alerts::outbox::{AlertStore, ChannelStatus, Outbox};
-use taskflows_store::Store;
+use taskflows_api::ports::Desk;
+use taskflows_api::wire::{AlertChannel, AlertSilence, Incident};
 
-use super::incidents::open;
-use crate::alerting::AlertDesk;
+use super::remark_troubles;
 use crate::arguments::{AlertListArguments, Global};
-use crate::error::chain;
 use crate::output::{Column, Row, Styled, Tone, column, emit, wide};
 use crate::ui::harmless;
 use crate::{App, CliError, Exit, Ui, show};
 
-pub(super) fn list(
+pub(super) async fn list(
     ui: &mut Ui<'_>,
     app: &App,
     global: &Global,
     arguments: &AlertListArguments,
 ) -> Result<Exit, CliError> {
-    let desk = AlertDesk::open(&app.data_directory)?;
-    for trouble in desk.troubles() {
-        ui.remark(format!("note: {trouble}"));
-    }
-    let store = desk.store()?;
-    let now = (app.now)();
+    remark_troubles(ui, app)?;
+    let (desk, now) = (app.desk(), (app.now)());
     if arguments.channels {
-        return channels(ui, app, global, &desk, &store);
+        return channels(ui, app, global, &*desk).await;
     }
     if arguments.silences {
-        return silences(ui, app, global, &store);
+        return silences(ui, app, global, &*desk).await;
     }
-    let rows: Vec<IncidentRow> =
-        open(&store)?.into_iter().map(|(key, incident)| IncidentRow::new(key.group, incident, now)).collect();
+    let row = |incident: Incident| IncidentRow { since: show::ago(incident.opened_at, now), incident };
+    let rows: Vec<IncidentRow> = desk.incidents().await?.into_iter().map(row).collect();
     if rows.is_empty() {
         ui.remark("Nothing is wrong that anybody was to be told of.");
     }
     emit(ui, global.output, &rows)?;
-    remark_channels(ui, &store)?;
-    remark_silences(ui, &store, now)?;
+    remark_channels(ui, &desk.channels().await?);
+    remark_silences(ui, desk.silences().await?.len());
     Ok(Exit::Ok)
 }
 
 /// An open incident.
 #[derive(Serialize)]
 struct IncidentRow {
-    service: String,
-    host: String,
-    group: String,
-    title: String,
-    severity: taskflows_alerts::Severity,
-    kind: String,
-    opened_at: Timestamp,
-    last_at: Timestamp,
-    failures: u64,
-    missed: u64,
-    acked_by: Option<String>,
-    recovering_since: Option<Timestamp>,
-    told: bool,
+    #[serde(flatten)]
+    incident: Incident,
     #[serde(skip)]
     since: String,
 }
 
 impl IncidentRow {
-    fn new(group: String, incident: IncidentSummary, now: Timestamp) -> Self {
-        Self {
-            since: show::ago(incident.opened_at, now),
-            service: incident.subject.name,
-            host: incident.subject.host,
-            group,
-            title: harmless(&incident.title),
-            severity: incident.severity,
-            kind: incident.kind.to_string(),
-            opened_at: incident.opened_at,
-            last_at: incident.last_at,
-            failures: incident.failures,
-            missed: incident.missed,
-            acked_by: incident.acked.map(|ack| harmless(&ack.by)),
-            recovering_since: incident.recovering_since,
-            told: incident.told,
-        }
-    }
-
     fn standing(&self) -> Styled {
-        match (&self.acked_by, self.told) {
-            (Some(by), _) => format!("taken on by {by}").into(),
-            (None, _) if self.recovering_since.is_some() => "recovering".into(),
+        match (&self.incident.acked_by, self.incident.told) {
+            (Some(by), _) => format!("taken on by {}", harmless(by)).into(),
+            (None, _) if self.incident.recovering_since.is_some() => "recovering".into(),
             (None, true) => Styled { text: "told".into(), tone: Tone::Bad },
             (None, false) => Styled { text: "held back".into(), tone: Tone::Faint },
         }
@@ -104,33 +66,26 @@ impl Row for IncidentRow {
 
     fn cells(&self) -> Vec<Styled> {
         vec![
-            harmless(&self.service).into(),
+            harmless(&self.incident.service).into(),
             self.since.as_str().into(),
-            (self.failures + self.missed).to_string().into(),
+            (self.incident.failures + self.incident.missed).to_string().into(),
             self.standing(),
-            self.title.as_str().into(),
-            self.group.as_str().into(),
-            harmless(&self.host).into(),
+            harmless(&self.incident.title).into(),
+            harmless(&self.incident.group).into(),
+            harmless(&self.incident.host).into(),
         ]
     }
 
     fn name(&self) -> String {
-        self.service.clone()
+        self.incident.service.clone()
     }
 }
 
 /// A channel.
 #[derive(Serialize)]
 struct ChannelRow {
-    channel: String,
-    groups: Vec<String>,
-    queued: u64,
-    oldest: Option<Timestamp>,
-    next_attempt: Option<Timestamp>,
-    undelivered: u64,
-    dropped: u64,
-    last_success: Option<Timestamp>,
-    last_error: Option<String>,
+    #[serde(flatten)]
+    status: AlertChannel,
     #[serde(skip)]
     success: String,
 }
@@ -146,60 +101,35 @@ impl Row for ChannelRow {
     ];
 
     fn cells(&self) -> Vec<Styled> {
-        let lost = self.undelivered + self.dropped;
+        let lost = self.status.undelivered + self.status.dropped;
         let tone = if lost > 0 { Tone::Bad } else { Tone::Plain };
-        let trouble = self.last_error.clone().unwrap_or_else(|| "-".to_owned());
+        let trouble = self.status.last_error.as_deref().map(harmless).unwrap_or_else(|| "-".to_owned());
         vec![
-            self.channel.as_str().into(),
-            self.queued.to_string().into(),
+            harmless(&self.status.channel).into(),
+            self.status.queued.to_string().into(),
             Styled { text: lost.to_string(), tone },
             self.success.as_str().into(),
-            Styled { text: trouble, tone: if self.last_error.is_some() { Tone::Bad } else { Tone::Faint } },
-            self.groups.join(", ").into(),
+            Styled {
+                text: trouble,
+                tone: if self.status.last_error.is_some() { Tone::Bad } else { Tone::Faint },
+            },
+            harmless(&self.status.groups.join(", ")).into(),
         ]
     }
 
     fn name(&self) -> String {
-        self.channel.clone()
+        self.status.channel.clone()
     }
 }
 
-fn channels(
-    ui: &mut Ui<'_>,
-    app: &App,
-    global: &Global,
-    desk: &AlertDesk,
-    store: &Store,
-) -> Result<Exit, CliError> {
+async fn channels(ui: &mut Ui<'_>, app: &App, global: &Global, desk: &dyn Desk) -> Result<Exit, CliError> {
     let now = (app.now)();
-    let mut known = statuses(store)?;
-    // A channel that never had a message is one as well.
-    let named = desk.groups().values().flat_map(|group| &group.rules.channels);
-    for channel in named {
-        if !known.iter().any(|status| status.channel == *channel) {
-            known.push(ChannelStatus { channel: channel.clone(), ..ChannelStatus::default() });
-        }
-    }
-    known.sort_by(|one, other| one.channel.cmp(&other.channel));
-    let groups_of = |channel: &String| {
-        let has = desk.groups().iter().filter(|(_, group)| group.rules.channels.contains(channel));
-        has.map(|(key, _)| key.clone()).collect::<Vec<_>>()
+    let success = |status: &AlertChannel| match status.last_success {
+        Some(at) => show::ago(at, now),
+        None => "never".to_owned(),
     };
-    let rows: Vec<ChannelRow> = known
-        .into_iter()
-        .map(|status| ChannelRow {
-            groups: groups_of(&status.channel),
-            success: status.last_success.map_or_else(|| "never".to_owned(), |at| show::ago(at, now)),
-            channel: harmless(&status.channel),
-            queued: status.queued,
-            oldest: status.oldest,
-            next_attempt: status.next_attempt,
-            undelivered: status.undelivered,
-            dropped: status.dropped,
-            last_success: status.last_success,
-            last_error: status.last_error.as_deref().map(harmless),
-        })
-        .collect();
+    let row = |status: AlertChannel| ChannelRow { success: success(&status), status };
+    let rows: Vec<ChannelRow> = desk.channels().await?.into_iter().map(row).collect();
     if rows.is_empty() {
         ui.remark("No alerts go anywhere: no definition on this host has a group of them.");
     }
@@ -210,12 +140,8 @@ fn channels(
 /// A silence.
 #[derive(Serialize)]
 struct SilenceRow {
-    number: i64,
-    name: String,
-    kinds: Vec<String>,
-    until: Timestamp,
-    by: String,
-    comment: String,
+    #[serde(flatten)]
+    silence: AlertSilence,
     #[serde(skip)]
     shown: String,
 }
@@ -225,36 +151,28 @@ impl Row for SilenceRow {
         &[column("NUMBER"), column("NAME"), column("KINDS"), column("UNTIL"), column("BY"), column("WHY")];
 
     fn cells(&self) -> Vec<Styled> {
-        let kinds = if self.kinds.is_empty() { "all".to_owned() } else { self.kinds.join(", ") };
+        let kinds =
+            if self.silence.kinds.is_empty() { "all".to_owned() } else { self.silence.kinds.join(", ") };
         vec![
-            self.number.to_string().into(),
-            self.name.as_str().into(),
+            self.silence.number.to_string().into(),
+            harmless(&self.silence.name).into(),
             kinds.into(),
             self.shown.as_str().into(),
-            self.by.as_str().into(),
-            self.comment.as_str().into(),
+            harmless(&self.silence.by).into(),
+            harmless(&self.silence.comment).into(),
         ]
     }
 
     fn name(&self) -> String {
-        self.number.to_string()
+        self.silence.number.to_string()
     }
 }
 
-fn silences(ui: &mut Ui<'_>, app: &App, global: &Global, store: &Store) -> Result<Exit, CliError> {
+async fn silences(ui: &mut Ui<'_>, app: &App, global: &Global, desk: &dyn Desk) -> Result<Exit, CliError> {
     let now = (app.now)();
-    let rows: Vec<SilenceRow> = in_force(store, now)?
-        .into_iter()
-        .map(|(number, silence)| SilenceRow {
-            number,
-            name: silence.subject,
-            kinds: silence.kinds.iter().map(ToString::to_string).collect(),
-            until: silence.until,
-            by: harmless(&silence.by),
-            comment: harmless(&silence.comment),
-            shown: show::coming(silence.until, now, &app.display),
-        })
-        .collect();
+    let row =
+        |silence: AlertSilence| SilenceRow { shown: show::coming(silence.until, now, &app.display), silence };
+    let rows: Vec<SilenceRow> = desk.silences().await?.into_iter().map(row).collect();
     if rows.is_empty() {
         ui.remark("Nothing is silenced.");
     }
@@ -262,41 +180,21 @@ fn silences(ui: &mut Ui<'_>, app: &App, global: &Global, store: &Store) -> Resul
     Ok(Exit::Ok)
 }
 
-fn in_force(
-    store: &Store,
-    now: Timestamp,
-) -> Result<Vec<(i64, taskflows_alerts::incident::Silence)>, CliError> {
-    let mut all = Vec::new();
-    let read = store.transact(&mut |ledger| {
-        all = ledger.silences()?;
-        Ok(())
-    });
-    read.map_err(|error| CliError::new(Exit::Failed, chain(&error)))?;
-    all.retain(|(_, silence)| silence.until > now);
-    Ok(all)
-}
-
-fn statuses(store: &Store) -> Result<Vec<ChannelStatus>, CliError> {
-    store.channels().map_err(|error| CliError::new(Exit::Failed, chain(&error)))
-}
-
-fn remark_channels(ui: &mut Ui<'_>, store: &Store) -> Result<(), CliError> {
-    for status in statuses(store)? {
+fn remark_channels(ui: &mut Ui<'_>, channels: &[AlertChannel]) {
+    for status in channels {
         if let Some(error) = &status.last_error {
             let (channel, waiting) = (harmless(&status.channel), status.queued);
             ui.remark(format!("note: {channel} does not work, {waiting} waiting: {}", harmless(error)));
         }
     }
-    Ok(())
 }
 
-fn remark_silences(ui: &mut Ui<'_>, store: &Store, now: Timestamp) -> Result<(), CliError> {
-    match in_force(store, now)?.len() {
+fn remark_silences(ui: &mut Ui<'_>, silences: usize) {
+    match silences {
         0 => {}
         1 => ui.remark("note: one silence is in force; `tf alert list --silences` shows it"),
         many => {
-            ui.remark(format!("note: {many} silences are in force; `tf alert list --silences` shows them"))
+            ui.remark(format!("note: {many} silences are in force; `tf alert list --silences` shows them"));
         }
     }
-    Ok(())
 }

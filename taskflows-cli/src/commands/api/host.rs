@@ -9,6 +9,7 @@ use crate::App;
 pub(crate) fn host(app: &App, server_id: String, access: Access) -> Host {
     Host {
         definer: Arc::new(crate::LocalDefiner::new(Arc::new(app.clone()))),
+        desk: Arc::new(crate::LocalDesk::new(Arc::new(app.clone()))),
         services: Arc::clone(&app.services),
         logs: Arc::clone(&app.logs),
         runs: Arc::clone(&app.runs),

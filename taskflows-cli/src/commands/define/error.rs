@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use taskflows_api::ports::DefineError;
-use taskflows_api::wire::Fault;
 
 use crate::error::Cause;
 use crate::{CliError, Exit};
@@ -28,9 +27,8 @@ impl From<DefineError> for CliError {
     fn from(error: DefineError) -> Self {
         match error {
             DefineError::Services(error) => error.into(),
-            DefineError::Definition { report, fault } => {
-                let has_places = matches!(&*fault, Fault::Definition { flaws, .. } if !flaws.is_empty());
-                Self { is_report: has_places, ..Self::new(Exit::Usage, report) }
+            DefineError::Definition(fault) => {
+                Self { is_report: !fault.flaws.is_empty(), ..Self::new(Exit::Usage, fault.report) }
             }
             other => Self::new(Exit::Failed, other.to_string()),
         }

@@ -132,6 +132,7 @@ mod tests {
         App {
             server: None,
             definer: None,
+            desk: None,
             services: Arc::clone(&manager) as _,
             inspector: Arc::new(FakeInspector::over(Arc::clone(&manager))),
             watch: Arc::new(taskflows_core::testing::FakeServiceWatch::over(Arc::clone(&manager))),
