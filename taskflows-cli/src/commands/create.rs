@@ -102,7 +102,12 @@ pub(super) fn leave_out_waiting(plan: &mut Plan) {
 }
 
 /// Starts what was created or changed.
-pub(super) async fn start_changed(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> Result<Exit, CliError> {
+pub(super) async fn start_changed(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    plan: &Plan,
+) -> Result<Exit, CliError> {
     let there = changed(plan).filter(|step| !matches!(step.change, Change::Remove(_)));
     let names: Vec<ServiceName> = there.map(|step| step.name.clone()).collect();
     if names.is_empty() {
@@ -124,12 +129,7 @@ pub(super) fn tell(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> 
 }
 
 /// Tells what an installation changed, and what that means for each service.
-pub(super) fn tell_changes(
-    ui: &mut Ui<'_>,
-    app: &App,
-    global: &Global,
-    plan: &Plan,
-) -> Result<(), CliError> {
+pub(super) fn tell_changes(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> Result<(), CliError> {
     remark_left_behind(ui, plan);
     if write_data(ui, global.output, plan)? {
         return Ok(());

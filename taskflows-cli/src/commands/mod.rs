@@ -50,9 +50,9 @@ mod why;
 
 pub(crate) use completion::completion;
 pub(crate) use confirm::ask as ask_question;
+pub(crate) use dashboards::Dashboards;
 pub(crate) use define::{Defined, Reading, carry_out};
 pub use define::{LocalDefiner, Ordered, order_of};
-pub(crate) use dashboards::Dashboards;
 pub(crate) use exec::exec_here;
 pub(crate) use format::check_format;
 pub(crate) use history::DEFAULT_RUNS;

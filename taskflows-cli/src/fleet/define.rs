@@ -173,9 +173,10 @@ fn new_lines(status: &[u8], shown: &[u8]) -> Vec<u8> {
 }
 
 fn may_prune(ui: &mut Ui<'_>, planned: &[Answer], plans: &[Option<Defined>]) -> Result<bool, CliError> {
-    let removals = planned.iter().zip(plans).filter_map(|(answer, defined)| {
-        Some((answer.server.as_str(), defined.as_ref()?.removed()))
-    });
+    let removals = planned
+        .iter()
+        .zip(plans)
+        .filter_map(|(answer, defined)| Some((answer.server.as_str(), defined.as_ref()?.removed())));
     let removals: Vec<(&str, Vec<ServiceName>)> = removals.collect();
     let goes: Vec<(&str, &[ServiceName])> =
         removals.iter().map(|(server, names)| (*server, names.as_slice())).collect();

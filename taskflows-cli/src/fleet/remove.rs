@@ -44,7 +44,11 @@ pub(super) async fn remove(
 }
 
 /// Asks whether services may be removed, on all servers at once; nothing is asked where there are none.
-pub(super) fn may_remove(ui: &mut Ui<'_>, goes: &[(&str, &[ServiceName])], why: &str) -> Result<bool, CliError> {
+pub(super) fn may_remove(
+    ui: &mut Ui<'_>,
+    goes: &[(&str, &[ServiceName])],
+    why: &str,
+) -> Result<bool, CliError> {
     let goes: Vec<_> = goes.iter().filter(|(_, names)| !names.is_empty()).collect();
     let count: usize = goes.iter().map(|(_, names)| names.len()).sum();
     if count == 0 {

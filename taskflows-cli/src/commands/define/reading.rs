@@ -101,12 +101,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Returns what is asked of this host.
-    async fn request(
-        &self,
-        ui: &Ui<'_>,
-        collected: &mut Collected,
-        app: &App,
-    ) -> Result<Request, CliError> {
+    async fn request(&self, ui: &Ui<'_>, collected: &mut Collected, app: &App) -> Result<Request, CliError> {
         let mut notes = collected.ui();
         let definitions = self.definitions.clone();
         check_host(&mut notes, app, &definitions.services)?;
