@@ -23,7 +23,7 @@ start_schedule = { start_on = "boot", period = "1d", relative_to = "start" }
 
 [[services]]
 name = "tick"
-start_command = ["sh", "-c", "while :; do echo tick on $$(hostname); sleep 0.3; done"]
+start_command = ["sh", "-c", "while :; do echo tick on `hostname`; sleep 0.3; done"]
 
 [[services]]
 name = "nightly"
