@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use axum::http::request::Parts;
 use taskflows_api::Host;
-use taskflows_api::server::{Authority, Identity, Refusal};
-use taskflows_api::testing::{host, measured, serve};
+use taskflows_api::server::{Api, Authority, Identity, Refusal};
+use taskflows_api::testing::{host, serve};
 use taskflows_core::Service;
 use taskflows_core::effects::{Action, ServiceManager, Target, Wanted};
 use taskflows_core::testing::FakeServiceManager;
@@ -78,7 +78,7 @@ fn begin(key: &SigningKey) -> SocketAddr {
             let names: Vec<_> = all.iter().map(|service| service.name.clone()).collect();
             services.perform(&names[..SERVICES / 2], Action::Start, Target::Service).await.unwrap();
             let host = Host { feed: Arc::clone(&services) as _, services, ..host() };
-            tell.send(serve(measured(host, authority)).await.unwrap()).unwrap();
+            tell.send(serve(Api::new(host, authority)).await.unwrap()).unwrap();
             std::future::pending::<()>().await;
         });
     });
@@ -172,9 +172,9 @@ fn main() {
     let key = SigningKey::new("a secret that is long enough for this");
     let address = begin(&key);
     for connections in [1, 4, 8] {
-        measure(address, "/probe/open", None, connections);
+        measure(address, "/health", None, connections);
     }
     for connections in [1, 4, 8] {
-        measure(address, "/probe/services", Some(&key), connections);
+        measure(address, "/api/services", Some(&key), connections);
     }
 }

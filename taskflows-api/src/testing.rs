@@ -1,10 +1,8 @@
 //! What stands in for who asks, and a server on loopback, in tests.
 
 mod fake_definer;
-mod measured;
 mod probes;
 
-pub use measured::measured;
 pub use probes::probes;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

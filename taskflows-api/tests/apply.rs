@@ -126,15 +126,13 @@ async fn a_wrong_definition_is_told_with_its_places_and_changes_nothing() {
     ] {
         let (problem, error) = refused(&client, &order(definition)).await;
         assert_eq!((problem.status, problem.code.as_deref()), (422, Some("definition")), "{problem:?}");
-        let Some(Fault::Definition { report, flaws }) = problem.fault.map(|it| *it) else {
-            panic!("no fault")
-        };
+        let Fault { report, flaws } = *problem.fault.unwrap();
         assert!(flaws[0].message.contains(told), "{report}");
         assert!(flaws[0].line >= 1 && flaws[0].column >= 1 && flaws[0].file == "definition", "{flaws:?}");
         assert_eq!(error.to_string(), report);
     }
     let (problem, _) = refused(&client, &order(service(json!({ "start_comand": "x" })))).await;
-    let Some(Fault::Definition { report, flaws }) = problem.fault.map(|it| *it) else { panic!("no fault") };
+    let Fault { report, flaws } = *problem.fault.unwrap();
     assert_eq!(flaws[0].hint.as_deref(), Some("did you mean `start_command`?"));
     assert!(report.contains("\"start_comand\": \"x\""), "{report}");
     assert!(services.names(&[]).await.unwrap().is_empty());

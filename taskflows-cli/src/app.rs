@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use taskflows_alerts::task_events::RunFacts;
+use taskflows_api::ports::Definer;
 use taskflows_core::UnitPath;
 use taskflows_core::effects::{
     EnvironmentStore, HostProbe, Inspector, LogReader, RunHistory, RunStore, ServiceManager, ServiceWatch,
@@ -35,6 +36,8 @@ pub type Variable = dyn Fn(&str) -> Option<String> + Send + Sync;
 pub struct App {
     /// The server that is asked; `None` is this host.
     pub server: Option<String>,
+    /// Takes definitions for that server; `None` is this host, for which commands see to it themselves.
+    pub definer: Option<Arc<dyn Definer>>,
     /// The services of this host.
     pub services: Arc<dyn ServiceManager>,
     /// What they wrote.
@@ -142,6 +145,7 @@ impl App {
         let manager = Arc::new(manager);
         Ok(Self {
             server: None,
+            definer: None,
             explore: config.grafana.clone(),
             grafana_api_key: config.grafana_api_key.clone(),
             loki: config.loki.clone(),

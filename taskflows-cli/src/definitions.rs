@@ -25,7 +25,7 @@ use crate::{AlertGroups, App, CliError, Exit, KeptGroup, Ui};
 const LARGEST: u64 = 16 << 20;
 
 /// What files define, and where the files are.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Definitions {
     /// The services that are meant, in order.
     pub(crate) services: Vec<Service>,

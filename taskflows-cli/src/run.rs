@@ -93,10 +93,10 @@ fn hears_of_it(verb: &Verb) -> bool {
 async fn run_where(ui: &mut Ui<'_>, app: &App, choice: &Choice, arguments: &Arguments) -> Exit {
     match choice {
         Choice::Here => run_on(ui, app, arguments).await,
-        Choice::One(server) => run_on_one(ui, &server.asking(app), arguments).await,
+        Choice::One(server) => run_on_one(ui, app, &server.asking(app), arguments).await,
         Choice::Several(servers) => {
             let servers: Vec<_> = servers.iter().map(|server| server.asking(app)).collect();
-            run_on_servers(ui, &servers, arguments).await
+            run_on_servers(ui, app, &servers, arguments).await
         }
     }
 }

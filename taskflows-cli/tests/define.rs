@@ -228,8 +228,8 @@ async fn what_the_host_lacks_is_told_with_its_place() {
         laptop.0.write("x.toml", text);
         let order = laptop.order("x.toml", &[], false);
         let error = server.definer.apply(&order).await.unwrap_err();
-        let DefineError::Definition { report, fault } = error else { panic!("{error:?}") };
-        let Fault::Definition { flaws, .. } = *fault else { panic!("{fault:?}") };
+        let DefineError::Definition(fault) = error else { panic!("{error:?}") };
+        let Fault { report, flaws } = *fault;
         (report, flaws.len())
     };
     let one = |rest: &str| format!("[[services]]\nname = \"web\"\nstart_command = \"x\"\n{rest}\n");
@@ -250,7 +250,7 @@ async fn an_order_that_says_what_cannot_be_is_refused() {
         let mut order = good.clone();
         change(&mut order);
         let error = server.definer.apply(&order).await.unwrap_err();
-        assert!(matches!(error, DefineError::Definition { .. }), "{error:?}");
+        assert!(matches!(error, DefineError::Definition(_)), "{error:?}");
         assert!(error.to_string().contains(told), "{error}");
     };
     refused(&|order| order.definition["include"] = "a.toml".into(), "includes no file").await;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clap::Parser;
 use host::{DEFINITION, Host, check};
-use taskflows_cli::{Arguments, Asking, CliError, Exit, Ui, Way, run_on_servers};
+use taskflows_cli::{Arguments, Asking, CliError, Exit, LocalDefiner, Ui, Way, run_on_servers};
 
 /// How a server is reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,6 +45,7 @@ impl Way for FakeWay {
 
 /// Servers, and what their answers were.
 struct Fleet {
+    local: Host,
     servers: Vec<(String, Host, State)>,
     answer: &'static str,
     interactive: bool,
@@ -61,10 +62,15 @@ impl Fleet {
     fn of(names: &[&str], host: impl Fn() -> Host) -> Self {
         let server = |name: &&str| {
             let mut host = host();
+            // As the API of that server does it, without the network between.
+            host.app.definer = Some(Arc::new(LocalDefiner::new(Arc::new(host.app.clone()))));
             host.app.server = Some((*name).to_owned());
             ((*name).to_owned(), host, State::There)
         };
+        let mut local = Host::new();
+        local.app.host_name = "laptop".to_owned();
         Self {
+            local,
             servers: names.iter().map(server).collect(),
             answer: "",
             interactive: false,
@@ -127,7 +133,7 @@ impl Fleet {
             tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         let (exit, took) = runtime.block_on(async {
             let began = tokio::time::Instant::now();
-            let exit = run_on_servers(&mut ui, &asking, &arguments).await;
+            let exit = run_on_servers(&mut ui, &self.local.app, &asking, &arguments).await;
             (exit, began.elapsed())
         });
         writeln!(self.transcript, "$ tf {line}").unwrap();

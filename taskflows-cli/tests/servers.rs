@@ -47,12 +47,14 @@ fn serve(id: &'static str) -> String {
 fn keyed() -> Host {
     let mut host = Host::new();
     let directory = host.files.path().join(".services");
-    std::fs::create_dir(&directory).unwrap();
-    std::fs::write(
-        directory.join("security.json"),
-        r#"{"hmac_secret": "secret", "server_id": "ffffffffffffffff"}"#,
-    )
-    .unwrap();
+    let file = taskflows_security::SecurityFile::new(&directory);
+    file.make_directory().unwrap();
+    let set = |settings: &mut taskflows_security::SecuritySettings| {
+        settings.secret = Some("a-secret-of-thirty-two-characters".to_owned().into());
+        settings.server_id = Some("f".repeat(32));
+        Ok::<_, taskflows_security::SecurityFileError>(())
+    };
+    file.change(set).unwrap();
     host.app.security_directory = Some(directory);
     host
 }
@@ -84,7 +86,7 @@ fn servers_are_added_listed_and_forgotten() {
 #[test]
 fn a_server_is_asked_for_its_id_before_it_is_added() {
     let mut host = keyed();
-    let (address, other, own) = (serve(ID), serve("not hex"), serve("ffffffffffffffff"));
+    let (address, other, own) = (serve(ID), serve("not hex"), serve("ffffffffffffffffffffffffffffffff"));
     host.tf(&format!("server add web1 {address}"));
     host.tf(&format!("server add other {other}"));
     host.tf(&format!("server add desk {own}"));

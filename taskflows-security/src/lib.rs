@@ -7,6 +7,7 @@ mod csrf;
 mod jwt;
 mod kept;
 mod kept_file;
+mod machine;
 mod nonce;
 mod password;
 mod people;
@@ -28,6 +29,7 @@ pub use audit::{AlsoTo, AuditError, AuditLog, AuditQuery, AuditRecord, AuditResu
 pub use csrf::{CSRF_HEADER, csrf_matches, csrf_token};
 pub use jwt::{ACCESS_LIFETIME, Claims, REFRESH_LIFETIME, RefusedToken, TokenKey, TokenUse};
 pub use kept::KeptError;
+pub use machine::machine_mark;
 pub use nonce::{Keep, MOST_NONCES, MemoryNonceStore, NonceDigest, NonceError, NonceStore};
 pub use password::{
     LONGEST_PASSWORD, PasswordDigest, SHORTEST_PASSWORD, WeakPassword, check_password, password_matches,

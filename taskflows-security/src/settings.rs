@@ -22,7 +22,7 @@ const MOST_SECRET: usize = 512;
 const LONGEST_WINDOW: u64 = 3_600;
 
 /// Every key that the file may have; those that are not used here are kept as they are.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "enable_hmac",
     "hmac_secret",
     "hmac_header",
@@ -30,6 +30,7 @@ const KEYS: [&str; 19] = [
     "hmac_nonce_header",
     "hmac_window_seconds",
     "server_id",
+    "server_of",
     "previous_secrets",
     "enable_jwt",
     "jwt_secret",
@@ -64,6 +65,8 @@ pub struct SecuritySettings {
     pub previous: Vec<PreviousSecret>,
     /// The id of this server: 32 hexadecimal digits; `None` where it has none yet.
     pub server_id: Option<String>,
+    /// The mark of the machine that made `server_id`, by which a copy of the file is told; `None` in older files.
+    pub server_of: Option<String>,
     /// How long a signature is good before and after its time, in seconds.
     pub window_seconds: u32,
     /// Keys that others use, or nobody any more.
@@ -87,6 +90,7 @@ impl Default for SecuritySettings {
             secret: None,
             previous: Vec::new(),
             server_id: None,
+            server_of: None,
             window_seconds: WINDOW_SECONDS,
             rest: Rest::default(),
         }
@@ -130,7 +134,8 @@ impl SecuritySettings {
             )?
             .flatten(),
             previous: take(&mut map, "previous_secrets", PREVIOUS, previous)?.unwrap_or_default(),
-            server_id: take(&mut map, "server_id", "32 hexadecimal digits", server_id)?,
+            server_id: take(&mut map, "server_id", "32 hexadecimal digits", hex_128)?,
+            server_of: take(&mut map, "server_of", "32 hexadecimal digits", hex_128)?,
             window_seconds: take(&mut map, "hmac_window_seconds", "seconds from 1 to 3600", window)?
                 .unwrap_or(defaults.window_seconds),
             rest: Rest(map),
@@ -151,6 +156,9 @@ impl SecuritySettings {
         if let Some(id) = &self.server_id {
             map.insert("server_id".to_owned(), id.as_str().into());
         }
+        if let Some(mark) = &self.server_of {
+            map.insert("server_of".to_owned(), mark.as_str().into());
+        }
         let previous = self
             .previous
             .iter()
@@ -166,9 +174,28 @@ impl SecuritySettings {
         self.rest.0.get(key)
     }
 
-    /// Returns the id of this server, made now where it has none.
-    pub fn ensure_server_id(&mut self) -> &str {
+    /// Returns the id of the server on the machine of this [mark](crate::machine_mark); `None` where it has none yet, as
+    /// where the file was copied from another machine.
+    #[must_use]
+    pub fn own_server_id(&self, machine: Option<&str>) -> Option<&str> {
+        self.server_id.as_deref().filter(|_| !self.is_copied_to(machine))
+    }
+
+    /// Returns the id of the server on the machine of this mark, made now where it has none.
+    pub fn ensure_server_id(&mut self, machine: Option<&str>) -> &str {
+        if self.is_copied_to(machine) {
+            self.server_id = None;
+        }
+        if let Some(machine) = machine {
+            self.server_of = Some(machine.to_owned());
+        }
         self.server_id.get_or_insert_with(random_hex::<16>)
+    }
+
+    /// Tells whether `server_id` was made on another machine. One without a mark is taken for its own.
+    #[must_use]
+    pub fn is_copied_to(&self, machine: Option<&str>) -> bool {
+        machine.zip(self.server_of.as_deref()).is_some_and(|(machine, of)| machine != of)
     }
 
     /// Puts another secret in the place of the one that signs. The one before is good for `grace` yet; without a grace
@@ -279,7 +306,7 @@ fn previous(value: &Value) -> Option<Vec<PreviousSecret>> {
     list.iter().map(one).collect()
 }
 
-fn server_id(value: &Value) -> Option<String> {
+fn hex_128(value: &Value) -> Option<String> {
     let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
     value.as_str().filter(|id| id.len() == 32 && id.chars().all(is_digit)).map(str::to_owned)
 }

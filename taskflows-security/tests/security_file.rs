@@ -57,7 +57,7 @@ fn change(file: &SecurityFile, change: impl FnOnce(&mut SecuritySettings)) -> Se
 fn what_is_written_is_for_its_owner_alone_and_reads_back() {
     let (_directory, file, path) = a_file();
     assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
-    let id = change(&file, |settings| drop(settings.ensure_server_id().to_owned())).server_id.unwrap();
+    let id = change(&file, |settings| drop(settings.ensure_server_id(None).to_owned())).server_id.unwrap();
     let read = file.load().unwrap();
     assert_eq!((read.server_id.as_ref(), read.enable_hmac, read.window_seconds), (Some(&id), true, 300));
     assert_eq!(read.secret.unwrap().expose_secret(), SECRET);
@@ -66,6 +66,25 @@ fn what_is_written_is_for_its_owner_alone_and_reads_back() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert_eq!(names.len(), 2, "the file and its lock: {names:?}");
+}
+
+#[test]
+fn a_copy_of_the_file_on_another_machine_gets_an_id_of_its_own() {
+    let (_directory, file, _) = a_file();
+    let (one, other) = ("1".repeat(32), "2".repeat(32));
+    // An older file has no mark, and its id stays.
+    let before = change(&file, |settings| drop(settings.ensure_server_id(None).to_owned()));
+    assert_eq!(before.own_server_id(Some(&one)), before.server_id.as_deref());
+    let marked = change(&file, |settings| drop(settings.ensure_server_id(Some(&one)).to_owned()));
+    assert_eq!((&marked.server_id, &marked.server_of), (&before.server_id, &Some(one.clone())));
+    assert_eq!(marked.own_server_id(Some(&one)), before.server_id.as_deref());
+    // A machine without an id cannot tell.
+    assert_eq!(marked.own_server_id(None), before.server_id.as_deref());
+    assert_eq!(marked.own_server_id(Some(&other)), None);
+    let moved = change(&file, |settings| drop(settings.ensure_server_id(Some(&other)).to_owned()));
+    assert_ne!(moved.server_id, before.server_id);
+    assert_eq!(file.load().unwrap().own_server_id(Some(&other)), moved.server_id.as_deref());
+    assert_eq!(moved.secret.unwrap().expose_secret(), SECRET);
 }
 
 #[test]

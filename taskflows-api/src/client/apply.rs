@@ -8,9 +8,11 @@ use http::Method;
 use taskflows_core::effects::{ServiceError, Wanted};
 use taskflows_core::{Plan, Service, ServiceName, write_document};
 
+use super::translate::service_error;
 use super::{Client, ClientError};
 use crate::ports::{DefineError, Definer};
-use crate::wire::{Applied, Fault, Names, Order, WireRemoval};
+use crate::server::Problem;
+use crate::wire::{Applied, Names, Order, WireRemoval};
 
 /// A change goes on when nobody waits for it any more, so its end is waited for, longer than a server takes for it.
 const DEADLINE: Duration = Duration::from_secs(40);
@@ -78,38 +80,25 @@ async fn sent<B: serde::Serialize + Sync>(
     body: &B,
 ) -> Result<Applied, DefineError> {
     let patient = client.clone().with_deadline(DEADLINE);
-    patient.send(Method::POST, target, Some(body)).await.map_err(|error| refused(client, error))
+    patient.send(Method::POST, target, Some(body)).await.map_err(refused)
 }
 
 fn planned(client: &Client, applied: Result<Applied, DefineError>) -> Result<Plan, ServiceError> {
     match applied {
         Ok(applied) => Plan::try_from(applied.plan)
-            .map_err(|error| failed(client, client.malformed(error.to_string()).to_string())),
+            .map_err(|error| service_error(client.malformed(error.to_string()), "change services")),
         Err(DefineError::Services(error)) => Err(error),
         Err(error) => Err(failed(client, error.to_string())),
     }
 }
 
-/// Returns the error that the server had, where it told it, with what it lacks to be one of here.
-fn refused(client: &Client, error: ClientError) -> DefineError {
+/// Returns the error that the server had.
+fn refused(error: ClientError) -> DefineError {
     match error {
-        ClientError::Refused { problem, .. } if problem.fault.is_some() => {
-            match problem.fault.map(|it| *it) {
-                Some(Fault::Definition { report, flaws }) => {
-                    let fault = Box::new(Fault::Definition { report: report.clone(), flaws });
-                    DefineError::Definition { report, fault }
-                }
-                fault => match fault.and_then(Fault::into_error) {
-                    Some(error) => error.into(),
-                    None => failed(client, problem.detail.unwrap_or(problem.title)).into(),
-                },
-            }
+        ClientError::Refused { problem: Problem { fault: Some(fault), .. }, .. } => {
+            DefineError::Definition(fault)
         }
-        error if error.is_unreachable() => {
-            let what = client.server().to_owned();
-            ServiceError::Unreachable { what, source: Box::new(error) }.into()
-        }
-        error => failed(client, error.to_string()).into(),
+        error => service_error(error, "change services").into(),
     }
 }
 

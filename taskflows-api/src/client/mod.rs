@@ -7,7 +7,7 @@ mod event_parser;
 mod events;
 mod keys;
 mod logs;
-mod query;
+mod path;
 mod reason;
 mod request;
 mod runs;

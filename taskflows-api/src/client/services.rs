@@ -11,7 +11,7 @@ use taskflows_core::effects::{
 };
 use taskflows_core::{NamePattern, Plan, ServiceName, UnitFiles};
 
-use super::query::Target as Path;
+use super::path::{path, with_query};
 use super::translate::{service_error, unreadable};
 use super::{Client, ClientError, apply};
 use crate::wire;
@@ -66,13 +66,13 @@ impl RemoteServiceManager {
         self.client.get(target).await.map_err(|error| service_error(error, operation))
     }
 
-    /// Reads what the server has of each service that `path` selects.
-    async fn each<W, T>(&self, path: Path, operation: &str) -> Result<Vec<T>, ServiceError>
+    /// Reads what the server has of each service that `target` selects.
+    async fn each<W, T>(&self, target: String, operation: &str) -> Result<Vec<T>, ServiceError>
     where
         W: DeserializeOwned,
-        T: TryFrom<W, Error = wire::Unreadable>,
+        T: TryFrom<W, Error = wire::Misfit>,
     {
-        let found: Vec<W> = self.get(&path.into_text(), operation).await?;
+        let found: Vec<W> = self.get(&target, operation).await?;
         let found = found.into_iter().map(T::try_from).collect::<Result<_, _>>();
         found.map_err(|error| unreadable(&self.client, error))
     }
@@ -88,9 +88,9 @@ impl RemoteServiceManager {
                 let reason = "an action that goes on has no id".to_owned();
                 return Err(service_error(client.malformed(reason), &operation));
             };
-            let path =
-                Path::new("/api/waits").part(&id).pair("timeout", &self.wait.as_secs_f64().to_string());
-            let asked = client.get(&path.into_text()).await;
+            let timeout = self.wait.as_secs_f64().to_string();
+            let target = with_query(&path("/api/waits", &[&id]), &[("timeout", &timeout)]);
+            let asked = client.get(&target).await;
             batch = asked.map_err(|error| match error {
                 // It was begun, and may go on.
                 ClientError::Unreachable { server, reason } => ServiceError::ConnectionLost {
@@ -118,13 +118,17 @@ fn word(action: wire::ServiceAction) -> &'static str {
 }
 
 /// Asks for what is at `path` of the services that `patterns` select, of which one may select nothing.
-fn selecting(path: &str, patterns: &[NamePattern]) -> Path {
-    let asked = patterns.iter().fold(Path::new(path), |asked, pattern| asked.pair("match", pattern.as_str()));
-    if patterns.is_empty() { asked } else { asked.pair("missing", "ignore") }
+fn selecting(path: &str, patterns: &[NamePattern], more: &[(&str, &str)]) -> String {
+    let mut pairs: Vec<_> = patterns.iter().map(|pattern| ("match", pattern.as_str())).collect();
+    if !patterns.is_empty() {
+        pairs.push(("missing", "ignore"));
+    }
+    pairs.extend(more);
+    with_query(path, &pairs)
 }
 
 fn of_service(name: &ServiceName, what: &str) -> String {
-    Path::new("/api/services").part(name.as_str()).part(what).into_text()
+    path("/api/services", &[name.as_str(), what])
 }
 
 #[async_trait]
@@ -169,8 +173,7 @@ impl ServiceManager for RemoteServiceManager {
     }
 
     async fn names(&self, patterns: &[NamePattern]) -> Result<Vec<ServiceName>, ServiceError> {
-        let names: Vec<String> =
-            self.get(&selecting("/api/names", patterns).into_text(), "list services").await?;
+        let names: Vec<String> = self.get(&selecting("/api/names", patterns, &[]), "list services").await?;
         let names = names.iter().map(|name| name.parse()).collect::<Result<_, _>>();
         names.map_err(|error: taskflows_core::ParseServiceNameError| {
             service_error(self.client.malformed(error.to_string()), "list services")
@@ -178,7 +181,7 @@ impl ServiceManager for RemoteServiceManager {
     }
 
     async fn origins(&self, patterns: &[NamePattern]) -> Result<Vec<Origin>, ServiceError> {
-        let path = selecting("/api/origins", patterns);
+        let path = selecting("/api/origins", patterns, &[]);
         self.each::<wire::Origin, _>(path, "look where services were defined").await
     }
 
@@ -186,7 +189,7 @@ impl ServiceManager for RemoteServiceManager {
         &self,
         patterns: &[NamePattern],
     ) -> Result<BTreeMap<ServiceName, AlertMark>, ServiceError> {
-        let path = selecting("/api/alert-groups", patterns);
+        let path = selecting("/api/alert-groups", patterns, &[]);
         let found: Vec<(ServiceName, AlertMark)> =
             self.each::<wire::AlertGroups, _>(path, "look which services have alerts").await?;
         Ok(found.into_iter().collect())
@@ -211,7 +214,7 @@ impl ServiceManager for RemoteServiceManager {
     }
 
     async fn list(&self, patterns: &[NamePattern]) -> Result<Vec<effects::Listing>, ServiceError> {
-        self.each::<wire::Listing, _>(selecting("/api/services", patterns), "list services").await
+        self.each::<wire::Listing, _>(selecting("/api/services", patterns, &[]), "list services").await
     }
 
     async fn upcoming(
@@ -219,7 +222,7 @@ impl ServiceManager for RemoteServiceManager {
         patterns: &[NamePattern],
         count: usize,
     ) -> Result<Vec<effects::Start>, ServiceError> {
-        let path = selecting("/api/next", patterns).pair("count", &count.to_string());
+        let path = selecting("/api/next", patterns, &[("count", &count.to_string())]);
         self.each::<wire::Start, _>(path, "look at the next starts").await
     }
 
@@ -232,7 +235,7 @@ impl ServiceManager for RemoteServiceManager {
             Depth::Table => "table",
             Depth::Full => "full",
         };
-        let path = selecting("/api/details", patterns).pair("depth", depth);
+        let path = selecting("/api/details", patterns, &[("depth", depth)]);
         self.each::<wire::Details, _>(path, "look at services").await
     }
 

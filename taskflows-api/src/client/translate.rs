@@ -4,7 +4,7 @@ use taskflows_core::effects::ServiceError;
 
 use super::{Client, ClientError};
 use crate::server::Problem;
-use crate::wire::Unreadable;
+use crate::wire::Misfit;
 
 /// Makes of an error what a service manager of this host would report where it fails to do `operation`.
 pub(super) fn service_error(error: ClientError, operation: &str) -> ServiceError {
@@ -45,7 +45,7 @@ fn refused(server: String, problem: Problem, operation: &str) -> ServiceError {
 }
 
 /// Says that what `client` was answered is no value of ours.
-pub(super) fn unreadable(client: &Client, error: Unreadable) -> ServiceError {
+pub(super) fn unreadable(client: &Client, error: Misfit) -> ServiceError {
     let reason = format!("its answer could not be read: {error}");
     ServiceError::Remote { server: client.server().to_owned(), reason }
 }

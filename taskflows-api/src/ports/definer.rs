@@ -37,13 +37,8 @@ pub trait Definer: fmt::Debug + Send + Sync {
 #[non_exhaustive]
 pub enum DefineError {
     /// The definition, or what is said beside it, is wrong.
-    #[error("{report}")]
-    Definition {
-        /// What is wrong, as a terminal shows it.
-        report: String,
-        /// The same with its places.
-        fault: Box<Fault>,
-    },
+    #[error("{}", .0.report)]
+    Definition(Box<Fault>),
     /// The services could not be changed.
     #[error(transparent)]
     Services(#[from] ServiceError),
@@ -58,15 +53,12 @@ pub enum DefineError {
 impl DefineError {
     /// Says what is wrong with what was sent, where that has no place.
     pub fn wrong(report: impl Into<String>) -> Self {
-        let report = report.into();
-        let fault = Fault::Definition { report: report.clone(), flaws: Vec::new() };
-        Self::Definition { report, fault: Box::new(fault) }
+        Self::Definition(Box::new(Fault { report: report.into(), flaws: Vec::new() }))
     }
 }
 
 impl From<&DefinitionError> for DefineError {
     fn from(error: &DefinitionError) -> Self {
-        let report = error.render(false).trim_end().to_owned();
-        Self::Definition { report, fault: Box::new(error.into()) }
+        Self::Definition(Box::new(error.into()))
     }
 }

@@ -6,8 +6,7 @@ use taskflows_core::effects::ServiceError;
 use utoipa::ToSchema;
 
 use super::text::bounded;
-use crate::wire::Fault;
-use crate::wire::ServiceFailure;
+use crate::wire::{Fault, ServiceFailure};
 
 /// An error as it is sent. Source: RFC 9457.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -25,7 +24,7 @@ pub struct Problem {
     /// What the service manager reported, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Box<ServiceFailure>>,
-    /// Why definitions were not applied, as data.
+    /// What is wrong with a definition, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Box<Fault>>,
 }
@@ -79,10 +78,10 @@ impl Problem {
         Self { detail: Some(bounded(&detail.into())), ..self }
     }
 
-    /// Adds why definitions were not applied.
+    /// Adds what is wrong with a definition.
     #[must_use]
-    pub(crate) fn with_fault(self, fault: Option<Fault>) -> Self {
-        Self { fault: fault.map(Box::new), ..self }
+    pub(crate) fn with_fault(self, fault: Fault) -> Self {
+        Self { fault: Some(Box::new(fault)), ..self }
     }
 
     pub(super) fn bare(status: StatusCode) -> Self {

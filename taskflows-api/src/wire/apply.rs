@@ -6,7 +6,7 @@ use serde_json::Value;
 use taskflows_core::effects::{Edits, Removal};
 use utoipa::ToSchema;
 
-use super::{MalformedError, WirePlan};
+use super::{Misfit, WirePlan};
 
 /// Definitions as data, and what is to become of what is installed.
 ///
@@ -137,10 +137,10 @@ impl From<&Removal> for WireRemoval {
 }
 
 impl TryFrom<&WireRemoval> for Removal {
-    type Error = MalformedError;
+    type Error = Misfit;
 
-    fn try_from(removal: &WireRemoval) -> Result<Self, MalformedError> {
-        let name = removal.name.parse().map_err(|error| MalformedError::of(&error))?;
+    fn try_from(removal: &WireRemoval) -> Result<Self, Misfit> {
+        let name = removal.name.parse().map_err(|error| Misfit::new("name", error))?;
         Ok(Self { name, source: removal.source.clone() })
     }
 }

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use taskflows_core::{Change, Consequence, FileChange, Plan, Step};
 use utoipa::ToSchema;
 
-use super::MalformedError;
+use super::Misfit;
 
 /// What would change on a host, or was changed: unit files with their whole texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -112,9 +112,9 @@ impl From<FileChange> for WireFileChange {
 }
 
 impl TryFrom<WirePlan> for Plan {
-    type Error = MalformedError;
+    type Error = Misfit;
 
-    fn try_from(plan: WirePlan) -> Result<Self, MalformedError> {
+    fn try_from(plan: WirePlan) -> Result<Self, Misfit> {
         let WirePlan { steps, unasked, left_behind } = plan;
         let steps = steps.into_iter().map(Step::try_from).collect::<Result<_, _>>()?;
         Ok(Self { steps, unasked, left_behind })
@@ -122,9 +122,9 @@ impl TryFrom<WirePlan> for Plan {
 }
 
 impl TryFrom<WireStep> for Step {
-    type Error = MalformedError;
+    type Error = Misfit;
 
-    fn try_from(step: WireStep) -> Result<Self, MalformedError> {
+    fn try_from(step: WireStep) -> Result<Self, Misfit> {
         let WireStep { name, change, files, effects } = step;
         let files: Vec<FileChange> = files.into_iter().map(FileChange::from).collect();
         let change = match change {
@@ -133,7 +133,7 @@ impl TryFrom<WireStep> for Step {
             WireChange::Remove => Change::Remove(files),
             WireChange::Unchanged => Change::Unchanged,
         };
-        let name = name.parse().map_err(|error| MalformedError::of(&error))?;
+        let name = name.parse().map_err(|error| Misfit::new("name", error))?;
         Ok(Self { name, change, consequences: effects })
     }
 }

@@ -1,10 +1,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use taskflows_core::task::{Attempt, ProcessMark, RunQuery, RunRecord, Trigger};
-use taskflows_core::{ExitKind, Outcome, RunEnd};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Misfit;
+use super::{Misfit, RunOutcome};
 
 /// Which runs are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
@@ -174,25 +173,6 @@ pub struct RecordedAttempt {
     pub tail: String,
 }
 
-/// How a run ended, or that it has not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RunOutcome {
-    /// `running`, `ok`, `failed`, `skipped`, `unknown`, `interrupted`.
-    pub word: String,
-    /// What systemd said of the end of one that failed: `exit-code`, `signal`, `timeout`, `oom-kill`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<String>,
-    /// The code its process exited with, where it failed so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exit_code: Option<i32>,
-    /// The number of the signal that ended its process, where it failed so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signal: Option<i32>,
-    /// Whether it failed before the run itself began.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub is_preparation: bool,
-}
-
 /// What started a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunTrigger {
@@ -215,43 +195,6 @@ pub struct RunProcess {
     pub pid: u32,
     /// When it started, in clock ticks since the boot.
     pub started: u64,
-}
-
-impl From<Outcome> for RunOutcome {
-    fn from(outcome: Outcome) -> Self {
-        let word = outcome.word().to_owned();
-        let bare = Self { word, result: None, exit_code: None, signal: None, is_preparation: false };
-        let Outcome::Failed(end) = outcome else { return bare };
-        let (exit_code, signal) = match end.exit {
-            Some(ExitKind::Exited(code)) => (Some(code), None),
-            Some(ExitKind::Killed(signal)) => (None, Some(signal)),
-            None => (None, None),
-        };
-        let is_preparation = end.is_preparation;
-        Self { result: Some(end.result), exit_code, signal, is_preparation, ..bare }
-    }
-}
-
-impl TryFrom<RunOutcome> for Outcome {
-    type Error = Misfit;
-
-    fn try_from(sent: RunOutcome) -> Result<Self, Misfit> {
-        Ok(match sent.word.as_str() {
-            "running" => Self::Running,
-            "ok" => Self::Succeeded,
-            "skipped" => Self::Skipped,
-            "unknown" => Self::Unknown,
-            "interrupted" => Self::Interrupted,
-            "failed" => Self::Failed(RunEnd {
-                result: sent.result.ok_or_else(|| Misfit::new("result", "a failure has one"))?,
-                exit: sent.exit_code.map(ExitKind::Exited).or(sent.signal.map(ExitKind::Killed)),
-                is_preparation: sent.is_preparation,
-            }),
-            other => {
-                return Err(Misfit::new("outcome", format!("`{}` is none", other.escape_debug())));
-            }
-        })
-    }
 }
 
 impl From<&Trigger> for RunTrigger {

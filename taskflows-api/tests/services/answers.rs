@@ -83,3 +83,24 @@ async fn a_long_action_is_answered_by_an_id() {
     let again = client.get::<Value>(&format!("/api/waits/{id}")).await.unwrap_err();
     assert_eq!((again.status(), again.code()), (Some(404), Some("no-such-wait")));
 }
+
+#[tokio::test]
+async fn who_changes_a_service_reads_it_as_it_is_then() {
+    let served = busy().await;
+    let client = served.client();
+    let standing = async || {
+        let all: Value = client.get("/api/services").await.unwrap();
+        let one: Value = client.get("/api/services?match=web").await.unwrap();
+        assert_eq!(all[2], one[0]);
+        one[0]["state"].as_str().unwrap().to_owned()
+    };
+    for (action, state) in [("stop", "stopped"), ("start", "running")].repeat(10) {
+        let target = format!("/api/services/web/{action}");
+        let _: Value = client.send(Method::POST, &target, None::<&()>).await.unwrap();
+        assert_eq!(standing().await, state);
+    }
+    // That somebody else changed it is told by the manager.
+    served.install(&[("web2", "true")]).await;
+    let all: Value = client.get("/api/services").await.unwrap();
+    assert_eq!(all.as_array().unwrap().len(), 4);
+}

@@ -54,6 +54,7 @@ impl Served {
             services,
             runs: Arc::clone(&runs) as _,
             journal_runs: Arc::clone(&runs) as _,
+            feed: Arc::clone(&fake) as _,
             now: Arc::new(now),
             ..host()
         };

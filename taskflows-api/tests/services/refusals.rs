@@ -53,6 +53,7 @@ async fn what_means_nothing_is_refused_and_changes_nothing() {
         "/api/services?matches=web",
         "/api/services?match=a%2Fb",
         "/api/services?missing=perhaps",
+        "/api/services/-a%20b",
         "/api/services/web?x=1",
         "/api/details?depth=1",
         "/api/next?count=-1",

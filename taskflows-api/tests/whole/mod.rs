@@ -79,7 +79,7 @@ impl Whole {
         file.make_directory().unwrap();
         let settings = file.change::<SecurityFileError>(|settings| {
             settings.secret = Some(SecretString::from(SECRET));
-            settings.ensure_server_id();
+            settings.ensure_server_id(None);
             Ok(())
         });
         let store = Arc::new(Store::open(&directory.path().join("data")).unwrap());

@@ -38,8 +38,7 @@ pub(super) async fn create(
     let edits = if create.force { Edits::Overwrite } else { Edits::Keep };
     let mut plan = install(ui, app, &request, edits).await?;
     if create.now {
-        let waits = |effect: &Consequence| *effect == Consequence::WaitsForStart;
-        plan.steps.iter_mut().for_each(|step| step.consequences.retain(|effect| !waits(effect)));
+        leave_out_waiting(&mut plan);
     }
     if request.tells_services(global.output) {
         tell(ui, app, global, &plan)?;
@@ -96,7 +95,19 @@ fn marks(request: &Request, plan: &Plan) -> BTreeMap<ServiceName, Option<AlertMa
     all.map(|(name, mark)| (name.clone(), mark)).collect()
 }
 
-async fn start_changed(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> Result<Exit, CliError> {
+/// Leaves out that services wait to be started, since they are started next.
+pub(super) fn leave_out_waiting(plan: &mut Plan) {
+    let waits = |effect: &Consequence| *effect == Consequence::WaitsForStart;
+    plan.steps.iter_mut().for_each(|step| step.consequences.retain(|effect| !waits(effect)));
+}
+
+/// Starts what was created or changed.
+pub(super) async fn start_changed(
+    ui: &mut Ui<'_>,
+    app: &App,
+    global: &Global,
+    plan: &Plan,
+) -> Result<Exit, CliError> {
     let there = changed(plan).filter(|step| !matches!(step.change, Change::Remove(_)));
     let names: Vec<ServiceName> = there.map(|step| step.name.clone()).collect();
     if names.is_empty() {
@@ -107,8 +118,18 @@ async fn start_changed(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan)
     perform_on(ui, app, &quiet_output, &names, Action::Start, Target::Service).await
 }
 
-/// Tells what an installation changed, and what that means for each service.
+/// Tells what an installation changed, what that means for each service, and what may keep it from running.
 pub(super) fn tell(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> Result<(), CliError> {
+    tell_changes(ui, app, global, plan)?;
+    let for_people = matches!(global.output, Format::Table | Format::Wide);
+    if let Some(hint) = app.linger_hint.as_ref().filter(|_| for_people && !plan.is_empty()) {
+        ui.remark(format!("note: {hint}"));
+    }
+    Ok(())
+}
+
+/// Tells what an installation changed, and what that means for each service.
+pub(super) fn tell_changes(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> Result<(), CliError> {
     remark_left_behind(ui, plan);
     if write_data(ui, global.output, plan)? {
         return Ok(());
@@ -128,9 +149,6 @@ pub(super) fn tell(ui: &mut Ui<'_>, app: &App, global: &Global, plan: &Plan) -> 
         ui.remark(format!("{}.", summary(plan, words)));
     }
     remark_switched_off(ui, plan);
-    if let Some(hint) = &app.linger_hint {
-        ui.remark(format!("note: {hint}"));
-    }
     Ok(())
 }
 

@@ -7,9 +7,9 @@ use crate::{App, Exit, Ui};
 
 /// What was found out about the dashboards, or done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Dashboards {
+pub(crate) struct Dashboards {
     /// Whether one of them was, or would be, made or changed.
-    pub(super) changes: bool,
+    pub(crate) changes: bool,
     /// How many are there and as they should be.
     same: usize,
     /// Whether Grafana did not do, or did not say, what it was asked for.
@@ -24,18 +24,18 @@ enum Way {
 
 impl Dashboards {
     /// Says what would become of the dashboards, and changes nothing.
-    pub(super) async fn show(ui: &mut Ui<'_>, app: &App, dashboards: &[Dashboard]) -> Self {
+    pub(crate) async fn show(ui: &mut Ui<'_>, app: &App, dashboards: &[Dashboard]) -> Self {
         // What is somebody else's is told, and is no change.
         each(ui, app, dashboards, Way::Show, false).await
     }
 
     /// Makes the dashboards. Services are there already, and do not depend on it.
-    pub(super) async fn make(ui: &mut Ui<'_>, app: &App, dashboards: &[Dashboard], force: bool) -> Self {
+    pub(crate) async fn make(ui: &mut Ui<'_>, app: &App, dashboards: &[Dashboard], force: bool) -> Self {
         each(ui, app, dashboards, Way::Make, force).await
     }
 
     /// Says that nothing changed, where nothing else says so.
-    pub(super) fn remark_same(self, ui: &mut Ui<'_>) {
+    pub(crate) fn remark_same(self, ui: &mut Ui<'_>) {
         if self.same > 0 && !self.changes && !self.fails {
             let (plural, verb) = if self.same == 1 { ("", "is") } else { ("s", "are") };
             ui.remark(format!("Nothing changed: {} dashboard{plural} {verb} as defined.", self.same));
@@ -43,7 +43,7 @@ impl Dashboards {
     }
 
     /// Returns how a command ends that would else end so.
-    pub(super) fn exit(self, exit: Exit) -> Exit {
+    pub(crate) fn exit(self, exit: Exit) -> Exit {
         if self.fails && matches!(exit, Exit::Ok | Exit::Pending) { Exit::Partial } else { exit }
     }
 }

@@ -1,5 +1,5 @@
 use similar::TextDiff;
-use taskflows_core::FileChange;
+use taskflows_core::{FileChange, Plan};
 
 use super::plan::{planned, write_data};
 use crate::arguments::{Format, Global, PlanArguments};
@@ -17,10 +17,15 @@ pub(super) async fn diff(
     arguments: &PlanArguments,
 ) -> Result<Exit, CliError> {
     let (plan, _) = planned(ui, app, arguments).await?;
+    show_diff(ui, global, &plan)
+}
+
+/// Shows what a plan changes in unit files as a patch.
+pub(super) fn show_diff(ui: &mut Ui<'_>, global: &Global, plan: &Plan) -> Result<Exit, CliError> {
     if matches!(global.output, Format::Table | Format::Wide) {
         plan.files().try_for_each(|file| show_patch(ui, file))?;
     } else {
-        write_data(ui, global.output, &plan)?;
+        write_data(ui, global.output, plan)?;
     }
     if plan.is_empty() && global.verbose > 0 {
         ui.remark("Nothing to change.");

@@ -50,6 +50,8 @@ mod why;
 
 pub(crate) use completion::completion;
 pub(crate) use confirm::ask as ask_question;
+pub(crate) use dashboards::Dashboards;
+pub(crate) use define::{Defined, Reading, carry_out};
 pub use define::{LocalDefiner, Ordered, order_of};
 pub(crate) use exec::exec_here;
 pub(crate) use format::check_format;
@@ -57,7 +59,6 @@ pub(crate) use history::DEFAULT_RUNS;
 pub(crate) use logs::DEFAULT_LINES;
 pub(crate) use man::man;
 pub(crate) use next::DEFAULT_STARTS;
-pub(crate) use plan::plan_of;
 pub(crate) use schema::schema;
 
 use taskflows_core::Plan;

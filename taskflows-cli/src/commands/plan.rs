@@ -60,20 +60,6 @@ pub(super) async fn plan(
     Ok(dashboards.exit(if is_empty { Exit::Ok } else { Exit::Pending }))
 }
 
-/// Shows people what `create` would change on one of several servers, and returns it.
-pub(crate) async fn plan_of(
-    ui: &mut Ui<'_>,
-    app: &App,
-    global: &Global,
-    arguments: &PlanArguments,
-) -> Result<Plan, CliError> {
-    let (plan, request) = planned(ui, app, arguments).await?;
-    let for_people = Global { output: Format::Table, ..global.clone() };
-    show_plan(ui, app, &for_people, &plan)?;
-    request.groups.show(ui);
-    Ok(plan)
-}
-
 /// Reads definitions and returns what `create` would change of services, and what is asked for.
 pub(super) async fn planned(
     ui: &mut Ui<'_>,

@@ -3,6 +3,7 @@ use taskflows_core::{Plan, ServiceName};
 
 use super::alert::close_untold;
 use super::confirm::may_remove;
+use super::define::plan_in;
 use super::remark_left_behind;
 use super::show::remark_drop_ins;
 use crate::arguments::{Global, RemoveArguments};
@@ -48,12 +49,15 @@ pub(super) async fn remove(
 
 /// Removes services with the groups of alerts that were theirs alone.
 pub(super) async fn take_away(ui: &mut Ui<'_>, app: &App, names: &[ServiceName]) -> Result<Plan, CliError> {
-    let plan = app.services.remove(names).await?;
     // Another server sees to its own alerts.
-    if app.server.is_none() {
-        close_untold(ui, app, &names.iter().map(|name| (name.clone(), None)).collect());
-        AlertGroups::new(&app.data_directory).forget(names)?;
+    if let Some(definer) = &app.definer {
+        let removed = definer.remove(names).await?;
+        removed.notes.iter().for_each(|note| ui.remark(note));
+        return plan_in(removed.plan);
     }
+    let plan = app.services.remove(names).await?;
+    close_untold(ui, app, &names.iter().map(|name| (name.clone(), None)).collect());
+    AlertGroups::new(&app.data_directory).forget(names)?;
     Ok(plan)
 }
 

@@ -4,10 +4,10 @@ use std::io::Read;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use taskflows_security::{
     PreviousSecret, RotateError, SecurityFile, SecurityFileError, SecuritySettings, check_secret,
-    fingerprint, random_secret,
+    fingerprint, machine_mark, random_secret,
 };
 use zeroize::Zeroizing;
 
@@ -17,8 +17,8 @@ use crate::error::chain;
 use crate::output::{Column, Row, Styled, column, emit};
 use crate::{App, CliError, Exit, Ui, show};
 
-/// More is read of no secret, in bytes.
-const LONGEST_INPUT: u64 = 4_096;
+/// More is read of no secret, and of no file with one, in bytes.
+const LONGEST_INPUT: u64 = 65_536;
 
 /// Carries out `tf security`, which `tf api security` is as well.
 pub(crate) fn security(
@@ -109,13 +109,13 @@ fn setup(ui: &mut Ui<'_>, app: &App, file: &SecurityFile, dry_run: bool) -> Resu
         ui.remark(format!("Made {} yours alone; its mode was {mode:o}.", directory.display()));
     }
     let before = existing(file)?.unwrap_or_default();
-    let is_complete = before.secret.is_some() && before.server_id.is_some() && before.enable_hmac;
+    let is_complete = before.secret.is_some() && own_id(&before).is_some() && before.enable_hmac;
     let after = match is_complete {
         true => before.clone(),
         false => recorded(app, "security.setup", || {
             file.change::<CliError>(|settings| {
                 settings.secret.get_or_insert_with(|| SecretString::from(random_secret().as_str()));
-                settings.ensure_server_id();
+                settings.ensure_server_id(machine_mark().as_deref());
                 settings.enable_hmac = true;
                 Ok(())
             })
@@ -136,7 +136,32 @@ fn setup(ui: &mut Ui<'_>, app: &App, file: &SecurityFile, dry_run: bool) -> Resu
     Ok(Exit::Ok)
 }
 
-/// Reads one line.
+/// Returns the id of this host, where it is not that of a machine from which the file was copied.
+fn own_id(settings: &SecuritySettings) -> Option<String> {
+    settings.own_server_id(machine_mark().as_deref()).map(str::to_owned)
+}
+
+/// Of another host's `security.json` its secret alone.
+#[derive(Deserialize)]
+struct Copied {
+    hmac_secret: String,
+}
+
+/// Takes the secret out of the text of a `security.json`, or the text itself.
+fn secret_in(text: &str) -> Result<Zeroizing<String>, CliError> {
+    if text.trim_start().starts_with('{') {
+        // The words of the error could hold a piece of the secret.
+        let copied = serde_json::from_str::<Copied>(text).map_err(|error| {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            CliError::new(Exit::Usage, format!("this is no security.json with a `hmac_secret`: {place}"))
+        });
+        return copied.map(|copied| Zeroizing::new(copied.hmac_secret));
+    }
+    let secret = text.strip_suffix('\n').unwrap_or(text);
+    Ok(Zeroizing::new(secret.strip_suffix('\r').unwrap_or(secret).to_owned()))
+}
+
+/// Reads one line, or a whole `security.json`.
 fn read_secret(ui: &mut Ui<'_>, source: &str) -> Result<SecretString, CliError> {
     if source != "-" {
         // It is not told again: it may be the secret.
@@ -149,13 +174,12 @@ fn read_secret(ui: &mut Ui<'_>, source: &str) -> Result<SecretString, CliError> 
     let mut text = Zeroizing::new(String::new());
     let read = (&mut *ui.input).take(LONGEST_INPUT).read_to_string(&mut text);
     read.map_err(|error| CliError::new(Exit::Usage, format!("could not read the secret: {error}")))?;
-    let secret = text.strip_suffix('\n').unwrap_or(&text);
-    let secret = secret.strip_suffix('\r').unwrap_or(secret);
-    check_secret(secret).map_err(|reason| {
+    let secret = secret_in(&text)?;
+    check_secret(&secret).map_err(|reason| {
         CliError::new(Exit::Usage, format!("this is no secret to sign with: {reason}"))
             .hint("`tf security regenerate-secret` makes one")
     })?;
-    Ok(SecretString::from(secret))
+    Ok(SecretString::from(secret.as_str()))
 }
 
 fn replace(
@@ -181,7 +205,7 @@ fn replace(
     file.make_directory()?;
     let settings = recorded(app, action, || {
         file.change::<CliError>(|settings| {
-            settings.ensure_server_id();
+            settings.ensure_server_id(machine_mark().as_deref());
             Ok(settings.rotate(secret, grace, now)?)
         })
     })?;
@@ -285,16 +309,16 @@ fn status(ui: &mut Ui<'_>, app: &App, global: &Global, file: &SecurityFile) -> R
         file: file.path().display().to_string(),
         signed: settings.enable_hmac,
         secret: settings.secret.as_ref().map(fingerprint),
-        server_id: settings.server_id.clone(),
+        server_id: own_id(&settings),
         window_seconds: settings.window_seconds,
         shown: good.iter().map(shown).collect(),
         previous: good.iter().map(previous).collect(),
     };
     match global.output {
         Format::Table => lines(ui, &row)?,
-        format => emit(ui, format, &[row])?,
+        format => emit(ui, format, std::slice::from_ref(&row))?,
     }
-    let is_missing = settings.secret.is_none() || settings.server_id.is_none();
+    let is_missing = settings.secret.is_none() || row.server_id.is_none();
     if is_missing {
         ui.remark("hint: `tf security setup` makes what is missing");
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use taskflows_api::client::Client;
 
+use super::define;
 use super::engine::{Asking, Way, ask};
 use super::own_key::OwnKey;
 use super::reach::{Patience, Reach};
@@ -120,9 +121,27 @@ fn chosen(app: &App, asked: Asked, own: &OwnKey, patience: Patience) -> Chosen {
 }
 
 /// Runs one command on one other server to its exit code, and reports what went wrong.
-pub async fn run_on_one(ui: &mut Ui<'_>, server: &Asking<'_>, arguments: &Arguments) -> Exit {
+pub async fn run_on_one(ui: &mut Ui<'_>, local: &App, server: &Asking<'_>, arguments: &Arguments) -> Exit {
+    let result = on_one(ui, local, server, arguments).await;
+    crate::run::end(ui, result)
+}
+
+async fn on_one(
+    ui: &mut Ui<'_>,
+    local: &App,
+    server: &Asking<'_>,
+    arguments: &Arguments,
+) -> Result<Exit, CliError> {
+    if let Some(reading) = define::reading(ui, local, &arguments.verb)? {
+        return define::on_one(ui, local, server, arguments, &reading).await;
+    }
     let work = async |app: &App| execute(ui, app, arguments).await;
-    let result = ask(server, Patience::of(&arguments.verb), work).await.map_err(|end| match end {
+    ask(server, Patience::of(&arguments.verb), work).await.map_err(|end| refused(server, end))
+}
+
+/// Says why one server did not do what it was asked.
+pub(super) fn refused(server: &Asking<'_>, end: End) -> CliError {
+    match end {
         End::Failed(error) => error,
         End::Silent(reason) => {
             let error = CliError::new(Exit::Unreachable, format!("{} did not answer: {reason}", server.name));
@@ -130,6 +149,5 @@ pub async fn run_on_one(ui: &mut Ui<'_>, server: &Asking<'_>, arguments: &Argume
         }
         End::Ended(exit) => CliError::new(exit, "it ended before it was asked"),
         End::NothingThere => CliError::new(Exit::NoSuchService, "there is no such service"),
-    });
-    crate::run::end(ui, result)
+    }
 }

@@ -16,8 +16,8 @@ use super::merge;
 use super::narrow::{narrowed, patterns, with_patterns};
 use super::reach::{LOOK, Order, Patience, is_endless};
 use super::verdict::{self, End};
-use crate::arguments::{CreateArguments, EnvVerb, Format, Global, PlanArguments};
-use crate::commands::{check_format, execute_verb};
+use crate::arguments::{EnvVerb, Format, Global};
+use crate::commands::{Reading, carry_out, check_format, execute_verb};
 use crate::ui::Out;
 use crate::{App, Arguments, CliError, Exit, Ui, Verb};
 
@@ -61,25 +61,35 @@ pub(super) struct Answer {
     pub(super) end: End,
 }
 
-/// Runs one command on each of `servers` at once, and shows what they answer as one result.
-pub async fn run_on_servers(ui: &mut Ui<'_>, servers: &[Asking<'_>], arguments: &Arguments) -> Exit {
-    let result = on_servers(ui, servers, arguments).await;
+/// Runs one command on each of `servers` at once, and shows what they answer as one result. What is read for it is read on
+/// this host, that of `local`, and once.
+pub async fn run_on_servers(
+    ui: &mut Ui<'_>,
+    local: &App,
+    servers: &[Asking<'_>],
+    arguments: &Arguments,
+) -> Exit {
+    let result = on_servers(ui, local, servers, arguments).await;
     crate::run::end(ui, result)
 }
 
 async fn on_servers(
     ui: &mut Ui<'_>,
+    local: &App,
     servers: &[Asking<'_>],
     arguments: &Arguments,
 ) -> Result<Exit, CliError> {
     let (global, verb) = (&arguments.global, &arguments.verb);
     check_format(verb, global.output)?;
+    if let Some(reading) = super::define::reading(ui, local, verb)? {
+        let command = Command { global, input: &[], verb, reading: Some(&reading) };
+        return super::define::on_servers(ui, local, servers, command, &reading).await;
+    }
     let input = input_for_all(ui, verb)?;
-    let command = Command { global, input: &input, verb };
+    let command = Command { global, input: &input, verb, reading: None };
     match verb {
-        Verb::Create(create) if !create.dry_run => super::apply::create(ui, servers, command, create).await,
         Verb::Remove(remove) if !remove.selector.dry_run => {
-            super::apply::remove(ui, servers, command, remove).await
+            super::remove::remove(ui, servers, command, remove).await
         }
         _ => {
             let verbs = verbs(servers, verb).await;
@@ -94,15 +104,14 @@ pub(super) struct Command<'a> {
     pub(super) global: &'a Global,
     pub(super) verb: &'a Verb,
     pub(super) input: &'a [u8],
+    /// The definitions that it is about.
+    pub(super) reading: Option<&'a Reading<'a>>,
 }
 
 /// Reads the standard input where the command takes it, since it can be read once alone.
 fn input_for_all(ui: &mut Ui<'_>, verb: &Verb) -> Result<Vec<u8>, CliError> {
     let is_stdin = |path: &std::path::PathBuf| path.as_os_str() == "-";
     let takes = match verb {
-        Verb::Create(CreateArguments { plan: PlanArguments { sources, .. }, .. })
-        | Verb::Plan(PlanArguments { sources, .. })
-        | Verb::Diff(PlanArguments { sources, .. }) => sources.files.iter().any(is_stdin),
         Verb::Env { verb: EnvVerb::Create(create) } => create.what.file.as_ref().is_some_and(is_stdin),
         _ => false,
     };
@@ -251,7 +260,10 @@ async fn take_turn(
     let work = async |app: &App| {
         let Look { width, colour, quiet } = look;
         let mut ui = Ui { out, status, input: &mut input, width, colour, interactive: false, quiet };
-        execute_verb(&mut ui, app, command.global, verb).await
+        match command.reading {
+            Some(reading) => carry_out(&mut ui, app, command.global, verb, reading).await,
+            None => execute_verb(&mut ui, app, command.global, verb).await,
+        }
     };
     ask(server, Patience::of(verb), work).await.map_or_else(|end| end, End::Ended)
 }

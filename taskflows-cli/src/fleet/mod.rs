@@ -1,8 +1,8 @@
 //! One `tf` for many servers: which there are, which a command asks, and their answers as one result.
 
 mod address;
-mod apply;
 mod choose;
+mod define;
 mod engine;
 mod gathered;
 mod merge;
@@ -10,6 +10,7 @@ mod narrow;
 mod own_key;
 mod reach;
 mod registry;
+mod remove;
 mod selection;
 mod verdict;
 

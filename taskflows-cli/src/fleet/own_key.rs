@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use taskflows_security::{SecurityFile, SigningKey};
+use taskflows_security::{SecurityFile, SigningKey, machine_mark};
 
 use crate::CliError;
 
@@ -24,7 +24,10 @@ impl OwnKey {
     pub fn read(directory: Option<&Path>, now: Timestamp) -> Result<Self, CliError> {
         let Some(directory) = directory else { return Ok(Self::default()) };
         match SecurityFile::new(directory).load() {
-            Ok(settings) => Ok(Self { keys: settings.signing_keys(now), server_id: settings.server_id }),
+            Ok(settings) => {
+                let server_id = settings.own_server_id(machine_mark().as_deref()).map(str::to_owned);
+                Ok(Self { keys: settings.signing_keys(now), server_id })
+            }
             Err(error) if error.is_not_found() => Ok(Self::default()),
             Err(error) => Err(error.into()),
         }

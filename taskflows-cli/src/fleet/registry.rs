@@ -119,10 +119,11 @@ impl ServersFile {
     }
 
     /// Registers this host under `name`, as the API does when it starts: without asking anyone. What is known of it
-    /// already (its groups) stays, and an entry of this id under another name goes.
+    /// already (its groups) stays, and an entry of this id under another name goes. An entry of this name is another
+    /// server's where neither its id nor its address is ours.
     ///
     /// # Errors
-    /// As [`Self::change`], and when the name is no name of a server.
+    /// As [`Self::change`], when the name is no name of a server, and when another server has it.
     pub fn register_own(
         &self,
         name: &str,
@@ -135,6 +136,12 @@ impl ServersFile {
             let is_own = |server: &Server| server.server_id.as_deref() == Some(server_id);
             let earlier = servers.iter().find(|(_, server)| is_own(server)).map(|(name, _)| name.clone());
             let earlier = earlier.and_then(|earlier| servers.remove(&earlier));
+            let is_other = |server: &Server| server.server_id.is_some() && server.address != *address;
+            if let Some(other) = servers.get(name).filter(|server| is_other(server)) {
+                let message = format!("`{name}` is another server, at {}", other.address);
+                let hint = "rename one of the two: `tf server remove`, `tf server add`";
+                return Err(CliError::new(Exit::Usage, message).hint(hint));
+            }
             let known = earlier.or_else(|| servers.remove(name));
             let mut server = known.clone().unwrap_or_else(|| Server::new(address.clone(), now));
             server.address = address.clone();
@@ -308,6 +315,13 @@ mod tests {
         let servers = file.read().unwrap();
         assert_eq!(servers.keys().collect::<Vec<_>>(), ["web9"]);
         assert_eq!(servers["web9"].groups, ["web"]);
+        // Another host has the same name.
+        let elsewhere: Address = "10.0.0.8:7777".parse().unwrap();
+        assert!(file.register_own("web9", &elsewhere, "id2", later).is_err());
+        assert_eq!(file.read().unwrap(), servers);
+        // The same host got another id.
+        file.register_own("web9", &address, "id2", later).unwrap();
+        assert_eq!(file.read().unwrap()["web9"].server_id.as_deref(), Some("id2"));
     }
 
     #[test]

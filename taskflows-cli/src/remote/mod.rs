@@ -7,7 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use taskflows_api::client::{
-    Client, ClientError, Credentials, RemoteEnvironments, RemoteLogReader, RemoteRuns, RemoteServiceManager,
+    Client, ClientError, Credentials, RemoteDefiner, RemoteEnvironments, RemoteLogReader, RemoteRuns,
+    RemoteServiceManager,
 };
 use taskflows_api::wire::RunSource;
 use taskflows_core::effects::{EnvironmentStore, LogReader, RunHistory, RunStore, ServiceManager};
@@ -46,6 +47,7 @@ impl App {
         let unasked = Arc::new(Unasked);
         Self {
             server: Some(server.to_owned()),
+            definer: Some(Arc::new(RemoteDefiner(client.clone()))),
             services: adapters.services,
             logs: adapters.logs,
             runs: adapters.runs,

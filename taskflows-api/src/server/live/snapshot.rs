@@ -1,6 +1,3 @@
-#![allow(dead_code, reason = "the routes of services call it, which come with their own change")]
-
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,8 +5,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use jiff::Timestamp;
 use taskflows_core::effects::{Listing, RunStore, ServiceManager};
-use taskflows_core::task::RunRecord;
-use taskflows_core::{NamePattern, Outcome, Run, ServiceName};
+use taskflows_core::{NamePattern, Outcome, ServiceName};
 use tokio::time::{Instant, timeout};
 
 use crate::Host;
@@ -92,7 +88,7 @@ impl Snapshot {
     /// As [`Snapshot::listings`].
     pub(crate) async fn rendered(
         &self,
-        render: fn(&[Listing], Timestamp) -> Vec<u8>,
+        render: fn(&[Listing], Timestamp) -> Result<Vec<u8>, Problem>,
     ) -> Result<Bytes, Problem> {
         let picture = self.picture().await?;
         let mut rendered = lock(&picture.rendered);
@@ -100,7 +96,7 @@ impl Snapshot {
         if let Some((_, bytes)) = rendered.as_ref().filter(is_good) {
             return Ok(bytes.clone());
         }
-        let bytes = Bytes::from(render(&picture.listings, (self.now)()));
+        let bytes = Bytes::from(render(&picture.listings, (self.now)())?);
         *rendered = Some((Instant::now(), bytes.clone()));
         Ok(bytes)
     }
@@ -175,36 +171,18 @@ impl Snapshot {
         })
     }
 
-    /// Puts the last run that is kept in place of that from the journal, where it is not older.
+    /// Puts the last runs that are kept in place of those from the journal, where they are not older.
     async fn complete(&self, listings: &mut [Listing]) {
         let names: Vec<ServiceName> = listings.iter().map(|listing| listing.name.clone()).collect();
-        let mut kept: HashMap<ServiceName, RunRecord> = match self.runs.latest(&names).await {
-            Ok(runs) => runs.into_iter().filter_map(|run| Some((run.service.clone()?, run))).collect(),
+        match self.runs.latest(&names).await {
+            Ok(kept) => Listing::complete(listings, kept),
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the list lacks what is kept of runs"
                 );
-                return;
-            }
-        };
-        for listing in listings {
-            let is_its_own = |run: &RunRecord| listing.removed.is_none_or(|removed| removed < run.started);
-            if let Some(run) = kept.remove(&listing.name).filter(is_its_own) {
-                listing.last = Some(newer(run, listing.last.take()));
             }
         }
-    }
-}
-
-/// Returns the newer of a run that is kept and one that the journal tells of. Of the same run the journal alone knows
-/// the end where its process could not tell it.
-fn newer(kept: RunRecord, told: Option<Run>) -> Run {
-    let is_open = kept.outcome == Outcome::Interrupted && kept.ended.is_none();
-    match told {
-        Some(told) if told.at().is_some() && told.started.or(told.ended) > Some(kept.started) => told,
-        Some(told) if is_open && told.ended.is_some_and(|ended| ended >= kept.started) => told,
-        _ => Run { started: Some(kept.started), ended: kept.ended, outcome: kept.outcome },
     }
 }
 

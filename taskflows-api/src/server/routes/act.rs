@@ -167,10 +167,12 @@ async fn perform(shared: &Arc<Shared>, identity: &Identity, asked: Asked) -> Res
     if starts(action, target) {
         announce(&shared.host, &names, who).await;
     }
-    let host = shared.host.clone();
+    let server = Arc::clone(shared);
     let acting = async move {
-        let performed = host.services.perform(&names, action, target).await;
-        ended(&host, performed)
+        let performed = server.host.services.perform(&names, action, target).await;
+        // The request that began it may be answered long since.
+        server.live.changed();
+        ended(&server.host, performed)
     };
     let Some(id) = shared.waits.begin(&identity.name, action == Action::StartAndWait, acting) else {
         let detail = "too many actions are under way";

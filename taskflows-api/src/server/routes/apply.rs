@@ -6,14 +6,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use taskflows_core::ServiceName;
-use taskflows_core::effects::ServiceError;
 use taskflows_security::Role;
 use utoipa_axum::routes;
 
 use crate::ports::DefineError;
 use crate::server::route::{Routes, Rule};
 use crate::server::{AuditNames, Body, Problem, Shared};
-use crate::wire::{Applied, Fault, Names, Order};
+use crate::wire::{Applied, Names, Order};
 
 pub(super) fn add(routes: Routes) -> Routes {
     routes
@@ -104,43 +103,24 @@ fn names_of(order: &Order) -> Vec<String> {
 impl From<DefineError> for Problem {
     fn from(error: DefineError) -> Self {
         match error {
-            DefineError::Definition { report, fault } => {
+            DefineError::Definition(fault) => {
                 // A report has several lines, which stand in `fault`.
-                let flaws = match fault.as_ref() {
-                    Fault::Definition { flaws, .. } => flaws.as_slice(),
-                    _ => &[],
-                };
-                let detail = match flaws {
-                    [] => report.lines().next().unwrap_or_default().to_owned(),
+                let detail = match fault.flaws.as_slice() {
+                    [] => fault.report.lines().next().unwrap_or_default().to_owned(),
                     [one] => format!("{}:{}:{}: {}", one.file, one.line, one.column, one.message),
-                    [one, ..] => {
-                        let more = flaws.len() - 1;
+                    [one, rest @ ..] => {
+                        let more = rest.len();
                         format!("{}:{}:{}: {}, and {more} more", one.file, one.line, one.column, one.message)
                     }
                 };
                 let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_code("definition");
-                problem.with_fault(Some(*fault))
+                problem.with_fault(*fault)
             }
-            DefineError::Services(error) => of_services(error),
+            DefineError::Services(error) => error.into(),
             DefineError::Failed { reason } => {
                 tracing::warn!(reason, "definitions were not applied");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, reason).with_code("failed")
             }
         }
     }
-}
-
-fn of_services(error: ServiceError) -> Problem {
-    let (status, code) = match &error {
-        ServiceError::NotOurs { .. } => (StatusCode::CONFLICT, "not-ours"),
-        ServiceError::Edited { .. } => (StatusCode::CONFLICT, "edited"),
-        ServiceError::OtherSource { .. } => (StatusCode::CONFLICT, "other-source"),
-        ServiceError::Render { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "definition"),
-        ServiceError::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
-        _ => {
-            let fault = Fault::of(&error);
-            return Problem::from(error).with_fault(fault);
-        }
-    };
-    Problem::new(status, error.to_string()).with_code(code).with_fault(Fault::of(&error))
 }

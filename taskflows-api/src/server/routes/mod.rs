@@ -24,19 +24,21 @@ use super::route::Routes;
 
 /// Returns all routes. Each area adds its own.
 pub(super) fn all(shared: &Arc<Shared>) -> Routes {
-    let routes = Routes::new(shared);
-    let routes = health::add(routes);
-    let routes = services::add(routes);
-    let routes = act::add(routes);
-    let routes = calendar::add(routes);
-    let routes = logs::add(routes);
-    let routes = runs::add(routes);
-    let routes = environments::add(routes);
-    let routes = apply::add(routes);
-    let routes = events::add(routes);
-    let routes = metrics::add(routes);
-    let routes = auth::add(routes);
-    let routes = people::add(routes);
-    let routes = tokens::add(routes);
-    document::add(routes)
+    let areas = [
+        act::add,
+        apply::add,
+        auth::add,
+        calendar::add,
+        document::add,
+        environments::add,
+        events::add,
+        health::add,
+        logs::add,
+        metrics::add,
+        people::add,
+        runs::add,
+        services::add,
+        tokens::add,
+    ];
+    areas.into_iter().fold(Routes::new(shared), |routes, add| add(routes))
 }

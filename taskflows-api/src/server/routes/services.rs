@@ -2,6 +2,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::Deserialize;
 use taskflows_core::effects::{self, Depth};
 use taskflows_core::{NamePattern, ServiceName};
@@ -110,15 +113,27 @@ enum DepthWord {
 async fn list(
     State(shared): State<Arc<Shared>>,
     Query(selection): Query<Selection>,
-) -> Result<Json<Vec<Listing>>, Problem> {
-    let host = &shared.host;
+) -> Result<Response, Problem> {
+    let snapshot = shared.live.snapshot();
     let patterns = patterns(&selection.patterns)?;
-    let mut listings = host.services.list(&patterns).await?;
-    let names: Vec<&ServiceName> = listings.iter().map(|one| &one.name).collect();
-    check_each_selects(host, &patterns, selection.missing, &names).await?;
-    complete(host, listings.iter_mut().collect()).await;
-    let now = (host.now)();
-    Ok(Json(listings.into_iter().map(|one| Listing::new(one, now)).collect()))
+    let written = if patterns.is_empty() {
+        snapshot.rendered(written).await?
+    } else {
+        let listings = snapshot.listings(&patterns).await?;
+        let names: Vec<&ServiceName> = listings.iter().map(|one| &one.name).collect();
+        check_each_selects(&shared.host, &patterns, selection.missing, &names).await?;
+        written(&listings, (shared.host.now)())?.into()
+    };
+    Ok(([(CONTENT_TYPE, "application/json")], written).into_response())
+}
+
+/// Writes what `list` answers.
+fn written(listings: &[effects::Listing], now: Timestamp) -> Result<Vec<u8>, Problem> {
+    let listings: Vec<Listing> = listings.iter().map(|one| Listing::new(one.clone(), now)).collect();
+    serde_json::to_vec(&listings).map_err(|error| {
+        tracing::error!(%error, "the services could not be written");
+        Problem::internal()
+    })
 }
 
 /// Tells everything that the manager says of one service.

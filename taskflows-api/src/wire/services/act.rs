@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::listing::name;
 use super::{LastRun, ServiceFailure};
-use crate::wire::Unreadable;
+use crate::wire::Misfit;
 
 /// What to do with services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -166,11 +166,11 @@ impl Performed {
     ///
     /// # Errors
     /// When it says neither what happened nor what went wrong, or a name in it is none.
-    pub fn into_performed(self, server: &str) -> Result<effects::Performed, Unreadable> {
+    pub fn into_performed(self, server: &str) -> Result<effects::Performed, Misfit> {
         let result = match (self.effect, self.error) {
             (_, Some(error)) => Err(error.into_error(server)?),
             (Some(effect), None) => Ok(effect.with(self.run)?),
-            (None, None) => return Err(Unreadable::new("a result", "it has neither `effect` nor `error`")),
+            (None, None) => return Err(Misfit::new("results", "one has neither `effect` nor `error`")),
         };
         Ok(effects::Performed { name: name(&self.name)?, result })
     }
@@ -195,10 +195,10 @@ impl From<&Effect> for EffectWord {
 }
 
 impl EffectWord {
-    fn with(self, run: Option<LastRun>) -> Result<Effect, Unreadable> {
+    fn with(self, run: Option<LastRun>) -> Result<Effect, Misfit> {
         Ok(match (self, run) {
             (Self::Finished, Some(run)) => Effect::Finished(Run::try_from(run)?),
-            (Self::Finished, None) => return Err(Unreadable::new("a result", "its `run` is missing")),
+            (Self::Finished, None) => return Err(Misfit::new("run", "it is missing")),
             (Self::Started, _) => Effect::Started,
             (Self::Skipped, _) => Effect::Skipped,
             (Self::AlreadyRunning, _) => Effect::AlreadyRunning,

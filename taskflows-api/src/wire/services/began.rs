@@ -4,7 +4,7 @@ use taskflows_core::effects;
 use utoipa::ToSchema;
 
 use super::ExitKind;
-use crate::wire::Unreadable;
+use crate::wire::Misfit;
 
 /// How the run of a service began that goes on or is just ending.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -39,12 +39,12 @@ impl From<effects::Began> for Began {
 }
 
 impl TryFrom<Began> for effects::Began {
-    type Error = Unreadable;
+    type Error = Misfit;
 
-    fn try_from(began: Began) -> Result<Self, Unreadable> {
+    fn try_from(began: Began) -> Result<Self, Misfit> {
         let Began { at, run, ended, is_restart, preparation } = began;
         let run = run.map(|run| run.parse()).transpose();
-        let run = run.map_err(|error| Unreadable::new("the beginning of a run", error))?;
+        let run = run.map_err(|error| Misfit::new("began", error))?;
         Ok(Self { at, run, ended, is_restart, preparation: preparation.map(Into::into) })
     }
 }

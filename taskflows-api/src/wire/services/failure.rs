@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::RunEnd;
 use super::listing::name;
-use crate::wire::Unreadable;
+use crate::wire::Misfit;
 
 /// Why a service manager did not do what it was asked. What its operating system said is in the log of the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -111,7 +111,7 @@ impl ServiceFailure {
     ///
     /// # Errors
     /// When a name in it is none.
-    pub fn into_error(self, server: &str) -> Result<ServiceError, Unreadable> {
+    pub fn into_error(self, server: &str) -> Result<ServiceError, Misfit> {
         use ServiceError as E;
         Ok(match self {
             Self::NotFound { name } => E::NotFound { name },

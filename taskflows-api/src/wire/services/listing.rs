@@ -5,7 +5,7 @@ use taskflows_core::{Run, ServiceName};
 use utoipa::ToSchema;
 
 use super::{LastRun, RunEnd};
-use crate::wire::Unreadable;
+use crate::wire::Misfit;
 
 /// One line of a list, as `tf list -o json` has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -135,12 +135,12 @@ impl Listing {
 }
 
 impl TryFrom<Listing> for effects::Listing {
-    type Error = Unreadable;
+    type Error = Misfit;
 
-    fn try_from(listing: Listing) -> Result<Self, Unreadable> {
+    fn try_from(listing: Listing) -> Result<Self, Misfit> {
         let next = match (listing.next_kind, listing.next) {
             (NextKind::At, Some(at)) => Next::At(at),
-            (NextKind::At, None) => return Err(Unreadable::new("a service", "its `next` is missing")),
+            (NextKind::At, None) => return Err(Misfit::new("next", "it is missing")),
             (NextKind::AfterThisRun, _) => Next::AfterThisRun,
             (NextKind::Never, _) => Next::Never,
             (NextKind::Unscheduled, _) => Next::Unscheduled,
@@ -181,9 +181,9 @@ impl Details {
 }
 
 impl TryFrom<Details> for effects::Details {
-    type Error = Unreadable;
+    type Error = Misfit;
 
-    fn try_from(details: Details) -> Result<Self, Unreadable> {
+    fn try_from(details: Details) -> Result<Self, Misfit> {
         Ok(Self {
             listing: details.listing.try_into()?,
             unit_state: (details.active_state, details.sub_state),
@@ -206,9 +206,9 @@ impl From<effects::Start> for Start {
 }
 
 impl TryFrom<Start> for effects::Start {
-    type Error = Unreadable;
+    type Error = Misfit;
 
-    fn try_from(start: Start) -> Result<Self, Unreadable> {
+    fn try_from(start: Start) -> Result<Self, Misfit> {
         let Start { name: text, at, after_clock_change } = start;
         Ok(Self { name: name(&text)?, at, after_clock_change })
     }
@@ -241,6 +241,6 @@ impl From<State> for effects::State {
 }
 
 /// Reads the name of a service.
-pub(super) fn name(text: &str) -> Result<ServiceName, Unreadable> {
-    text.parse().map_err(|error| Unreadable::new("the name of a service", error))
+pub(super) fn name(text: &str) -> Result<ServiceName, Misfit> {
+    text.parse().map_err(|error| Misfit::new("name", error))
 }

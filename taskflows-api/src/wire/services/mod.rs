@@ -11,5 +11,5 @@ pub use act::{ActBody, Batch, BatchBody, EffectWord, Pending, Performed, Service
 pub use began::{Began, BeganAnswer};
 pub use failure::{EnvironmentFailure, ServiceFailure};
 pub use listing::{Details, Listing, NextKind, Start, State};
-pub use run::{ExitKind, LastRun, ResultWord, RunEnd};
+pub use run::{ExitKind, LastRun, ResultWord, RunEnd, RunOutcome};
 pub use units::{AlertGroups, Interruption, Origin, SupportUnits, UnitFiles};

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use taskflows_core::{self as core, Outcome, Run};
 use utoipa::ToSchema;
 
-use crate::wire::Unreadable;
+use crate::wire::Misfit;
 
 /// The last run of a service, or the one under way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -26,6 +26,16 @@ pub struct LastRun {
 }
 
 /// How a run ended, or that it has not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunOutcome {
+    /// In a word.
+    pub result: ResultWord,
+    /// What systemd said of the end of one that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<RunEnd>,
+}
+
+/// How a run ended, or that it has not, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ResultWord {
@@ -70,35 +80,50 @@ impl LastRun {
     #[must_use]
     pub fn new(run: Run, now: Timestamp) -> Self {
         let took_seconds = run.took(now).map(|took| took.as_secs_f64());
-        let end = match &run.outcome {
-            Outcome::Failed(end) => Some(end.clone()),
+        let (started, ended) = (run.started, run.ended);
+        let reason = match &run.outcome {
+            Outcome::Failed(end) => Some(end.to_string()),
             _ => None,
         };
-        Self {
-            result: ResultWord::from(&run.outcome),
-            started: run.started,
-            ended: run.ended,
-            took_seconds,
-            reason: end.as_ref().map(ToString::to_string),
-            end: end.map(RunEnd::from),
-        }
+        let RunOutcome { result, end } = run.outcome.into();
+        Self { result, started, ended, took_seconds, reason, end }
     }
 }
 
 impl TryFrom<LastRun> for Run {
-    type Error = Unreadable;
+    type Error = Misfit;
 
-    fn try_from(run: LastRun) -> Result<Self, Unreadable> {
-        let outcome = match (run.result, run.end) {
-            (ResultWord::Running, _) => Outcome::Running,
-            (ResultWord::Ok, _) => Outcome::Succeeded,
-            (ResultWord::Failed, Some(end)) => Outcome::Failed(end.into()),
-            (ResultWord::Failed, None) => return Err(Unreadable::new("a run", "it failed without an `end`")),
-            (ResultWord::Skipped, _) => Outcome::Skipped,
-            (ResultWord::Unknown, _) => Outcome::Unknown,
-            (ResultWord::Interrupted, _) => Outcome::Interrupted,
-        };
+    fn try_from(run: LastRun) -> Result<Self, Misfit> {
+        let outcome = RunOutcome { result: run.result, end: run.end }.try_into()?;
         Ok(Self { started: run.started, ended: run.ended, outcome })
+    }
+}
+
+impl From<Outcome> for RunOutcome {
+    fn from(outcome: Outcome) -> Self {
+        let result = ResultWord::from(&outcome);
+        let end = match outcome {
+            Outcome::Failed(end) => Some(end.into()),
+            _ => None,
+        };
+        Self { result, end }
+    }
+}
+
+impl TryFrom<RunOutcome> for Outcome {
+    type Error = Misfit;
+
+    fn try_from(sent: RunOutcome) -> Result<Self, Misfit> {
+        Ok(match sent.result {
+            ResultWord::Running => Self::Running,
+            ResultWord::Ok => Self::Succeeded,
+            ResultWord::Failed => {
+                Self::Failed(sent.end.ok_or_else(|| Misfit::new("end", "a failure has one"))?.into())
+            }
+            ResultWord::Skipped => Self::Skipped,
+            ResultWord::Unknown => Self::Unknown,
+            ResultWord::Interrupted => Self::Interrupted,
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use taskflows_core::{self as core, ServiceName, effects};
 use utoipa::ToSchema;
 
 use super::listing::name;
-use crate::wire::Unreadable;
+use crate::wire::Misfit;
 
 /// The unit files of a service as they stand on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -62,9 +62,9 @@ impl UnitFiles {
 }
 
 impl TryFrom<UnitFiles> for core::UnitFiles {
-    type Error = Unreadable;
+    type Error = Misfit;
 
-    fn try_from(units: UnitFiles) -> Result<Self, Unreadable> {
+    fn try_from(units: UnitFiles) -> Result<Self, Misfit> {
         Ok(Self { name: name(&units.name)?, files: units.files })
     }
 }
@@ -77,9 +77,9 @@ impl From<effects::Origin> for Origin {
 }
 
 impl TryFrom<Origin> for effects::Origin {
-    type Error = Unreadable;
+    type Error = Misfit;
 
-    fn try_from(origin: Origin) -> Result<Self, Unreadable> {
+    fn try_from(origin: Origin) -> Result<Self, Misfit> {
         let Origin { name: text, source, environment } = origin;
         Ok(Self { name: name(&text)?, source, environment })
     }
@@ -92,9 +92,9 @@ impl From<(ServiceName, AlertMark)> for AlertGroups {
 }
 
 impl TryFrom<AlertGroups> for (ServiceName, AlertMark) {
-    type Error = Unreadable;
+    type Error = Misfit;
 
-    fn try_from(alerts: AlertGroups) -> Result<Self, Unreadable> {
+    fn try_from(alerts: AlertGroups) -> Result<Self, Misfit> {
         Ok((name(&alerts.name)?, AlertMark { groups: alerts.groups }))
     }
 }

@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::host::host;
+use super::register::register;
 use super::security;
 use super::start::{check, prepare, tls};
 use crate::arguments::ApiStartArguments;
@@ -40,15 +41,17 @@ pub(super) async fn serve(
     raise_file_limit();
     let store =
         Store::open(&app.data_directory).map_err(|error| CliError::new(Exit::Failed, chain(&error)))?;
-    let server_id = security::server_id(app)?;
-    let host = host(app, server_id, access(app, &store, arguments.tls_cert.is_some()));
+    let by_tls = arguments.tls_cert.is_some();
+    let server_id = security::server_id(app)?.id;
+    register(ui, app, &listeners, by_tls, &server_id);
+    let host = host(app, server_id, access(app, &store, by_tls));
     let audit = Arc::new(FileAudit::new(audit_log(app)));
     let api = Api::with(host.clone(), Arc::new(authority(app, &host, &store)?), audit, Limits::default());
     let mut server = Server::new(api);
     if let Some(tls) = tls(arguments)? {
         server = server.with_tls(tls);
     }
-    let scheme = if arguments.tls_cert.is_some() { "https" } else { "http" };
+    let scheme = if by_tls { "https" } else { "http" };
     for address in listeners.iter().filter_map(Listener::address) {
         ui.remark(format!("The API answers at {scheme}://{address}."));
     }

@@ -4,6 +4,7 @@
 
 mod foreground;
 mod host;
+mod register;
 mod security;
 mod start;
 mod status;

@@ -1,9 +1,16 @@
 //! What the server must know of `security.json` before it starts.
 
-use taskflows_security::{SecurityFileError, SecuritySettings};
+use taskflows_security::{SecurityFileError, machine_mark};
 
 use crate::commands::security::security_file;
 use crate::{App, CliError};
+
+/// What makes a request for this host worthless on another.
+pub(super) struct ServerId {
+    pub(super) id: String,
+    /// Whether it was made now in the place of one that another machine has, from which the file was copied.
+    pub(super) is_replaced: bool,
+}
 
 /// Tells whether requests can be signed and have to be.
 pub(super) fn is_signing(app: &App) -> Result<bool, CliError> {
@@ -14,16 +21,20 @@ pub(super) fn is_signing(app: &App) -> Result<bool, CliError> {
     }
 }
 
-/// Returns what makes a request for this host worthless on another, made once.
-pub(super) fn server_id(app: &App) -> Result<String, CliError> {
-    let file = security_file(app)?;
-    if let Ok(SecuritySettings { server_id: Some(id), .. }) = file.load() {
-        return Ok(id);
+/// Returns the id of this host, made once.
+pub(super) fn server_id(app: &App) -> Result<ServerId, CliError> {
+    let (file, machine) = (security_file(app)?, machine_mark());
+    if let Ok(settings) = file.load()
+        && let Some(id) = settings.own_server_id(machine.as_deref())
+        && settings.server_of == machine
+    {
+        return Ok(ServerId { id: id.to_owned(), is_replaced: false });
     }
     file.make_directory()?;
-    let mut own = String::new();
+    let mut own = ServerId { id: String::new(), is_replaced: false };
     file.change(|settings| {
-        own = settings.ensure_server_id().to_owned();
+        own.is_replaced = settings.is_copied_to(machine.as_deref());
+        own.id = settings.ensure_server_id(machine.as_deref()).to_owned();
         Ok::<_, SecurityFileError>(())
     })?;
     Ok(own)

@@ -10,7 +10,7 @@ use taskflows_core::effects::{Action, Effect};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::security;
+use super::security::{self, ServerId};
 use super::unit::{self, Place};
 use crate::arguments::{ApiStartArguments, Global};
 use crate::error::chain;
@@ -76,6 +76,12 @@ pub(super) fn tls(arguments: &ApiStartArguments) -> Result<Option<Tls>, CliError
 
 /// Keeps what the server reads when it starts.
 pub(super) fn prepare(ui: &mut Ui<'_>, app: &App, arguments: &ApiStartArguments) -> Result<(), CliError> {
+    if let ServerId { id, is_replaced: true } = security::server_id(app)? {
+        ui.remark(format!(
+            "note: security.json came from another machine with its server id; this host has one of its own \
+             now, {id}. Where it was registered before, `tf server remove` it and `tf server add` it again"
+        ));
+    }
     if arguments.enable_ui {
         enable_ui(app).map_err(|error| {
             let path = app.data_directory.join(UI_FILE);

@@ -104,7 +104,7 @@ async fn look(app: &App, place: &Place) -> Result<StatusRow, CliError> {
     let is_running = unit == State::Running;
     let began = app.services.began(&unit::name()?).await?.filter(|_| is_running);
     // Without an answer that tells it, as by TLS, it is what the server reads.
-    let own = || security::server_id(app).ok().filter(|_| is_running);
+    let own = || security::server_id(app).ok().filter(|_| is_running).map(|own| own.id);
     Ok(StatusRow {
         state,
         address: Some(place.url()),

@@ -3,12 +3,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use taskflows_api::ports::{DefineError, Definer};
-use taskflows_api::wire::{Applied, MalformedError, Order};
-use taskflows_core::effects::Removal;
+use taskflows_api::wire::{Applied, Misfit, Order};
+use taskflows_core::effects::{Edits, Removal};
 use taskflows_core::{Format, ServiceName, Source, read_document};
 use tokio::runtime::Handle;
 
 use super::collected::Collected;
+use super::error::define_error;
 use crate::arguments::SourceArguments;
 use crate::commands::create::install;
 use crate::commands::prune::{Request, request_of};
@@ -16,7 +17,6 @@ use crate::commands::remark_interruption;
 use crate::commands::remove::take_away;
 use crate::commands::show::remark_drop_ins;
 use crate::definitions::{Definitions, check_host, wrong};
-use crate::error::Cause;
 use crate::{App, CliError, Exit, Ui};
 
 /// Takes definitions for this host, by the same way as `tf plan`, `tf create` and `tf remove`.
@@ -78,6 +78,15 @@ async fn plan(app: &App, collected: &mut Collected, order: &Order) -> Result<App
     let mut ui = collected.ui();
     remark_interruption(&mut ui, app);
     let request = request(&mut ui, app, order).await?;
+    plan_request(app, collected, &request).await
+}
+
+/// Plans what is asked for; what was remarked of it stands before the plan.
+pub(super) async fn plan_request(
+    app: &App,
+    collected: &mut Collected,
+    request: &Request,
+) -> Result<Applied, CliError> {
     let plan = app.services.plan(request.wanted()).await?;
     let notes = collected.take();
     request.groups.show(&mut collected.ui());
@@ -86,9 +95,18 @@ async fn plan(app: &App, collected: &mut Collected, order: &Order) -> Result<App
 }
 
 async fn apply(app: &App, collected: &mut Collected, order: &Order) -> Result<Applied, CliError> {
-    let mut ui = collected.ui();
-    let request = request(&mut ui, app, order).await?;
-    let plan = install(&mut ui, app, &request, order.edits.into()).await?;
+    let request = request(&mut collected.ui(), app, order).await?;
+    apply_request(app, collected, &request, order.edits.into()).await
+}
+
+/// Does what is asked for.
+pub(super) async fn apply_request(
+    app: &App,
+    collected: &mut Collected,
+    request: &Request,
+    edits: Edits,
+) -> Result<Applied, CliError> {
+    let plan = install(&mut collected.ui(), app, request, edits).await?;
     let notes = collected.take();
     let mut ui = collected.ui();
     if let Some(hint) = app.linger_hint.as_ref().filter(|_| !plan.is_empty()) {
@@ -147,8 +165,7 @@ fn definitions(app: &App, order: &Order) -> Result<Definitions, CliError> {
     definitions.present = Some(scope.directories.values().flatten().cloned().collect());
     let left_out: Result<Vec<ServiceName>, _> = scope.left_out.iter().map(|name| name.parse()).collect();
     definitions.defined.extend(left_out.map_err(|error| usage(&error))?);
-    let leaving: Result<Vec<Removal>, MalformedError> =
-        order.removals.iter().map(Removal::try_from).collect();
+    let leaving: Result<Vec<Removal>, Misfit> = order.removals.iter().map(Removal::try_from).collect();
     definitions.leaving = leaving.map_err(|error| usage(&error))?;
     Ok(definitions)
 }
@@ -176,21 +193,4 @@ fn patterns(texts: &[String]) -> Result<Vec<taskflows_core::NamePattern>, CliErr
 
 fn usage(error: &dyn std::error::Error) -> CliError {
     CliError::new(Exit::Usage, error.to_string())
-}
-
-/// Hands an error on to who sent the order.
-fn define_error(error: CliError) -> DefineError {
-    let words = || match &error.hint {
-        Some(hint) => format!("{}; {hint}", error.message),
-        None => error.message.clone(),
-    };
-    match error.cause.as_deref() {
-        Some(Cause::Definition(error)) => error.into(),
-        None if error.exit == Exit::Usage => DefineError::wrong(words()),
-        None => DefineError::Failed { reason: words() },
-        Some(Cause::Services(_)) => match error.cause.and_then(Arc::into_inner) {
-            Some(Cause::Services(error)) => DefineError::Services(error),
-            _ => DefineError::Failed { reason: error.message },
-        },
-    }
 }

@@ -44,7 +44,17 @@ pub fn order_of(
     edits: Edits,
 ) -> Result<Ordered, CliError> {
     refuse_stdin(sources, prune)?;
-    let mut definitions = read_files(ui, app, sources, Place::Elsewhere)?;
+    ordered(app, read_files(ui, app, sources, Place::Elsewhere)?, sources, prune, edits)
+}
+
+/// Does as [`order_of`] with definitions that were read.
+pub(super) fn ordered(
+    app: &App,
+    mut definitions: Definitions,
+    sources: &SourceArguments,
+    prune: bool,
+    edits: Edits,
+) -> Result<Ordered, CliError> {
     let inline = definitions.services.iter_mut().flat_map(|service| &mut service.alerts);
     let inline = inline.filter_map(|alert| match alert {
         AlertUse::Inline(group) => Some(group.as_mut()),

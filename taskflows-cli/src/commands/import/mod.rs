@@ -131,6 +131,7 @@ mod tests {
         let local = database.get("Europe/Berlin").unwrap();
         App {
             server: None,
+            definer: None,
             services: Arc::clone(&manager) as _,
             inspector: Arc::new(FakeInspector::over(Arc::clone(&manager))),
             watch: Arc::new(taskflows_core::testing::FakeServiceWatch::over(Arc::clone(&manager))),

@@ -79,9 +79,9 @@ async fn all_who_wait_are_told_what_went_wrong_once() {
 #[tokio::test]
 async fn what_is_written_is_kept_with_the_picture() {
     static WRITTEN: AtomicUsize = AtomicUsize::new(0);
-    fn render(listings: &[Listing], _: Timestamp) -> Vec<u8> {
+    fn render(listings: &[Listing], _: Timestamp) -> Result<Vec<u8>, Problem> {
         WRITTEN.fetch_add(1, Ordering::Relaxed);
-        listings.iter().flat_map(|one| one.state.as_str().bytes()).collect()
+        Ok(listings.iter().flat_map(|one| one.state.as_str().bytes()).collect())
     }
     let (services, snapshot) = with_services(1).await;
     for _ in 0..10 {
