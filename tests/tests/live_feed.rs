@@ -54,26 +54,18 @@ async fn watch(services: &SystemdServiceManager) -> Changes {
 }
 
 /// Waits until a change is the one that is looked for.
-#[track_caller]
-fn within<'a>(
-    limit: Duration,
-    changes: &'a mut Changes,
-    what: &'a str,
-    is_it: impl Fn(&StateChange) -> bool + 'a,
-) -> impl Future<Output = ()> + 'a {
-    async move {
-        let mut seen = Vec::new();
-        let look = async {
-            loop {
-                match changes.next().await.unwrap() {
-                    Ok(change) if is_it(&change) => return,
-                    other => seen.push(other),
-                }
+async fn within(limit: Duration, changes: &mut Changes, what: &str, is_it: impl Fn(&StateChange) -> bool) {
+    let mut seen = Vec::new();
+    let look = async {
+        loop {
+            match changes.next().await.unwrap() {
+                Ok(change) if is_it(&change) => return,
+                other => seen.push(other),
             }
-        };
-        let found = timeout(limit, look).await.is_ok();
-        assert!(found, "not within {limit:?}: {what}; seen: {seen:?}");
-    }
+        }
+    };
+    let found = timeout(limit, look).await.is_ok();
+    assert!(found, "not within {limit:?}: {what}; seen: {seen:?}");
 }
 
 fn becomes<'a>(name: &'a ServiceName, wanted: State) -> impl Fn(&StateChange) -> bool + 'a {

@@ -95,15 +95,13 @@ fn variable(name: &str) -> Option<String> {
 impl Host {
     pub(crate) fn new() -> Self {
         let manager = Arc::new(FakeServiceManager::at("2026-11-24T12:00:00Z".parse().unwrap()));
-        let logs = Arc::new(MemoryLogReader::default());
-        let runs = Arc::new(MemoryRunStore::default());
-        let journal_runs = Arc::new(MemoryRunStore::default());
+        let logs = Arc::<MemoryLogReader>::default();
+        let (runs, journal_runs) = (Arc::<MemoryRunStore>::default(), Arc::<MemoryRunStore>::default());
         let inspector = Arc::new(FakeInspector::over(Arc::clone(&manager)));
         let watch = Arc::new(FakeServiceWatch::over(Arc::clone(&manager)));
-        let told = Arc::new(KeptTold::default());
+        let told = Arc::<KeptTold>::default();
         let probe = Arc::new(FakeHostProbe::new(good_host()));
-        let clock = Arc::clone(&manager);
-        let files = tempfile::tempdir().unwrap();
+        let (clock, files) = (Arc::clone(&manager), tempfile::tempdir().unwrap());
         let app = App {
             server: None,
             definer: None,
@@ -125,7 +123,7 @@ impl Host {
             host: Arc::clone(&probe) as _,
             security_directory: Some("/home/me/.services".into()),
             zones: Zones::new(TimeZoneDatabase::bundled(), TimeZone::UTC),
-            variable: std::sync::Arc::new(variable),
+            variable: Arc::new(variable),
             home: None,
             explore: None,
             grafana_api_key: None,

@@ -27,7 +27,7 @@ pub(super) fn add(routes: Routes) -> Routes {
 }
 
 /// Returns all environments, sorted by name.
-#[utoipa::path(get, path = "/api/environments", tag = "environments", operation_id = "list_environments", responses(
+#[utoipa::path(get, operation_id = "list_environments", path = "/api/environments", tag = "environments", responses(
     (status = 200, body = Vec<KeptEnvironment>),
     (status = 502, description = "They cannot be read", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -38,7 +38,7 @@ async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<KeptEnvironm
 }
 
 /// Returns one environment.
-#[utoipa::path(get, path = "/api/environments/{name}", tag = "environments", operation_id = "show_environment",
+#[utoipa::path(get, operation_id = "show_environment", path = "/api/environments/{name}", tag = "environments",
     params(("name" = String, Path)), responses(
     (status = 200, body = KeptEnvironment),
     (status = 502, description = "They cannot be read", body = Problem, content_type = "application/problem+json"),
@@ -52,7 +52,7 @@ async fn show(
 }
 
 /// Keeps a new environment.
-#[utoipa::path(post, path = "/api/environments", tag = "environments", operation_id = "create_environment", request_body = EnvironmentToKeep, responses(
+#[utoipa::path(post, operation_id = "create_environment", path = "/api/environments", tag = "environments", request_body = EnvironmentToKeep, responses(
     (status = 201, body = KeptEnvironment),
     (status = 409, description = "There is one of that name", body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "It cannot be kept", body = Problem, content_type = "application/problem+json"),
@@ -69,7 +69,7 @@ async fn create(
 }
 
 /// Puts an environment in the place of another, whose name may change where no service uses it; when it was made stays.
-#[utoipa::path(put, path = "/api/environments/{name}", tag = "environments", operation_id = "replace_environment",
+#[utoipa::path(put, operation_id = "replace_environment", path = "/api/environments/{name}", tag = "environments",
     params(("name" = String, Path)), request_body = EnvironmentToKeep, responses(
     (status = 200, body = KeptEnvironment),
     (status = 409, description = "Another has the new name, or services use it", body = Problem, content_type = "application/problem+json"),
@@ -92,7 +92,7 @@ async fn replace(
 }
 
 /// Forgets an environment that no service uses.
-#[utoipa::path(delete, path = "/api/environments/{name}", tag = "environments", operation_id = "remove_environment",
+#[utoipa::path(delete, operation_id = "remove_environment", path = "/api/environments/{name}", tag = "environments",
     params(("name" = String, Path)), responses(
     (status = 204, description = "It is forgotten"),
     (status = 409, description = "Services use it", body = Problem, content_type = "application/problem+json"),

@@ -18,7 +18,7 @@ pub(super) fn add(routes: Routes) -> Routes {
 }
 
 /// Lists who may log in, sorted by name.
-#[utoipa::path(get, path = "/api/people", tag = "people", operation_id = "list_people", responses(
+#[utoipa::path(get, operation_id = "list_people", path = "/api/people", tag = "people", responses(
     (status = 200, description = "People.", body = [PersonEntry]),
     (status = 401, description = "Nobody is recognised.", body = Problem),
     (status = 403, description = "They may not.", body = Problem),
@@ -32,7 +32,7 @@ async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<PersonEntry>
 }
 
 /// Lets somebody log in from now on.
-#[utoipa::path(post, path = "/api/people", tag = "people", operation_id = "create_person", request_body = NewPerson, responses(
+#[utoipa::path(post, operation_id = "create_person", path = "/api/people", tag = "people", request_body = NewPerson, responses(
     (status = 201, description = "They may log in.", body = PersonEntry),
     (status = 400, description = "The body is no JSON.", body = Problem),
     (status = 401, description = "Nobody is recognised.", body = Problem),
@@ -60,7 +60,7 @@ async fn create(
 }
 
 /// Changes somebody's password or role, and ends their sessions.
-#[utoipa::path(post, path = "/api/people/{name}", tag = "people", operation_id = "change_person", params(("name" = String, Path,)),
+#[utoipa::path(post, operation_id = "change_person", path = "/api/people/{name}", tag = "people", params(("name" = String, Path,)),
     request_body = PersonChange, responses(
     (status = 200, description = "As they are now.", body = PersonEntry),
     (status = 400, description = "The body is no JSON.", body = Problem),
@@ -106,7 +106,7 @@ async fn change(
 }
 
 /// Lets somebody log in no longer, and ends their sessions.
-#[utoipa::path(delete, path = "/api/people/{name}", tag = "people", operation_id = "remove_person", params(("name" = String, Path,)), responses(
+#[utoipa::path(delete, operation_id = "remove_person", path = "/api/people/{name}", tag = "people", params(("name" = String, Path,)), responses(
     (status = 204, description = "They may not log in any more."),
     (status = 401, description = "Nobody is recognised.", body = Problem),
     (status = 403, description = "They may not.", body = Problem),

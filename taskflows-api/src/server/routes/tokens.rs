@@ -18,7 +18,7 @@ pub(super) fn add(routes: Routes) -> Routes {
 }
 
 /// Lists the tokens of machines, those that are over too, sorted by name.
-#[utoipa::path(get, path = "/api/tokens", tag = "people", operation_id = "list_tokens", responses(
+#[utoipa::path(get, operation_id = "list_tokens", path = "/api/tokens", tag = "people", responses(
     (status = 200, description = "Tokens, without what is secret of them.", body = [TokenEntry]),
     (status = 401, description = "Nobody is recognised.", body = Problem),
     (status = 403, description = "They may not.", body = Problem),
@@ -32,7 +32,7 @@ async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<TokenEntry>>
 }
 
 /// Makes a token for a machine. It is in this answer, and nowhere else.
-#[utoipa::path(post, path = "/api/tokens", tag = "people", operation_id = "create_token", request_body = NewToken, responses(
+#[utoipa::path(post, operation_id = "create_token", path = "/api/tokens", tag = "people", request_body = NewToken, responses(
     (status = 201, description = "The token.", body = TokenMade),
     (status = 400, description = "The body is no JSON.", body = Problem),
     (status = 401, description = "Nobody is recognised.", body = Problem),
@@ -61,7 +61,7 @@ async fn create(State(shared): State<Arc<Shared>>, Body(new): Body<NewToken>) ->
 }
 
 /// Makes a token worthless at once.
-#[utoipa::path(delete, path = "/api/tokens/{name}", tag = "people", operation_id = "remove_token", params(("name" = String, Path,)), responses(
+#[utoipa::path(delete, operation_id = "remove_token", path = "/api/tokens/{name}", tag = "people", params(("name" = String, Path,)), responses(
     (status = 204, description = "It is gone."),
     (status = 401, description = "Nobody is recognised.", body = Problem),
     (status = 403, description = "They may not.", body = Problem),
