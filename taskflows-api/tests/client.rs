@@ -75,7 +75,7 @@ impl Fake {
         };
         let verifies = |secret: &&str| SigningKey::new(secret).verifies(&signed, header(SIGNATURE_HEADER));
         let is_late = self.ahead.abs() > SignedDuration::from_secs(300);
-        match self.secrets.lock().unwrap().iter().any(|secret| verifies(secret)) && !is_late {
+        match self.secrets.lock().unwrap().iter().any(verifies) && !is_late {
             true => axum::Json(json!({"body": String::from_utf8_lossy(&body)})).into_response(),
             false => Problem::unauthorized().into_response(),
         }

@@ -108,7 +108,7 @@ async fn silences_begin_and_end() {
     let body = SilenceBody { name: "web-*".to_owned(), seconds: 3600.0, ..SilenceBody::default() };
     let silence = remote.silence(&body).await.unwrap();
     assert_eq!(silence.by, "somebody");
-    assert_eq!(remote.silences().await.unwrap(), [silence.clone()]);
+    assert_eq!(remote.silences().await.unwrap(), std::slice::from_ref(&silence));
     remote.unsilence(silence.number).await.unwrap();
     assert!(memory.state().silences.is_empty());
     let gone = remote.unsilence(silence.number).await.unwrap_err();

@@ -91,9 +91,9 @@ async fn another_host_keeps_its_runs_itself() {
 #[tokio::test]
 async fn a_run_is_known_by_its_first_digits() {
     let (near, journal) = (Arc::new(MemoryRunStore::default()), Arc::new(MemoryRunStore::default()));
-    near.begin(&a_run(0xabcd_1 << 108, "one", 1)).await.unwrap();
-    near.begin(&a_run(0xabcd_2 << 108, "two", 2)).await.unwrap();
-    journal.begin(&a_run(0xabcd_3 << 108, "three", 3)).await.unwrap();
+    near.begin(&a_run(0x000a_bcd1 << 108, "one", 1)).await.unwrap();
+    near.begin(&a_run(0x000a_bcd2 << 108, "two", 2)).await.unwrap();
+    journal.begin(&a_run(0x000a_bcd3 << 108, "three", 3)).await.unwrap();
     let host = Host { runs: near as _, journal_runs: Arc::clone(&journal) as _, ..host() };
     let client = client(server(host, Role::Viewer).await);
     let found: RunWithAttempts = client.get("/api/runs/ABCD1").await.unwrap();

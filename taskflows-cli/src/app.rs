@@ -128,7 +128,7 @@ impl App {
         let program = program(config)?;
         // The machine's manager has no home directory by which the same place would be found.
         let tells_data_directory = config.has_own_state || scope == Scope::System;
-        let manager = SystemdServiceManager::new(SystemdSettings {
+        let manager = Arc::new(SystemdServiceManager::new(SystemdSettings {
             state_directory: data.clone(),
             program: program.clone(),
             tells_state_directory: tells_data_directory,
@@ -142,9 +142,7 @@ impl App {
             journal: journal(config),
             limits: Limits::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-        });
-        let (logs, journal_runs) = (Arc::new(manager.journal()), Arc::new(manager.history(is_gone)));
-        let manager = Arc::new(manager);
+        }));
         Ok(Self {
             server: None,
             definer: None,
@@ -159,13 +157,13 @@ impl App {
             program,
             tells_data_directory,
             runs,
-            journal_runs,
+            journal_runs: Arc::new(manager.history(is_gone)),
             retention: config.retention,
             environments,
             tools,
             variable: Arc::new(|name| std::env::var(name).ok()),
             home: config.home.clone(),
-            logs,
+            logs: Arc::new(manager.journal()),
             inspector: Arc::clone(&manager) as _,
             watch: Arc::clone(&manager) as _,
             feed: Arc::clone(&manager) as _,

@@ -3,7 +3,7 @@ use tokio::runtime::Builder;
 use crate::arguments::{ApiVerb, HookVerb};
 use crate::commands::{check_format, completion, exec_here, execute, man, schema};
 use crate::fleet::{Choice, choose, run_on_one, run_on_servers};
-use crate::ui::{error_style, note_style};
+use crate::ui::{error_style, harmless_lines, note_style};
 use crate::{App, Arguments, CliError, Config, Exit, Terminal, Ui, Verb};
 
 /// Runs one command line to its exit code.
@@ -119,7 +119,8 @@ pub(crate) fn report(ui: &mut Ui<'_>, error: &CliError) -> Exit {
     let _ = if error.is_report {
         writeln!(ui.status, "{}", error.message)
     } else {
-        writeln!(ui.status, "{red}error{red:#}: {}", error.message)
+        // It may be what another server says.
+        writeln!(ui.status, "{red}error{red:#}: {}", harmless_lines(&error.message))
     };
     if let Some(hint) = &error.hint {
         let _ = writeln!(ui.status, "{cyan}hint{cyan:#}: {hint}");

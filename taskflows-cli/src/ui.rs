@@ -134,6 +134,11 @@ pub(crate) fn note_style() -> Style {
     AnsiColor::Cyan.on_default().bold()
 }
 
+/// Shows lines of others so that they cannot steer the terminal.
+pub(crate) fn harmless_lines(text: &str) -> String {
+    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
+}
+
 /// Shows text of others so that it cannot steer the terminal: control characters but the tab are escaped.
 pub(crate) fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());

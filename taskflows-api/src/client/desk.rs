@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use taskflows_core::ServiceName;
 
-use super::query::Target;
+use super::path::{path, with_query};
 use super::translate::service_error;
 use super::{Client, ClientError};
 use crate::ports::{Desk, DeskError};
@@ -84,12 +84,10 @@ impl Desk for RemoteDesk {
     }
 
     async fn why(&self, name: &ServiceName, at: Option<Timestamp>) -> Result<WhyAnswer, DeskError> {
-        let target = Target::new("/api/services").part(name.as_str()).part("why");
-        let target = match at {
-            Some(at) => target.pair("at", &at.to_string()),
-            None => target,
-        };
-        self.get(&target.into_text()).await
+        let target = path("/api/services", &[name.as_str(), "why"]);
+        let at = at.map(|at| at.to_string());
+        let pairs: Vec<(&str, &str)> = at.iter().map(|at| ("at", at.as_str())).collect();
+        self.get(&with_query(&target, &pairs)).await
     }
 
     async fn doctor(&self) -> Result<Vec<DoctorFinding>, DeskError> {

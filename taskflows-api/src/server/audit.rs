@@ -23,6 +23,10 @@ pub struct AuditRecord {
     pub method: String,
     /// The path as it was sent, of bounded length and without control characters. It holds no secret; a query may.
     pub path: String,
+    /// What was changed, where the route says so.
+    pub names: Vec<String>,
+    /// Who a signed request says that it is from; nobody has seen to that.
+    pub claimed: Option<String>,
 }
 
 /// What became of it.

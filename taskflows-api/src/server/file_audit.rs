@@ -41,6 +41,8 @@ fn kept(record: &AuditRecord, result: AuditResult) -> taskflows_security::AuditR
         role: record.role,
         address: record.address.map(|address| address.to_canonical().to_string()),
         request_id: Some(record.request_id.clone()),
+        target: record.names.clone(),
+        claimed: record.claimed.clone(),
         ..taskflows_security::AuditRecord::new(record.time, action, result)
     }
 }

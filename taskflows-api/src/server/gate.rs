@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::envelope::RequestId;
 use super::text::bounded;
-use super::{AuditOutcome, AuditRecord, Identity, Problem, Rule, Shared, stream};
+use super::{AuditNames, AuditOutcome, AuditRecord, Identity, Problem, Rule, Shared, stream};
 
 /// The greatest body that is read, in bytes.
 pub(super) const USUAL_BODY: usize = 64 << 10;
@@ -31,6 +31,9 @@ pub(super) struct Guard {
     pub(super) rule: Rule,
     pub(super) largest_body: usize,
 }
+
+/// Who a client says that it acts for.
+const CLAIM: &str = "X-Taskflows-User";
 
 /// Why a request is not let through.
 struct Refused {
@@ -156,6 +159,12 @@ impl Guard {
             }
             let response = run(request, next).await;
             shared.live.changed();
+            let names = response.extensions().get::<AuditNames>().map(|names| names.0.clone());
+            let record = AuditRecord {
+                time: (shared.host.now)(),
+                names: names.unwrap_or_default().iter().map(|name| bounded(name)).collect(),
+                ..record
+            };
             audit.end(&record, &AuditOutcome::Answered { status: response.status().as_u16() }).await;
             response
         });
@@ -177,6 +186,8 @@ impl Guard {
             address: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()),
             method: bounded(parts.method.as_str()),
             path: bounded(parts.uri.path()),
+            names: Vec::new(),
+            claimed: parts.headers.get(CLAIM).and_then(|name| name.to_str().ok()).map(bounded),
         }
     }
 }

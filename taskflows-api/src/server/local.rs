@@ -9,8 +9,10 @@ use std::os::unix::fs::MetadataExt;
 /// Where it cannot be found, it does not. Source: proc_pid_net(5), `/proc/net/tcp`.
 pub(super) fn is_own_socket(peer: SocketAddr) -> bool {
     let Ok(me) = fs::metadata("/proc/self").map(|about| about.uid()) else { return false };
-    let mut uids = forms(peer).into_iter().filter_map(|(file, address)| uid_of(file, &address));
-    uids.next() == Some(me)
+    // The kernel lets sockets of several users share a port where their other ends differ: each has to be ours.
+    let uids: Vec<u32> =
+        forms(peer).into_iter().flat_map(|(file, address)| uids_of(file, &address)).collect();
+    !uids.is_empty() && uids.iter().all(|uid| *uid == me)
 }
 
 /// Returns where a socket may stand, and how it is written there: an address of IPv4 may be that of a socket of IPv6.
@@ -37,15 +39,17 @@ fn hex(word: &[u8]) -> String {
     format!("{:08X}", u32::from_ne_bytes(word))
 }
 
-/// Returns the owner of the established connection whose own end is at `address`.
-fn uid_of(file: &str, address: &str) -> Option<u32> {
+/// Returns the owners of the established connections whose own end is at `address`.
+fn uids_of(file: &str, address: &str) -> Vec<u32> {
     const ESTABLISHED: &str = "01";
-    let lines = BufReader::new(fs::File::open(file).ok()?).lines();
-    lines.map_while(Result::ok).skip(1).find_map(|line| {
+    let Ok(file) = fs::File::open(file) else { return Vec::new() };
+    let lines = BufReader::new(file).lines().map_while(Result::ok).skip(1);
+    let uid = |line: String| {
         let mut words = line.split_whitespace().skip(1);
         let (own, _, state) = (words.next()?, words.next()?, words.next()?);
         // Queues, timer and retransmissions stand between.
         let uid = words.nth(3)?;
         (own == address && state == ESTABLISHED).then(|| uid.parse().ok())?
-    })
+    };
+    lines.filter_map(uid).collect()
 }

@@ -44,7 +44,7 @@ impl SignedHost {
         file.make_directory().unwrap();
         let settings = file.change::<SecurityFileError>(|settings| {
             settings.secret = Some(SecretString::from(SECRET));
-            settings.ensure_server_id();
+            settings.ensure_server_id(None);
             Ok(())
         });
         let server_id = settings.unwrap().server_id.unwrap();

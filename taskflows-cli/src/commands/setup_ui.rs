@@ -5,6 +5,7 @@ use taskflows_security::{
 use taskflows_store::Store;
 use zeroize::Zeroizing;
 
+use super::audit::recorded;
 use crate::arguments::SetupUiArguments;
 use crate::{App, CliError, Exit, Ui};
 
@@ -23,10 +24,10 @@ pub(super) fn setup_ui(ui: &mut Ui<'_>, app: &App, arguments: &SetupUiArguments)
     if is_enabled_now {
         ui.remark("logins to the API of this host are on");
     }
-    match known {
-        None => add(ui, app, &files, arguments, &password)?,
-        Some(person) => change(ui, app, &files, arguments, &person, &password)?,
-    }
+    recorded(app, &format!("person.set {}", arguments.username), || match known {
+        None => add(ui, app, &files, arguments, &password),
+        Some(person) => change(ui, app, &files, arguments, &person, &password),
+    })?;
     Ok(Exit::Ok)
 }
 

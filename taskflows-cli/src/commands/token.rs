@@ -4,6 +4,7 @@ use taskflows_core::TimeSpan;
 use taskflows_security::{ApiToken, Role, TokenStore, UserName, new_token};
 use taskflows_store::Store;
 
+use super::audit::recorded;
 use crate::arguments::{Global, TokenVerb};
 use crate::output::{Column, Row, Styled, Tone, column, emit};
 use crate::show::{coming, past};
@@ -60,7 +61,9 @@ fn create(
     let expires = expires.map(end).transpose()?;
     let kept = ApiToken { name: name.to_string(), role, created, last_used: None, expires };
     let (text, digest) = new_token();
-    Store::open(&app.data_directory)?.add(&kept, digest)?;
+    recorded(app, &format!("token.create {name} {role}"), || {
+        Ok(Store::open(&app.data_directory)?.add(&kept, digest)?)
+    })?;
     writeln!(ui.out, "{}", *text)?;
     let until =
         expires.map_or_else(String::new, |end| format!(", until {}", coming(end, created, &app.display)));
@@ -102,7 +105,7 @@ fn remove(ui: &mut Ui<'_>, app: &App, names: &[String]) -> Result<Exit, CliError
         return Err(CliError::new(Exit::NoSuchService, "there are no tokens"));
     };
     for name in names {
-        TokenStore::remove(&store, name)?;
+        recorded(app, &format!("token.remove {name}"), || Ok(TokenStore::remove(&store, name)?))?;
         ui.remark(format!("the token {name} is worth nothing any more"));
     }
     Ok(Exit::Ok)

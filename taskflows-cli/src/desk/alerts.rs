@@ -62,12 +62,11 @@ fn by(who: Option<&String>) -> &str {
     who.map_or("somebody", String::as_str)
 }
 
+/// What is done to the incident of a subject.
+type Act<'a> = dyn FnMut(&Engine<'_>, &mut (dyn Ledger + '_), &str) -> Result<(), AlertStoreError> + 'a;
+
 /// Does something to every open incident of these names, in one transaction.
-fn change(
-    app: &App,
-    names: &[String],
-    act: &mut dyn FnMut(&Engine<'_>, &mut (dyn Ledger + '_), &str) -> Result<(), AlertStoreError>,
-) -> Result<Vec<String>, CliError> {
+fn change(app: &App, names: &[String], act: &mut Act<'_>) -> Result<Vec<String>, CliError> {
     let patterns: Result<Vec<NamePattern>, _> = names.iter().map(|name| name.parse()).collect();
     let patterns = patterns.map_err(|error| CliError::new(Exit::Usage, format!("{error}")))?;
     let desk = AlertDesk::open(&app.data_directory)?;

@@ -20,9 +20,11 @@ use crate::Host;
 use crate::server::extract::{Body, Named, Query};
 use crate::server::route::{Routes, Rule};
 use crate::server::waits::{Ended, Known};
-use crate::server::{Identity, Problem, Shared};
+use crate::server::{AuditNames, Identity, Problem, Shared};
 use crate::wire::{ActBody, Batch, BatchBody, Pending, Performed, ServiceAction, ServiceFailure};
 
+/// The service that is the API.
+const OWN_SERVICE: &str = "srv-api";
 /// So many services are acted on at once.
 const MOST_NAMES: usize = 500;
 /// How long a request waits for the end of an action, at most: a request ends after 30 s.
@@ -128,7 +130,7 @@ async fn batch(
     Extension(identity): Extension<Identity>,
     Query(NoQuery {}): Query<NoQuery>,
     Body(body): Body<BatchBody>,
-) -> Result<Json<Batch>, Problem> {
+) -> Result<(Extension<AuditNames>, Json<Batch>), Problem> {
     if body.names.len() > MOST_NAMES {
         return Err(Problem::invalid(format!("`names` holds at most {MOST_NAMES}")));
     }
@@ -136,8 +138,10 @@ async fn batch(
     let names = names.map_err(|error| Problem::invalid(error.to_string()))?;
     let (limit, who) = (limit(body.timeout)?, who(&identity, body.who.as_deref())?);
     let action = body.action.action(body.wait);
+    let changed = names.iter().map(|name| format!("{} {name}", verb(action))).collect();
     let asked = Asked { names, action, target: body.target.into(), limit, who };
-    perform(&shared, &identity, asked).await.map(Json)
+    let batch = perform(&shared, &identity, asked).await?;
+    Ok((Extension(AuditNames(changed)), Json(batch)))
 }
 
 /// Waits for the end of an action that was begun by who asks. It is told once.
@@ -161,8 +165,31 @@ async fn wait(
     }
 }
 
+/// The word of an action, for the audit log.
+fn verb(action: Action) -> &'static str {
+    match action {
+        Action::Start | Action::StartAndWait => "start",
+        Action::Stop => "stop",
+        Action::Restart => "restart",
+        Action::Enable => "enable",
+        Action::Disable => "disable",
+    }
+}
+
+/// Refuses to end the server that is asked: whoever can ask could shut everybody out.
+pub(super) fn refuse_own(names: &[ServiceName], action: &str) -> Result<(), Problem> {
+    if !names.iter().any(|name| name.as_str() == OWN_SERVICE) {
+        return Ok(());
+    }
+    let detail = format!("{OWN_SERVICE} is what answers here: {action} it on its own host");
+    Err(Problem::new(StatusCode::CONFLICT, detail).with_code("own-service"))
+}
+
 /// Acts, and waits for the end up to the limit.
 async fn perform(shared: &Arc<Shared>, identity: &Identity, asked: Asked) -> Result<Batch, Problem> {
+    if !matches!(asked.action, Action::Start | Action::Enable) {
+        refuse_own(&asked.names, verb(asked.action))?;
+    }
     let Asked { names, action, target, limit, who } = asked;
     if starts(action, target) {
         announce(&shared.host, &names, who).await;

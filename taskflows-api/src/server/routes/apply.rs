@@ -9,6 +9,7 @@ use taskflows_core::ServiceName;
 use taskflows_security::Role;
 use utoipa_axum::routes;
 
+use super::act::refuse_own;
 use crate::ports::DefineError;
 use crate::server::route::{Routes, Rule};
 use crate::server::{AuditNames, Body, Problem, Shared};
@@ -76,7 +77,10 @@ async fn apply(State(shared): State<Arc<Shared>>, Body(order): Body<Order>) -> R
 async fn remove(State(shared): State<Arc<Shared>>, Body(names): Body<Names>) -> Response {
     let parsed: Result<Vec<ServiceName>, _> = names.names.iter().map(|name| name.parse()).collect();
     match parsed {
-        Ok(parsed) => answer(names.names, shared.host.definer.remove(&parsed).await),
+        Ok(parsed) => match refuse_own(&parsed, "remove") {
+            Err(problem) => problem.into_response(),
+            Ok(()) => answer(names.names, shared.host.definer.remove(&parsed).await),
+        },
         Err(error) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{error}"))
             .with_code("invalid")
             .into_response(),

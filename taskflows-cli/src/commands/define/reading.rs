@@ -14,6 +14,7 @@ use crate::commands::plan::show_plan;
 use crate::commands::prune::{Request, refuse_stdin, request_of};
 use crate::commands::remark_interruption;
 use crate::definitions::{Definitions, Place, check_host, read_files};
+use crate::ui::harmless_lines;
 use crate::{App, CliError, Exit, Ui, Verb};
 
 /// Definition files that were read once, for whichever servers they are meant.
@@ -114,7 +115,7 @@ impl<'a> Reading<'a> {
 
 fn defined(ui: &mut Ui<'_>, applied: Applied) -> Result<Defined, CliError> {
     let Applied { plan, changes_groups, notes, told } = applied;
-    notes.iter().for_each(|note| ui.remark(note));
+    notes.iter().for_each(|note| ui.remark(harmless_lines(note)));
     Ok(Defined { plan: plan_in(plan)?, changes_groups, told })
 }
 
@@ -125,7 +126,7 @@ impl Defined {
     /// When it cannot be written.
     pub(crate) fn show(&self, ui: &mut Ui<'_>, app: &App, global: &Global) -> Result<(), CliError> {
         show_plan(ui, app, global, &self.plan)?;
-        self.told.iter().for_each(|line| ui.remark(line));
+        self.told.iter().for_each(|line| ui.remark(harmless_lines(line)));
         Ok(())
     }
 
@@ -180,7 +181,7 @@ async fn apply(
         leave_out_waiting(&mut defined.plan);
     }
     tell_changes(ui, app, global, &defined.plan)?;
-    defined.told.iter().for_each(|line| ui.remark(line));
+    defined.told.iter().for_each(|line| ui.remark(harmless_lines(line)));
     match create.now {
         true => start_changed(ui, app, global, &defined.plan).await,
         false => Ok(Exit::Ok),
