@@ -60,7 +60,10 @@ fn guarded(api: &Api) -> Vec<(RuledRoute, Role)> {
         Rule::Needs(role) => Some((route.clone(), role)),
         Rule::Open => None,
     };
-    api.routes.iter().filter_map(needs).collect()
+    let mut guarded: Vec<_> = api.routes.iter().filter_map(needs).collect();
+    // What ends the sessions by which the others are asked comes last.
+    guarded.sort_by_key(|(route, _)| route.path == "/auth/logout");
+    guarded
 }
 
 /// Tells with what status `shown` is refused at a route that needs `needed`; `None` where it is not.

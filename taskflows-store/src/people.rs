@@ -53,7 +53,7 @@ impl SessionStore for Store {
         self.keep("keep a session in", |connection| {
             change(connection, "DELETE FROM login_session WHERE expires <= ?1", [now.as_second()])?;
             let sql = "DELETE FROM login_session WHERE family IN (
-                SELECT family FROM login_session WHERE user = ?1 ORDER BY expires DESC, family DESC LIMIT -1 OFFSET ?2)";
+                SELECT family FROM login_session WHERE user = ?1 ORDER BY expires DESC, rowid DESC LIMIT -1 OFFSET ?2)";
             let others = i64::try_from(MOST_SESSIONS - 1).unwrap_or(i64::MAX);
             change(connection, sql, params![session.user, others])?;
             let sql = "INSERT INTO login_session (family, user, refresh, expires) VALUES (?1, ?2, ?3, ?4)";

@@ -5,7 +5,7 @@ CREATE TABLE login_session (
     -- SHA-256 of the id of the newest refresh token.
     refresh BLOB NOT NULL,
     expires INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX login_session_user ON login_session (user, expires);
 CREATE INDEX login_session_expires ON login_session (expires);
 

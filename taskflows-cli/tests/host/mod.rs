@@ -93,15 +93,16 @@ fn variable(name: &str) -> Option<String> {
 }
 
 impl Host {
+    #[expect(clippy::too_many_lines, reason = "each part of a host is named once")]
     pub(crate) fn new() -> Self {
         let manager = Arc::new(FakeServiceManager::at("2026-11-24T12:00:00Z".parse().unwrap()));
-        let logs = Arc::<MemoryLogReader>::default();
         let (runs, journal_runs) = (Arc::<MemoryRunStore>::default(), Arc::<MemoryRunStore>::default());
-        let inspector = Arc::new(FakeInspector::over(Arc::clone(&manager)));
-        let watch = Arc::new(FakeServiceWatch::over(Arc::clone(&manager)));
-        let told = Arc::<KeptTold>::default();
-        let probe = Arc::new(FakeHostProbe::new(good_host()));
-        let (clock, files) = (Arc::clone(&manager), tempfile::tempdir().unwrap());
+        let (inspector, watch) =
+            (FakeInspector::over(manager.clone()), FakeServiceWatch::over(manager.clone()));
+        let (inspector, watch) = (Arc::new(inspector), Arc::new(watch));
+        let (told, logs) = (Arc::<KeptTold>::default(), Arc::<MemoryLogReader>::default());
+        let (probe, clock) = (Arc::new(FakeHostProbe::new(good_host())), Arc::clone(&manager));
+        let files = tempfile::tempdir().unwrap();
         let app = App {
             server: None,
             definer: None,
