@@ -16,8 +16,10 @@ use taskflows_security::{
 
 const ID: &str = "0123456789abcdef0123456789abcdef";
 
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::new("a secret that only a test has, and you"));
-static NOW: LazyLock<Timestamp> = LazyLock::new(|| Timestamp::from_second(1_800_000_000).expect("it is in range"));
+static KEY: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::new("a secret that only a test has, and you"));
+static NOW: LazyLock<Timestamp> =
+    LazyLock::new(|| Timestamp::from_second(1_800_000_000).expect("it is in range"));
 static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
     let previous = PreviousKey { key: SigningKey::new("another"), until: *NOW };
     Verifier::new(KEY.clone(), vec![previous], 300)
