@@ -101,15 +101,8 @@ fn an_address_that_others_reach_needs_signed_requests() {
         let told = manager.tf(way).expect(2).stderr;
         assert!(told.contains("requests are not signed") && told.contains("tf security setup"), "{told}");
     }
-    let directory = manager.home().join(".services");
-    std::fs::create_dir(&directory).unwrap();
-    let file = directory.join("security.json");
-    std::fs::write(
-        &file,
-        r#"{"enable_hmac": true, "hmac_secret": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U"}"#,
-    )
-    .unwrap();
-    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    manager.tf(&["security", "setup"]).expect(0);
+    let file = manager.home().join(".services/security.json");
     manager.tf(&["api", "start", "--listen", &listen]).expect(0);
     let kept: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert!(kept["hmac_secret"].is_string() && kept["server_id"].is_string(), "both are kept");
