@@ -76,6 +76,11 @@ fn becomes<'a>(name: &'a ServiceName, wanted: State) -> impl Fn(&StateChange) ->
 async fn systemd_keeps_to_the_contract_of_a_state_feed() {
     let manager = LiveManager::start();
     let services = adapter(&manager);
+    // A manager that has just started takes its name on the bus a moment later.
+    let on_bus = || manager.command("busctl").args(["--user", "status", "org.freedesktop.systemd1"]).output();
+    taskflows_tests::wait_until("the manager is on the bus", Duration::from_secs(10), || {
+        on_bus().is_ok_and(|output| output.status.success())
+    });
     timeout(Duration::from_secs(30), feeding::state_feed(&services, &services)).await.expect("it is told");
 }
 
