@@ -117,7 +117,10 @@ pub(super) fn complete(gathered: OpenApi) -> OpenApi {
     }
     let mut paths = gathered.paths;
     for item in paths.paths.values_mut() {
-        operations(item).for_each(|(_, operation)| allow_no_body(operation, &components));
+        operations(item).for_each(|(_, operation)| {
+            allow_no_body(operation, &components);
+            name_problems(operation);
+        });
     }
     let tags = tags(&paths);
     let info = InfoBuilder::new()
@@ -142,6 +145,18 @@ fn allow_no_body(operation: &mut Operation, components: &Components) {
         && object.required.is_empty()
     {
         body.required = Some(Required::False);
+    }
+}
+
+/// Gives errors the type that they are sent with, whatever the route says of them.
+fn name_problems(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        if status.starts_with(['4', '5'])
+            && let Some(content) = response.content.remove("application/json")
+        {
+            response.content.insert("application/problem+json".to_owned(), content);
+        }
     }
 }
 

@@ -34,6 +34,7 @@ pub struct LogParameters {
     pub run: Option<String>,
     /// Of this attempt of a run alone, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64)]
     pub attempt: Option<u32>,
     /// Of this syslog priority or a graver one, 0 to 7.
     #[serde(skip_serializing_if = "Option::is_none")]
