@@ -59,10 +59,15 @@ fn tell_journal(record: &AuditRecord) {
 pub(super) fn recorded<T>(
     app: &App,
     action: &str,
+    target: &[&str],
     change: impl FnOnce() -> Result<T, CliError>,
 ) -> Result<T, CliError> {
     let log = audit_log(app);
-    let record = |result| AuditRecord::new((app.now)(), action, result).by(own_name(app), Role::Admin);
+    let target: Vec<String> = target.iter().map(|name| (*name).to_owned()).collect();
+    let record = |result| AuditRecord {
+        target: target.clone(),
+        ..AuditRecord::new((app.now)(), action, result).by(own_name(app), Role::Admin)
+    };
     log.begin(&record(AuditResult::Begun))?;
     let changed = change();
     let result = match &changed {

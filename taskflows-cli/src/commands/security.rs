@@ -112,7 +112,7 @@ fn setup(ui: &mut Ui<'_>, app: &App, file: &SecurityFile, dry_run: bool) -> Resu
     let is_complete = before.secret.is_some() && own_id(&before).is_some() && before.enable_hmac;
     let after = match is_complete {
         true => before.clone(),
-        false => recorded(app, "security.setup", || {
+        false => recorded(app, "security.setup", &[], || {
             file.change::<CliError>(|settings| {
                 settings.secret.get_or_insert_with(|| SecretString::from(random_secret().as_str()));
                 settings.ensure_server_id(machine_mark().as_deref());
@@ -203,7 +203,7 @@ fn replace(
         return Ok(Exit::Ok);
     }
     file.make_directory()?;
-    let settings = recorded(app, action, || {
+    let settings = recorded(app, action, &[], || {
         file.change::<CliError>(|settings| {
             settings.ensure_server_id(machine_mark().as_deref());
             Ok(settings.rotate(secret, grace, now)?)
@@ -240,7 +240,7 @@ fn disable(ui: &mut Ui<'_>, app: &App, file: &SecurityFile, dry_run: bool) -> Re
         ui.remark("Would let requests of your user on this host in without a signature.");
         return Ok(Exit::Ok);
     }
-    recorded(app, "security.disable", || {
+    recorded(app, "security.disable", &[], || {
         file.change::<CliError>(|settings| {
             settings.enable_hmac = false;
             Ok(())

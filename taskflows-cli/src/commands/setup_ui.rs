@@ -24,7 +24,7 @@ pub(super) fn setup_ui(ui: &mut Ui<'_>, app: &App, arguments: &SetupUiArguments)
     if is_enabled_now {
         ui.remark("logins to the API of this host are on");
     }
-    recorded(app, &format!("person.set {}", arguments.username), || match known {
+    recorded(app, "person.set", &[arguments.username.as_str()], || match known {
         None => add(ui, app, &files, arguments, &password),
         Some(person) => change(ui, app, &files, arguments, &person, &password),
     })?;

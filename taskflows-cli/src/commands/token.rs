@@ -61,7 +61,7 @@ fn create(
     let expires = expires.map(end).transpose()?;
     let kept = ApiToken { name: name.to_string(), role, created, last_used: None, expires };
     let (text, digest) = new_token();
-    recorded(app, &format!("token.create {name} {role}"), || {
+    recorded(app, "token.create", &[name.as_str(), role.as_str()], || {
         Ok(Store::open(&app.data_directory)?.add(&kept, digest)?)
     })?;
     writeln!(ui.out, "{}", *text)?;
@@ -105,7 +105,7 @@ fn remove(ui: &mut Ui<'_>, app: &App, names: &[String]) -> Result<Exit, CliError
         return Err(CliError::new(Exit::NoSuchService, "there are no tokens"));
     };
     for name in names {
-        recorded(app, &format!("token.remove {name}"), || Ok(TokenStore::remove(&store, name)?))?;
+        recorded(app, "token.remove", &[name.as_str()], || Ok(TokenStore::remove(&store, name)?))?;
         ui.remark(format!("the token {name} is worth nothing any more"));
     }
     Ok(Exit::Ok)

@@ -25,12 +25,8 @@ pub(super) fn add(routes: Routes) -> Routes {
 /// Tells what an order would change, with the whole texts of unit files, and changes nothing.
 #[utoipa::path(post, path = "/api/plan", tag = "apply", request_body = Order, responses(
     (status = 200, body = Applied),
-    (status = 400, body = Problem, description = "the body is no JSON"),
-    (status = 401, body = Problem),
-    (status = 403, body = Problem),
     (status = 404, body = Problem, description = "a service is not installed"),
     (status = 409, body = Problem, description = "a unit is not ours, or comes from elsewhere"),
-    (status = 413, body = Problem),
     (status = 422, body = Problem, description = "the definition is wrong: `fault` says where"),
     (status = 500, body = Problem),
     (status = 502, body = Problem, description = "systemd did not do it"),
@@ -44,12 +40,8 @@ async fn plan(State(shared): State<Arc<Shared>>, Body(order): Body<Order>) -> Re
 /// Installs and removes what is ordered, all or none.
 #[utoipa::path(post, path = "/api/apply", tag = "apply", request_body = Order, responses(
     (status = 200, body = Applied),
-    (status = 400, body = Problem, description = "the body is no JSON"),
-    (status = 401, body = Problem),
-    (status = 403, body = Problem),
     (status = 404, body = Problem, description = "a service is not installed"),
     (status = 409, body = Problem, description = "a unit is not ours, was changed by hand, or comes from elsewhere"),
-    (status = 413, body = Problem),
     (status = 422, body = Problem, description = "the definition is wrong: `fault` says where"),
     (status = 500, body = Problem),
     (status = 502, body = Problem, description = "systemd did not do it; all is as before"),
@@ -63,12 +55,8 @@ async fn apply(State(shared): State<Arc<Shared>>, Body(order): Body<Order>) -> R
 /// Stops and removes services, all or none.
 #[utoipa::path(post, path = "/api/remove", tag = "apply", operation_id = "remove_services", request_body = Names, responses(
     (status = 200, body = Applied),
-    (status = 400, body = Problem, description = "the body is no JSON"),
-    (status = 401, body = Problem),
-    (status = 403, body = Problem),
     (status = 404, body = Problem, description = "a service is not installed"),
     (status = 409, body = Problem, description = "a unit is not ours"),
-    (status = 413, body = Problem),
     (status = 422, body = Problem, description = "a name is none"),
     (status = 500, body = Problem),
     (status = 502, body = Problem, description = "systemd did not do it; all is as before"),

@@ -20,9 +20,6 @@ pub(super) fn add(routes: Routes) -> Routes {
 /// Lists who may log in, sorted by name.
 #[utoipa::path(get, operation_id = "list_people", path = "/api/people", tag = "people", responses(
     (status = 200, description = "People.", body = [PersonEntry]),
-    (status = 401, description = "Nobody is recognised.", body = Problem),
-    (status = 403, description = "They may not.", body = Problem),
-    (status = 413, description = "The body is too large.", body = Problem),
     (status = 503, description = "It cannot be done now.", body = Problem),
 ))]
 async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<PersonEntry>>, Problem> {
@@ -34,12 +31,7 @@ async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<PersonEntry>
 /// Lets somebody log in from now on.
 #[utoipa::path(post, operation_id = "create_person", path = "/api/people", tag = "people", request_body = NewPerson, responses(
     (status = 201, description = "They may log in.", body = PersonEntry),
-    (status = 400, description = "The body is no JSON.", body = Problem),
-    (status = 401, description = "Nobody is recognised.", body = Problem),
-    (status = 403, description = "They may not.", body = Problem),
     (status = 409, description = "There is somebody of this name.", body = Problem),
-    (status = 413, description = "The body is too large.", body = Problem),
-    (status = 415, description = "The body is not application/json.", body = Problem),
     (status = 422, description = "The name cannot be one, or the password is too weak.", body = Problem),
     (status = 503, description = "It cannot be done now.", body = Problem),
 ))]
@@ -63,12 +55,7 @@ async fn create(
 #[utoipa::path(post, operation_id = "change_person", path = "/api/people/{name}", tag = "people", params(("name" = String, Path,)),
     request_body = PersonChange, responses(
     (status = 200, description = "As they are now.", body = PersonEntry),
-    (status = 400, description = "The body is no JSON.", body = Problem),
-    (status = 401, description = "Nobody is recognised.", body = Problem),
-    (status = 403, description = "They may not.", body = Problem),
     (status = 404, description = "There is nobody of this name.", body = Problem),
-    (status = 413, description = "The body is too large.", body = Problem),
-    (status = 415, description = "The body is not application/json.", body = Problem),
     (status = 422, description = "The password is too weak, or nothing is to change.", body = Problem),
     (status = 503, description = "It cannot be done now.", body = Problem),
 ))]
@@ -108,10 +95,7 @@ async fn change(
 /// Lets somebody log in no longer, and ends their sessions.
 #[utoipa::path(delete, operation_id = "remove_person", path = "/api/people/{name}", tag = "people", params(("name" = String, Path,)), responses(
     (status = 204, description = "They may not log in any more."),
-    (status = 401, description = "Nobody is recognised.", body = Problem),
-    (status = 403, description = "They may not.", body = Problem),
     (status = 404, description = "There is nobody of this name.", body = Problem),
-    (status = 413, description = "The body is too large.", body = Problem),
     (status = 503, description = "It cannot be done now.", body = Problem),
 ))]
 async fn remove(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {

@@ -20,9 +20,6 @@ pub(super) fn add(routes: Routes) -> Routes {
 /// Lists the tokens of machines, those that are over too, sorted by name.
 #[utoipa::path(get, operation_id = "list_tokens", path = "/api/tokens", tag = "people", responses(
     (status = 200, description = "Tokens, without what is secret of them.", body = [TokenEntry]),
-    (status = 401, description = "Nobody is recognised.", body = Problem),
-    (status = 403, description = "They may not.", body = Problem),
-    (status = 413, description = "The body is too large.", body = Problem),
     (status = 503, description = "It cannot be done now.", body = Problem),
 ))]
 async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<TokenEntry>>, Problem> {
@@ -34,12 +31,7 @@ async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<TokenEntry>>
 /// Makes a token for a machine. It is in this answer, and nowhere else.
 #[utoipa::path(post, operation_id = "create_token", path = "/api/tokens", tag = "people", request_body = NewToken, responses(
     (status = 201, description = "The token.", body = TokenMade),
-    (status = 400, description = "The body is no JSON.", body = Problem),
-    (status = 401, description = "Nobody is recognised.", body = Problem),
-    (status = 403, description = "They may not.", body = Problem),
     (status = 409, description = "There is a token of this name.", body = Problem),
-    (status = 413, description = "The body is too large.", body = Problem),
-    (status = 415, description = "The body is not application/json.", body = Problem),
     (status = 422, description = "The name cannot be one, or the end is past.", body = Problem),
     (status = 503, description = "It cannot be done now.", body = Problem),
 ))]
@@ -63,10 +55,7 @@ async fn create(State(shared): State<Arc<Shared>>, Body(new): Body<NewToken>) ->
 /// Makes a token worthless at once.
 #[utoipa::path(delete, operation_id = "remove_token", path = "/api/tokens/{name}", tag = "people", params(("name" = String, Path,)), responses(
     (status = 204, description = "It is gone."),
-    (status = 401, description = "Nobody is recognised.", body = Problem),
-    (status = 403, description = "They may not.", body = Problem),
     (status = 404, description = "There is no token of this name.", body = Problem),
-    (status = 413, description = "The body is too large.", body = Problem),
     (status = 503, description = "It cannot be done now.", body = Problem),
 ))]
 async fn remove(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
