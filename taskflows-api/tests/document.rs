@@ -15,7 +15,7 @@ fn api() -> Api {
 }
 
 fn document() -> Value {
-    serde_json::to_value(api().document).unwrap()
+    serde_json::to_value(api().document()).unwrap()
 }
 
 fn operation<'a>(document: &'a Value, method: &str, path: &str) -> &'a Value {

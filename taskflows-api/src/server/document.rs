@@ -1,6 +1,7 @@
 //! The OpenAPI document: what the routes say of themselves, and what holds for all of them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::http::{Method, StatusCode};
 use utoipa::PartialSchema;
@@ -15,7 +16,7 @@ use utoipa::openapi::{
     Required, Response, ResponseBuilder, Schema, Tag,
 };
 
-use super::{Problem, Rule};
+use super::{Problem, Routes, Rule, Shared, routes};
 
 /// What any route may answer, beside what it says of itself.
 const COMMON: [(StatusCode, &str, &str); 8] = [
@@ -105,8 +106,13 @@ fn credentials() -> Vec<SecurityRequirement> {
     ]
 }
 
-/// Completes what the router gathered.
-pub(super) fn complete(gathered: OpenApi) -> OpenApi {
+/// Returns what describes all routes. It takes megabytes while it is made, which most servers are never asked for.
+pub(super) fn of(shared: &Arc<Shared>) -> OpenApi {
+    complete(routes::all(Routes::described(shared)).into_description())
+}
+
+/// Completes what the routes say of themselves.
+fn complete(gathered: OpenApi) -> OpenApi {
     let mut components = gathered.components.unwrap_or_default();
     components.schemas.insert(Problem::name().into_owned(), Problem::schema());
     for (_, name, description) in COMMON.iter().chain(&GUARDED) {

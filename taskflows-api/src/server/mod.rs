@@ -79,7 +79,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// What is known of the host as it changes.
     pub(crate) live: Live,
-    /// What describes the routes.
+    /// What describes the routes, once somebody asked.
     document: OnceLock<Bytes>,
 }
 
@@ -89,8 +89,6 @@ pub struct Api {
     pub router: axum::Router,
     /// Each with its rule.
     pub routes: Vec<RuledRoute>,
-    /// OpenAPI 3.1.
-    pub document: OpenApi,
     shared: Arc<Shared>,
 }
 
@@ -111,28 +109,36 @@ impl Api {
     #[must_use]
     pub fn with(host: Host, authority: Arc<dyn Authority>, audit: Arc<dyn Audit>, limits: Limits) -> Self {
         let shared = Shared::new(host, authority, audit, limits);
-        let routes = routes::all(&shared);
+        let routes = routes::all(Routes::new(&shared));
         Self::assemble(shared, routes)
     }
 
     /// Puts `routes` into the frame that all have.
     pub(crate) fn assemble(shared: Arc<Shared>, routes: Routes) -> Self {
         let (router, routes) = routes.into_parts();
-        let (router, gathered) = router.split_for_parts();
-        let document = document::complete(gathered);
-        // It is always written; that it can be read is seen to by the tests.
-        let text = serde_json::to_vec(&document).unwrap_or_default();
-        let _ = shared.document.set(text.into());
         let router = router
             .fallback(async || Problem::bare(StatusCode::NOT_FOUND))
             .layer(middleware::from_fn_with_state(Arc::clone(&shared), envelope::wrap))
             .layer(middleware::from_fn_with_state(Arc::clone(&shared), metrics::observe))
             .with_state(Arc::clone(&shared));
-        Self { router, routes, document, shared }
+        Self { router, routes, shared }
+    }
+
+    /// Returns what describes the routes: OpenAPI 3.1.
+    #[must_use]
+    pub fn document(&self) -> OpenApi {
+        document::of(&self.shared)
     }
 }
 
 impl Shared {
+    /// Returns the text of what describes the routes, which is made when it is asked for first.
+    pub(crate) fn document(self: &Arc<Self>) -> Bytes {
+        // It is always written; that it can be read is seen to by the tests.
+        let text = || serde_json::to_vec(&document::of(self)).unwrap_or_default().into();
+        self.document.get_or_init(text).clone()
+    }
+
     /// Returns how many streams of events are held.
     pub(crate) fn streams_held(&self) -> usize {
         self.limits.streams.saturating_sub(self.streams.available_permits())

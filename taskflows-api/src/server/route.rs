@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::http::Method;
 use axum::middleware;
 use taskflows_security::Role;
-use utoipa::openapi::Paths;
+use utoipa::openapi::{OpenApi, Paths};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::Shared;
@@ -36,32 +36,51 @@ pub struct RuledRoute {
 /// Routes, none of which is there without a rule.
 pub(crate) struct Routes {
     shared: Arc<Shared>,
-    router: OpenApiRouter<Arc<Shared>>,
+    router: axum::Router<Arc<Shared>>,
     ruled: Vec<RuledRoute>,
+    /// What they say of themselves, where that is asked for: it is several times what serves them.
+    described: Option<OpenApiRouter<Arc<Shared>>>,
 }
 
 impl Routes {
+    /// Begins routes that are served.
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), router: OpenApiRouter::new(), ruled: Vec::new() }
+        Self { shared: Arc::clone(shared), router: axum::Router::new(), ruled: Vec::new(), described: None }
+    }
+
+    /// Begins routes that are described as well.
+    pub(crate) fn described(shared: &Arc<Shared>) -> Self {
+        Self { described: Some(OpenApiRouter::new()), ..Self::new(shared) }
     }
 
     /// Adds what `routes!` makes of a handler.
     pub(crate) fn add(mut self, rule: Rule, routes: UtoipaMethodRouter<Arc<Shared>>) -> Self {
         let (schemas, mut paths, methods) = routes;
-        describe(&mut paths, rule);
         let added = ruled(&mut paths, rule);
         let takes_definitions = added.iter().any(|route| TAKE_DEFINITIONS.contains(&route.path.as_str()));
         let largest_body = if takes_definitions { LARGE_BODY } else { USUAL_BODY };
         let guarding = Guard { shared: Arc::clone(&self.shared), rule, largest_body };
         // Not what answers to other methods, which is open.
         let methods = methods.route_layer(middleware::from_fn_with_state(guarding, guard));
+        for path in paths.paths.keys() {
+            self.router = self.router.route(path, methods.clone());
+        }
         self.ruled.extend(added);
-        self.router = self.router.routes((schemas, paths, methods));
+        self.described = self.described.map(|router| {
+            describe(&mut paths, rule);
+            router.routes((schemas, paths, methods))
+        });
         self
     }
 
-    pub(crate) fn into_parts(self) -> (OpenApiRouter<Arc<Shared>>, Vec<RuledRoute>) {
+    /// Returns what serves them, and each with its rule.
+    pub(crate) fn into_parts(self) -> (axum::Router<Arc<Shared>>, Vec<RuledRoute>) {
         (self.router, self.ruled)
+    }
+
+    /// Returns what they say of themselves.
+    pub(crate) fn into_description(self) -> OpenApi {
+        self.described.unwrap_or_default().into_openapi()
     }
 }
 

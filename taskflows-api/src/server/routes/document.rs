@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use tokio::task::spawn_blocking;
 use utoipa_axum::routes;
 
-use crate::server::Shared;
 use crate::server::route::{Routes, Rule};
+use crate::server::{Problem, Shared};
 
 pub(super) fn add(routes: Routes) -> Routes {
     routes.add(Rule::Open, routes!(document))
@@ -20,7 +20,7 @@ pub(super) fn add(routes: Routes) -> Routes {
     tag = "host",
     responses((status = 200, description = "This document.", body = serde_json::Value))
 )]
-async fn document(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    let document: Bytes = shared.document.get().cloned().unwrap_or_default();
-    ([(CONTENT_TYPE, "application/json")], document)
+async fn document(State(shared): State<Arc<Shared>>) -> Result<impl IntoResponse, Problem> {
+    let text = spawn_blocking(move || shared.document()).await.map_err(|_| Problem::internal())?;
+    Ok(([(CONTENT_TYPE, "application/json")], text))
 }

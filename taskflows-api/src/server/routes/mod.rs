@@ -18,13 +18,10 @@ mod select;
 mod services;
 mod tokens;
 
-use std::sync::Arc;
-
-use super::Shared;
 use super::route::Routes;
 
-/// Returns all routes. Each area adds its own.
-pub(super) fn all(shared: &Arc<Shared>) -> Routes {
+/// Adds all routes. Each area adds its own.
+pub(super) fn all(routes: Routes) -> Routes {
     let areas = [
         act::add,
         apply::add,
@@ -42,5 +39,5 @@ pub(super) fn all(shared: &Arc<Shared>) -> Routes {
         services::add,
         tokens::add,
     ];
-    areas.into_iter().fold(Routes::new(shared), |routes, add| add(routes))
+    areas.into_iter().fold(routes, |routes, add| add(routes))
 }
