@@ -148,6 +148,9 @@ impl Shared {
 
     /// Waits for changes to be made to their end, whether anybody waits for their answers or not, and lets none begin.
     async fn finish(&self) {
+        if self.changes.available_permits() < self.limits.requests {
+            tracing::info!("changes are under way: the server ends after them");
+        }
         let all = u32::try_from(self.limits.requests).unwrap_or(u32::MAX);
         let made = async {
             let _none_begins = self.changes.acquire_many(all).await;
