@@ -265,8 +265,60 @@ async fn too_many_requests_at_once_are_told_to_come_again() {
 async fn what_takes_too_long_is_answered_all_the_same() {
     let limits = Limits { request: std::time::Duration::from_millis(50), ..Limits::default() };
     let api = probes(Arc::new(RoleTokens), Arc::new(MemoryAudit::default()), limits);
-    let told = problem(ask(&api, post("/probe/late", "operator", "")).await).await;
-    assert_eq!(told["code"], "timed-out");
+    let answer = ask(&api, post("/probe/late", "operator", "")).await;
+    assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
+    assert!(!answer.headers().contains_key("retry-after"), "nothing invites to make a change twice");
+    assert_eq!(problem(answer).await["code"], "may-go-on");
+    let answer = ask(&api, get("/probe/slow", "viewer")).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers()["retry-after"], "1");
+    assert_eq!(problem(answer).await["code"], "timed-out");
+}
+
+/// Sends a large body of which nothing arrives, or a whole one.
+fn large(peer: &str, is_whole: bool) -> Request<Body> {
+    let text = json!({ "word": "x".repeat(70_000) }).to_string();
+    let body = match is_whole {
+        true => Body::from(text),
+        false => Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>()),
+    };
+    let mut request = post("/api/apply", "admin", body);
+    let peer: std::net::SocketAddr = format!("{peer}:40000").parse().unwrap();
+    request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+    request
+}
+
+#[tokio::test]
+async fn a_peer_that_sends_large_bodies_slowly_keeps_others_from_nothing() {
+    let limits = Limits { large_bodies: 3, body: std::time::Duration::from_millis(400), ..Limits::default() };
+    let api = probes(Arc::new(RoleTokens), Arc::new(MemoryAudit::default()), limits);
+    let slow =
+        async || futures_util::future::join_all((0..4).map(|_| ask(&api, large("192.0.2.1", false)))).await;
+    let other = async || {
+        let began = std::time::Instant::now();
+        let answer = ask(&api, large("192.0.2.2", true)).await;
+        (answer.status().as_u16(), began.elapsed())
+    };
+    let (slow, (status, took)) = tokio::join!(slow(), other());
+    assert_eq!(status, 200);
+    assert!(took < std::time::Duration::from_millis(300), "{took:?}");
+    let mut slow: Vec<u16> = slow.iter().map(|answer| answer.status().as_u16()).collect();
+    slow.sort_unstable();
+    assert_eq!(slow, [400, 400, 503, 503]);
+}
+
+#[tokio::test]
+async fn who_comes_after_slow_peers_is_read_once_their_time_is_over() {
+    let limits = Limits { large_bodies: 2, body: std::time::Duration::from_millis(300), ..Limits::default() };
+    let api = probes(Arc::new(RoleTokens), Arc::new(MemoryAudit::default()), limits);
+    let first = ask(&api, large("192.0.2.1", false));
+    let second = ask(&api, large("192.0.2.2", false));
+    let late = async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        ask(&api, large("192.0.2.3", true)).await
+    };
+    let (first, second, late) = tokio::join!(first, second, late);
+    assert_eq!([first, second, late].map(|answer| answer.status().as_u16()), [400, 400, 200]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use taskflows_api::server::{Limits, Listener, Server, Tls};
+use taskflows_api::server::{Api, AuditOutcome, Limits, Listener, Server, Tls};
 use taskflows_api::testing::{MemoryAudit, RoleTokens, probes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -24,7 +24,11 @@ struct Running {
 
 fn start(limits: Limits, tls: Option<Tls>) -> Running {
     let api = probes(Arc::new(RoleTokens), Arc::new(MemoryAudit::default()), limits);
-    let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    start_api(api, Ipv4Addr::LOCALHOST, tls)
+}
+
+fn start_api(api: Api, address: Ipv4Addr, tls: Option<Tls>) -> Running {
+    let listener = Listener::bind(SocketAddr::from((address, 0))).unwrap();
     let address = listener.address().unwrap();
     let (end, told) = oneshot::channel();
     let server = Server::new(api);
@@ -183,6 +187,90 @@ async fn at_its_end_requests_are_answered_streams_are_closed_and_nobody_new_is_t
     timeout(SOON, running.ended).await.expect("the server ends").unwrap();
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     assert!(TcpStream::connect(running.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_change_is_made_to_its_end_before_the_server_ends_and_none_begins() {
+    let audit = MemoryAudit::default();
+    let api = probes(Arc::new(RoleTokens), Arc::new(audit.clone()), Limits::default());
+    let running = start_api(api, Ipv4Addr::LOCALHOST, None);
+    let head = |path: &str, length| {
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: h\r\nauthorization: Bearer admin\r\ncontent-length: {length}\r\n\r\n"
+        )
+    };
+    let mut begun = connect(running.address).await;
+    begun.write_all(head("/probe/changed", 2).as_bytes()).await.unwrap();
+    let mut gone = connect(running.address).await;
+    gone.write_all(head("/probe/late", 0).as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    drop(gone);
+    running.end.send(()).unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    begun.write_all(b"{}").await.unwrap();
+    let mut answer = Vec::new();
+    timeout(SOON, begun.read_to_end(&mut answer)).await.expect("it is answered").unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(status(&answer) == "503" && answer.contains(r#""code":"ending""#), "{answer}");
+    timeout(SOON, running.ended).await.expect("the server ends").unwrap();
+    let records = audit.records();
+    let [(_, None), (late, Some(AuditOutcome::Answered { status: 200 }))] = &*records else {
+        panic!("{records:?}")
+    };
+    assert_eq!(late.path, "/probe/late");
+}
+
+#[tokio::test]
+async fn a_change_that_does_not_end_is_waited_for_so_long_and_no_longer() {
+    let limits = Limits { finish: Duration::from_millis(100), ..Limits::default() };
+    let running = start(limits, None);
+    let mut stream = connect(running.address).await;
+    let late =
+        "POST /probe/late HTTP/1.1\r\nhost: h\r\nauthorization: Bearer admin\r\ncontent-length: 0\r\n\r\n";
+    stream.write_all(late.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(stream);
+    let began = Instant::now();
+    running.end.send(()).unwrap();
+    timeout(SOON, running.ended).await.expect("the server ends").unwrap();
+    assert!(began.elapsed() < Duration::from_millis(300), "{:?}", began.elapsed());
+}
+
+/// Returns an address of this host that is none of loopback, where it has one. Nothing is sent.
+fn outer_address() -> Option<Ipv4Addr> {
+    let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    match socket.local_addr().unwrap().ip() {
+        std::net::IpAddr::V4(ip) if !ip.is_loopback() => Some(ip),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn a_peer_with_very_many_connections_keeps_no_other_from_the_server() {
+    let Some(outer) = outer_address() else {
+        println!("skipped: this host has no address but those of loopback");
+        return;
+    };
+    let limits =
+        Limits { connections: 8, streams: 0, peer_connections: 3, own_connections: 2, ..Limits::default() };
+    let api = probes(Arc::new(RoleTokens), Arc::new(MemoryAudit::default()), limits);
+    let running = start_api(api, Ipv4Addr::UNSPECIFIED, None);
+    let (from_outside, from_here) = (
+        SocketAddr::from((outer, running.address.port())),
+        SocketAddr::from((Ipv4Addr::LOCALHOST, running.address.port())),
+    );
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        held.push(connect(from_outside).await);
+    }
+    assert_eq!(exchange(from_outside, get("/probe/open").as_bytes()).await, "", "it has its share");
+    let began = Instant::now();
+    assert_eq!(status(&exchange(from_here, get("/probe/open").as_bytes()).await), "200");
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    drop(held);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(status(&exchange(from_outside, get("/probe/open").as_bytes()).await), "200");
 }
 
 #[tokio::test]

@@ -129,19 +129,14 @@ impl SqliteNonceStore {
         })
     }
 
-    /// Tells whether the server before us took it.
-    fn was_taken_earlier(&self, digest: NonceDigest, now: i64) -> Result<bool, NonceError> {
+    /// Tells whether the server before us took it, which a thread that may wait for the disk looks up.
+    async fn was_taken_earlier(&self, digest: NonceDigest, now: i64) -> Result<bool, NonceError> {
         if now >= self.earlier_until {
             return Ok(false);
         }
-        let find = |connection: &Connection| {
-            let mut statement = connection.prepare_cached("SELECT 1 FROM nonces WHERE nonce = ?1")?;
-            statement.query_row([digest.as_bytes().as_slice()], |_| Ok(())).optional()
-        };
-        let found = find(&self.earlier.connection());
-        found
-            .map(|row| row.is_some())
-            .map_err(|source| failed(self.earlier.failure("read a nonce of", source)))
+        let earlier = self.earlier.clone();
+        let looked = tokio::task::spawn_blocking(move || is_kept(&earlier, digest)).await;
+        looked.map_err(|gone| NonceError::Failed(Box::new(gone)))?.map_err(failed)
     }
 }
 
@@ -171,7 +166,7 @@ impl NonceStore for SqliteNonceStore {
         keep: Keep,
     ) -> Result<bool, NonceError> {
         let digest = NonceDigest::of(nonce);
-        if self.was_taken_earlier(digest, now.as_second())?
+        if self.was_taken_earlier(digest, now.as_second()).await?
             || !self.memory.claim(nonce, expires, now, keep).await?
         {
             return Ok(false);
@@ -188,6 +183,15 @@ impl NonceStore for SqliteNonceStore {
         self.queue.push(Claim { digest, expires, now, answer: Some(answer) });
         kept.await.unwrap_or_else(|gone| Err(NonceError::Failed(Box::new(gone))))
     }
+}
+
+fn is_kept(store: &Store, digest: NonceDigest) -> Result<bool, StoreError> {
+    let find = |connection: &Connection| {
+        let mut statement = connection.prepare_cached("SELECT 1 FROM nonces WHERE nonce = ?1")?;
+        statement.query_row([digest.as_bytes().as_slice()], |_| Ok(())).optional()
+    };
+    let found = find(&store.connection());
+    found.map(|row| row.is_some()).map_err(|source| store.failure("read a nonce of", source))
 }
 
 fn write_all(store: &Store, queue: &Queue) {
@@ -230,5 +234,34 @@ fn write(store: &Store, claims: &[Claim], sweep: Option<i64>) -> Result<Vec<bool
     match claims.iter().any(|claim| claim.answer.is_some()) {
         true => store.write_durably(operation, work),
         false => store.write_quickly(operation, work),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slow_disk_keeps_nobody_waiting_who_does_not_need_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let kept = Store::open(directory.path()).unwrap();
+        let (now, expires) = (Timestamp::from_second(1_000).unwrap(), Timestamp::from_second(2_000).unwrap());
+        let before = SqliteNonceStore::open(&kept).unwrap();
+        assert!(before.claim("before", expires, now, Keep::Now).await.unwrap());
+        drop(before);
+        let store = SqliteNonceStore::open(&kept).unwrap();
+        let earlier = store.earlier.clone();
+        let (held, is_held) = std::sync::mpsc::channel();
+        let disk = std::thread::spawn(move || {
+            let _connection = earlier.connection();
+            held.send(()).unwrap();
+            std::thread::sleep(Duration::from_millis(600));
+        });
+        is_held.recv().unwrap();
+        let claim = store.claim("before", expires, now, Keep::Soon);
+        let mut claim = std::pin::pin!(claim);
+        assert!(tokio::time::timeout(Duration::from_millis(100), claim.as_mut()).await.is_err());
+        assert!(!claim.await.unwrap(), "it is found all the same");
+        disk.join().unwrap();
     }
 }

@@ -147,6 +147,80 @@ fn in_the_foreground_it_serves_where_it_is_told_and_ends_by_itself() {
     let mut told = String::new();
     served.0.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     assert!(told.contains(&format!("http://127.0.0.1:{port}")), "{told}");
+    let warnings = told.matches("warning: there is no secret").count();
+    assert!(warnings == 1 && told.contains("`tf security setup`"), "{told}");
+}
+
+#[test]
+fn one_server_runs_over_a_data_directory_and_the_next_is_told_which() {
+    let manager = LiveManager::start();
+    let port = free_port();
+    let listen = |port: u16| format!("127.0.0.1:{port}");
+    let mut command = manager.command(tf_binary());
+    command.args(["api", "start", "--foreground", "--listen", &listen(port)]);
+    let mut served = Served(command.stderr(Stdio::null()).spawn().unwrap());
+    wait_until("it answers", SOON, || ask(port, "GET /health").is_some());
+
+    let other = listen(free_port());
+    let ways =
+        [&["api", "start", "--foreground", "--listen", &other][..], &["api", "start", "--listen", &other]];
+    let holder = format!("process {}", served.0.id());
+    for way in ways {
+        let told = manager.tf(way).expect(2).stderr;
+        assert!(told.contains("another API server runs over") && told.contains(&holder), "{told}");
+    }
+    assert_eq!(status(&manager, 3)["state"], "not set up", "nothing is installed in vain");
+    served.0.kill().unwrap();
+    served.0.wait().unwrap();
+
+    // The service has it as well, and is started once more by who is used to it.
+    manager.tf(&["api", "start", "--listen", &other]).expect(0);
+    manager.tf(&["api", "start", "--listen", &other]).expect(0);
+    let told = manager.tf(&["api", "start", "--foreground", "--listen", &listen(port)]).expect(2).stderr;
+    assert!(told.contains(&format!("process {}", manager.property(UNIT, "MainPID"))), "{told}");
+    manager.tf(&["api", "stop"]).expect(0);
+}
+
+#[test]
+fn a_server_that_is_told_to_end_in_the_midst_of_an_apply_ends_after_it() {
+    let manager = LiveManager::start();
+    for verb in ["setup", "disable"] {
+        manager.tf(&["security", verb]).expect(0);
+    }
+    let port = free_port();
+    let mut command = manager.command(tf_binary());
+    command.args(["api", "start", "--foreground", "--listen", &format!("127.0.0.1:{port}")]);
+    let mut served = Served(command.stderr(Stdio::null()).spawn().unwrap());
+    wait_until("it answers", SOON, || ask(port, "GET /health").is_some());
+
+    // Somebody else is changing the units, for which the order waits.
+    let area = manager.unit_directory().join(".taskflows");
+    std::fs::create_dir_all(&area).unwrap();
+    let lock = std::fs::File::create(area.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let order = r#"{"definition": {"services": [{"name": "late", "start_command": "true"}]}}"#;
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    write!(
+        stream,
+        "POST /api/apply HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{order}",
+        order.len()
+    )
+    .unwrap();
+    let audit = manager.home().join(".local/state/taskflows/audit.jsonl");
+    let begun = || std::fs::read_to_string(&audit).is_ok_and(|text| text.contains("POST /api/apply"));
+    wait_until("the order is begun", SOON, begun);
+    // Who sent it is gone as well.
+    drop(stream);
+    signal(&served.0, "TERM");
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(served.0.try_wait().unwrap().is_none(), "it waits for the order");
+    assert!(ask(port, "GET /health").is_none(), "nobody else is taken");
+    drop(lock);
+    assert_eq!(served.0.wait().unwrap().code(), Some(0));
+    assert!(manager.unit_directory().join("taskflows-late.service").exists());
+    let told = std::fs::read_to_string(&audit).unwrap();
+    let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    assert_eq!(last["result"], "done", "{told}");
 }
 
 #[test]

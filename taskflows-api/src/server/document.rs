@@ -16,6 +16,7 @@ use utoipa::openapi::{
     Required, Response, ResponseBuilder, Schema, Tag,
 };
 
+use super::gate::is_change;
 use super::{Problem, Routes, Rule, Shared, routes};
 
 /// What any route may answer, beside what it says of itself.
@@ -29,6 +30,14 @@ const COMMON: [(StatusCode, &str, &str); 8] = [
     (StatusCode::TOO_MANY_REQUESTS, "TooOften", "It was asked too often."),
     (StatusCode::SERVICE_UNAVAILABLE, "Busy", "It cannot be done now; `Retry-After` says when to ask again."),
 ];
+
+/// What a route may answer that changes something.
+const CHANGING: [(StatusCode, &str, &str); 1] = [(
+    StatusCode::GATEWAY_TIMEOUT,
+    "MayGoOn",
+    "It took too long, and may still go on: look what became of it before it is asked for again. Its `code` is \
+     `may-go-on`.",
+)];
 
 /// What a route may answer that demands something of who asks.
 const GUARDED: [(StatusCode, &str, &str); 2] = [
@@ -73,7 +82,8 @@ pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &
 /// Says of the operations of a route what its rule makes true.
 pub(super) fn describe(paths: &mut Paths, rule: Rule) {
     for item in paths.paths.values_mut() {
-        for (_, operation) in operations(item) {
+        for (method, operation) in operations(item) {
+            let changing = if is_change(&method) { &CHANGING[..] } else { &[] };
             let guarded = match rule {
                 Rule::Open => {
                     operation.security = Some(Vec::new());
@@ -87,7 +97,7 @@ pub(super) fn describe(paths: &mut Paths, rule: Rule) {
                     &GUARDED[..]
                 }
             };
-            for (status, name, _) in COMMON.iter().chain(guarded) {
+            for (status, name, _) in COMMON.iter().chain(guarded).chain(changing) {
                 let answers = &mut operation.responses.responses;
                 let answer = RefOr::Ref(Ref::from_response_name(*name));
                 answers.entry(status.as_u16().to_string()).or_insert(answer);
@@ -115,7 +125,7 @@ pub(super) fn of(shared: &Arc<Shared>) -> OpenApi {
 fn complete(gathered: OpenApi) -> OpenApi {
     let mut components = gathered.components.unwrap_or_default();
     components.schemas.insert(Problem::name().into_owned(), Problem::schema());
-    for (_, name, description) in COMMON.iter().chain(&GUARDED) {
+    for (_, name, description) in COMMON.iter().chain(&GUARDED).chain(&CHANGING) {
         components.responses.insert((*name).to_owned(), RefOr::T(answer(description)));
     }
     for (name, scheme) in schemes() {

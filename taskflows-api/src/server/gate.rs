@@ -12,10 +12,11 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::envelope::RequestId;
+use super::shares::Share;
 use super::text::bounded;
 use super::{AuditNames, AuditOutcome, AuditRecord, Identity, Problem, Rule, Shared, stream};
 
@@ -52,11 +53,16 @@ pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
         return Problem::busy("too many requests are worked on").into_response();
     };
     let limit = guard.shared.limits.request;
+    let is_change = is_change(&parts.method);
     match timeout(limit, guard.admit(parts, body, next, permit)).await {
         Ok(response) => response,
-        Err(_) => Problem::busy("it took too long; where it is a change, it may still be made")
-            .with_code("timed-out")
-            .into_response(),
+        // Nothing invites to ask for it again.
+        Err(_) if is_change => {
+            let detail =
+                "it took too long and may still go on: look what became of it before it is asked for again";
+            Problem::new(StatusCode::GATEWAY_TIMEOUT, detail).with_code("may-go-on").into_response()
+        }
+        Err(_) => Problem::busy("it took too long").with_code("timed-out").into_response(),
     }
 }
 
@@ -71,13 +77,9 @@ impl Guard {
         if told.is_some_and(|length: usize| length > self.largest_body) {
             return Err(too_large());
         }
-        // Few large ones at once, so that all together stay small.
         let is_large = self.largest_body > USUAL_BODY && told.is_none_or(|length| length > USUAL_BODY);
         let _one_of_few = match is_large {
-            true => match self.shared.large_bodies.try_acquire() {
-                Ok(permit) => Some(permit),
-                Err(_) => return Err(Problem::busy("too many large requests are read")),
-            },
+            true => Some(self.wait_for_turn(address(parts)).await?),
             false => None,
         };
         match timeout(self.shared.limits.body, to_bytes(body, self.largest_body)).await {
@@ -85,6 +87,17 @@ impl Guard {
             Ok(Err(error)) if is_too_long(&error) => Err(too_large()),
             Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body ended early")),
             Err(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body did not arrive in time")),
+        }
+    }
+
+    /// Waits until a large body may be read: few are at once, so that all together stay small. Nobody knows yet who sends
+    /// it, so each peer has few of them, and who comes later waits no longer than those before may take.
+    async fn wait_for_turn(&self, peer: Option<IpAddr>) -> Result<(Share, SemaphorePermit<'_>), Problem> {
+        let too_many = || Problem::busy("too many large requests are read");
+        let share = self.shared.bodies_of_peer.take(peer).ok_or_else(too_many)?;
+        match timeout(self.shared.limits.body, self.shared.large_bodies.acquire()).await {
+            Ok(Ok(turn)) => Ok((share, turn)),
+            _ => Err(too_many()),
         }
     }
 
@@ -147,8 +160,11 @@ impl Guard {
     ) -> Response {
         let shared = Arc::clone(&self.shared);
         let audit = Arc::clone(&shared.audit);
+        let Ok(change) = Arc::clone(&shared.changes).try_acquire_owned() else {
+            return Problem::busy("the server ends").with_code("ending").into_response();
+        };
         let done = tokio::spawn(async move {
-            let _permit = permit;
+            let _held = (permit, change);
             if let Err(error) = audit.begin(&record).await {
                 tracing::error!(
                     request_id = record.request_id,
@@ -183,7 +199,7 @@ impl Guard {
             request_id: parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
             who: None,
             role: None,
-            address: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()),
+            address: address(parts),
             method: bounded(parts.method.as_str()),
             path: bounded(parts.uri.path()),
             names: Vec::new(),
@@ -192,8 +208,13 @@ impl Guard {
     }
 }
 
+/// Returns whose connection it is; `None` for a socket of this host.
+fn address(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
+}
+
 /// Tells whether a request may change anything.
-fn is_change(method: &Method) -> bool {
+pub(super) fn is_change(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD)
 }
 

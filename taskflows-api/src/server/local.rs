@@ -5,9 +5,16 @@ use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
 
+use super::apart::blocking;
+
 /// Tells whether the socket at the other end of a connection of loopback belongs to the user that this process runs as.
 /// Where it cannot be found, it does not. Source: proc_pid_net(5), `/proc/net/tcp`.
-pub(super) fn is_own_socket(peer: SocketAddr) -> bool {
+pub(super) async fn is_own_socket(peer: SocketAddr) -> bool {
+    // Where there are many connections, it takes its time.
+    blocking(move || is_own(peer)).await
+}
+
+fn is_own(peer: SocketAddr) -> bool {
     let Ok(me) = fs::metadata("/proc/self").map(|about| about.uid()) else { return false };
     // The kernel lets sockets of several users share a port where their other ends differ: each has to be ours.
     let uids: Vec<u32> =

@@ -1,5 +1,6 @@
 //! The server: routes, and who may use them.
 
+mod apart;
 mod audit;
 mod audit_names;
 mod authority;
@@ -21,6 +22,7 @@ mod query;
 mod route;
 mod routes;
 mod serve;
+mod shares;
 mod signed;
 mod stream;
 mod text;
@@ -33,6 +35,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::middleware;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use utoipa::openapi::OpenApi;
 
 pub use audit::{Audit, AuditError, AuditOutcome, AuditRecord, LogAudit};
@@ -56,6 +59,7 @@ pub use tls::{Tls, TlsError};
 use crate::Host;
 use live::Live;
 use metrics::Metrics;
+use shares::Shares;
 
 /// What every route has at hand.
 #[derive(Debug)]
@@ -67,8 +71,12 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     /// One of each for every request that is worked on.
     requests: Arc<Semaphore>,
+    /// One of each for every change, until it is made. Who takes all of them waits for the last and refuses the next.
+    changes: Arc<Semaphore>,
     /// One of each for every large body that is read.
     large_bodies: Semaphore,
+    /// Those that one peer reads or waits to read.
+    bodies_of_peer: Arc<Shares>,
     /// One of each for every stream of events.
     streams: Arc<Semaphore>,
     /// One of each for every log that is read or followed, which may be a process of its own.
@@ -144,12 +152,28 @@ impl Shared {
         self.limits.streams.saturating_sub(self.streams.available_permits())
     }
 
+    /// Waits for changes to be made to their end, whether anybody waits for their answers or not, and lets none begin.
+    async fn finish(&self) {
+        if self.changes.available_permits() < self.limits.requests {
+            tracing::info!("changes are under way: the server ends after them");
+        }
+        let all = u32::try_from(self.limits.requests).unwrap_or(u32::MAX);
+        let made = async {
+            let _none_begins = self.changes.acquire_many(all).await;
+            self.waits.finish().await;
+        };
+        if timeout(self.limits.finish, made).await.is_err() {
+            tracing::error!("changes were cut off, since they took too long to end");
+        }
+    }
+
     pub(crate) fn new(
         host: Host,
         authority: Arc<dyn Authority>,
         audit: Arc<dyn Audit>,
         limits: Limits,
     ) -> Arc<Self> {
+        let host = host.apart();
         Arc::new(Self {
             live: Live::new(&host),
             metrics: Metrics::default(),
@@ -159,7 +183,9 @@ impl Shared {
             limits,
             waits: Arc::default(),
             requests: Arc::new(Semaphore::new(limits.requests)),
+            changes: Arc::new(Semaphore::new(limits.requests)),
             large_bodies: Semaphore::new(limits.large_bodies),
+            bodies_of_peer: Shares::new(usize::MAX, limits.large_bodies_of_peer),
             streams: Arc::new(Semaphore::new(limits.streams)),
             log_reads: Arc::new(Semaphore::new(routes::logs::MOST_READ)),
             ending: watch::Sender::new(false),

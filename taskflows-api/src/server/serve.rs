@@ -1,24 +1,28 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use futures_util::future::{Either, select};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
+use super::apart::blocking;
 use super::line::Line;
+use super::shares::Shares;
 use super::{Api, Listener, Shared, Tls};
 
 /// The most that a request's lines and headers may take together, in bytes.
@@ -33,6 +37,8 @@ pub struct Server {
     shared: Arc<Shared>,
     tls: Option<Arc<Tls>>,
     connections: Arc<Semaphore>,
+    /// Those of one peer.
+    of_peer: Arc<Shares>,
 }
 
 impl Server {
@@ -40,8 +46,10 @@ impl Server {
     #[must_use]
     pub fn new(api: Api) -> Self {
         let Api { router, shared, .. } = api;
-        let most = shared.limits.connections + shared.limits.streams;
-        Self { router, shared, tls: None, connections: Arc::new(Semaphore::new(most)) }
+        let limits = shared.limits;
+        let most = limits.connections + limits.streams;
+        let of_peer = Shares::new(most.saturating_sub(limits.own_connections), limits.peer_connections);
+        Self { router, shared, tls: None, connections: Arc::new(Semaphore::new(most)), of_peer }
     }
 
     /// Speaks TLS on TCP ports.
@@ -50,7 +58,8 @@ impl Server {
         Self { tls: Some(Arc::new(tls)), ..self }
     }
 
-    /// Serves until `shutdown`; then takes no more connections, ends streams, and gives requests their time to be answered.
+    /// Serves until `shutdown`; then takes no more connections, ends streams, lets changes come to their end, and gives
+    /// requests their time to be answered.
     pub async fn serve(self, listeners: Vec<Listener>, shutdown: impl Future<Output = ()>) {
         let server = Arc::new(self);
         let graceful = Arc::new(GracefulShutdown::new());
@@ -62,7 +71,8 @@ impl Server {
             tasks.spawn(async move {
                 loop {
                     sleep(TLS_LOOK).await;
-                    tls.refresh();
+                    let tls = Arc::clone(&tls);
+                    blocking(move || tls.refresh()).await;
                 }
             });
         }
@@ -70,8 +80,14 @@ impl Server {
         tasks.shutdown().await;
         server.shared.ending.send_replace(true);
         let Some(graceful) = Arc::into_inner(graceful) else { return };
-        if timeout(server.shared.limits.drain, graceful.shutdown()).await.is_err() {
-            tracing::warn!("requests were cut off, since they took too long to end");
+        match select(pin!(graceful.shutdown()), pin!(server.shared.finish())).await {
+            // Nobody waits for an answer any more.
+            Either::Left(((), changes)) => changes.await,
+            Either::Right(((), requests)) => {
+                if timeout(server.shared.limits.drain, requests).await.is_err() {
+                    tracing::warn!("requests were cut off, since they took too long to end");
+                }
+            }
         }
     }
 }
@@ -85,7 +101,10 @@ async fn take(server: Arc<Server>, listener: Listener, graceful: Arc<GracefulShu
             Listener::Tcp(listener) => match listener.accept().await {
                 Ok((stream, peer)) => {
                     let _ = stream.set_nodelay(true);
-                    begin(&server, stream, Some(peer), permit, &graceful);
+                    match server.of_peer.take(Some(peer.ip())) {
+                        Some(share) => begin(&server, stream, Some(peer), (permit, share), &graceful),
+                        None => tracing::debug!(%peer, "it has too many connections"),
+                    }
                     Ok(())
                 }
                 Err(error) => Err(error),
@@ -120,7 +139,7 @@ fn begin<S>(
     server: &Arc<Server>,
     stream: S,
     peer: Option<SocketAddr>,
-    permit: OwnedSemaphorePermit,
+    held: impl Send + 'static,
     graceful: &GracefulShutdown,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -130,7 +149,7 @@ fn begin<S>(
     let watcher = graceful.watcher();
     let server = Arc::clone(server);
     tokio::spawn(async move {
-        let _permit = permit;
+        let _held = held;
         match server.tls.as_ref().filter(|_| peer.is_some()) {
             None => speak(&server, line, peer, watcher).await,
             Some(tls) => match timeout(limits.header, tls.acceptor().accept(line)).await {

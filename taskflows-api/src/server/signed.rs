@@ -105,7 +105,7 @@ impl Authority for SignedAuthority {
     ) -> Result<Identity, Refusal> {
         let current = self.settings.current().map_err(|error| Refusal(with_causes(&error)))?;
         if !is_signed(&request.headers) && !current.settings.enable_hmac {
-            return unsigned(peer, request);
+            return unsigned(peer, request).await;
         }
         let verifier = current.verifier.as_ref();
         let verifier = verifier.ok_or_else(|| Refusal("no secret is set: `tf security setup`".to_owned()))?;
@@ -114,7 +114,7 @@ impl Authority for SignedAuthority {
 }
 
 /// Recognises the user of this server on this host, where requests need not be signed.
-fn unsigned(peer: Option<IpAddr>, request: &Parts) -> Result<Identity, Refusal> {
+async fn unsigned(peer: Option<IpAddr>, request: &Parts) -> Result<Identity, Refusal> {
     let refused = |why: &str| Err(Refusal(format!("not signed, and {why}")));
     let Some(ConnectInfo(address)) = request.extensions.get::<ConnectInfo<SocketAddr>>() else {
         return refused("from nobody knows where");
@@ -136,7 +136,7 @@ fn unsigned(peer: Option<IpAddr>, request: &Parts) -> Result<Identity, Refusal> 
     if NEVER_OPEN.iter().any(|top| is_under(matched, top) || is_under(request.uri.path(), top)) {
         return refused("this needs a login or a signature");
     }
-    if !is_own_socket(*address) {
+    if !is_own_socket(*address).await {
         return refused("not by the user that the server runs as");
     }
     Ok(Identity { name: LOCAL.to_owned(), role: Role::Admin, by_cookie: false })

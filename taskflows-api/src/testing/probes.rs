@@ -23,6 +23,7 @@ pub fn probes(authority: Arc<dyn Authority>, audit: Arc<dyn Audit>, limits: Limi
         .add(Rule::Needs(Role::Viewer), routes!(named))
         .add(Rule::Needs(Role::Viewer), routes!(panics))
         .add(Rule::Needs(Role::Viewer), routes!(ticks))
+        .add(Rule::Needs(Role::Viewer), routes!(slow))
         .add(Rule::Needs(Role::Operator), routes!(changed))
         .add(Rule::Needs(Role::Operator), routes!(late))
         .add(Rule::Needs(Role::Admin), routes!(applied));
@@ -78,6 +79,11 @@ async fn changed(Body(change): Body<Change>) -> Json<Change> {
 async fn late() -> Json<String> {
     sleep(Duration::from_millis(400)).await;
     Json("late".to_owned())
+}
+
+#[utoipa::path(get, path = "/probe/slow", responses((status = 200, content_type = "application/json", body = String)))]
+async fn slow() -> Json<String> {
+    late().await
 }
 
 #[utoipa::path(post, path = "/api/apply", request_body = Change, responses((status = 200, content_type = "application/json", body = usize)))]

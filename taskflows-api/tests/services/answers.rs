@@ -78,10 +78,13 @@ async fn a_long_action_is_answered_by_an_id() {
     let id = pending["wait"].as_str().unwrap();
     let still: Value = client.get(&format!("/api/waits/{id}?timeout=0")).await.unwrap();
     assert_eq!((&still["done"], &still["wait"]), (&json!(false), &json!(id)));
-    let over: Value = client.get(&format!("/api/waits/{id}")).await.unwrap();
-    assert_eq!((&over["done"], &over["results"][0]["effect"]), (&json!(true), &json!("finished")));
-    let again = client.get::<Value>(&format!("/api/waits/{id}")).await.unwrap_err();
-    assert_eq!((again.status(), again.code()), (Some(404), Some("no-such-wait")));
+    // Once more for who lost the answer.
+    for _ in 0..2 {
+        let over: Value = client.get(&format!("/api/waits/{id}")).await.unwrap();
+        assert_eq!((&over["done"], &over["results"][0]["effect"]), (&json!(true), &json!("finished")));
+    }
+    let unknown = client.get::<Value>("/api/waits/0123456789abcdef").await.unwrap_err();
+    assert_eq!((unknown.status(), unknown.code()), (Some(404), Some("no-such-wait")));
 }
 
 #[tokio::test]

@@ -144,7 +144,9 @@ async fn batch(
     Ok((Extension(AuditNames(changed)), Json(batch)))
 }
 
-/// Waits for the end of an action that was begun by who asks. It is told once.
+/// Waits for the end of an action that was begun by who asks.
+///
+/// It is told again to who asks again within five minutes, unless many others ended since.
 #[utoipa::path(get, path = "/api/waits/{id}", tag = "services",
     params(("id" = String, Path, description = "The id that the action was answered with"), WaitQuery),
     responses((status = 200, body = Batch), Refusals))]
@@ -206,6 +208,9 @@ async fn perform(shared: &Arc<Shared>, identity: &Identity, asked: Asked) -> Res
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_code("busy"));
     };
     let known = shared.waits.end(&identity.name, &id, limit).await;
+    if matches!(known, Known::Over(_)) {
+        shared.waits.forget(&id);
+    }
     answer(id, known)
 }
 

@@ -35,7 +35,7 @@ pub(super) enum Refusals {
     /// Another command is changing the units, or too much is under way.
     #[response(status = 503, content_type = "application/problem+json")]
     Busy(#[to_schema] Problem),
-    /// The host's service manager did not answer in time.
+    /// The host's service manager did not answer in time, or a change took too long and may still go on (`may-go-on`).
     #[response(status = 504, content_type = "application/problem+json")]
     TimedOut(#[to_schema] Problem),
 }

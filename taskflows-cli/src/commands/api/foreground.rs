@@ -15,9 +15,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::host::host;
+use super::lock;
 use super::register::register;
 use super::security;
 use super::start::{check, prepare, tls};
+use super::warning::warn_of_unsigned;
 use crate::arguments::ApiStartArguments;
 use crate::commands::audit::audit_log;
 use crate::commands::security::security_file;
@@ -34,6 +36,7 @@ pub(super) async fn serve(
     arguments: &ApiStartArguments,
 ) -> Result<Exit, CliError> {
     check(app, arguments)?;
+    lock::take(app)?;
     prepare(ui, app, arguments)?;
     log(app);
     let listeners = listeners(app, arguments.listen)?;
@@ -55,6 +58,7 @@ pub(super) async fn serve(
     for address in listeners.iter().filter_map(Listener::address) {
         ui.remark(format!("The API answers at {scheme}://{address}."));
     }
+    warn_of_unsigned(ui, app)?;
     let told = sd_notify::notify(&[NotifyState::Ready]);
     if let Err(error) = told {
         ui.remark(format!("note: systemd could not be told: {error}"));

@@ -4,11 +4,13 @@
 
 mod foreground;
 mod host;
+mod lock;
 mod register;
 mod security;
 mod start;
 mod status;
 mod unit;
+mod warning;
 
 use std::sync::Arc;
 

@@ -10,8 +10,10 @@ use taskflows_core::effects::{Action, Effect};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::lock;
 use super::security::{self, ServerId};
 use super::unit::{self, Place};
+use super::warning::warn_of_unsigned;
 use crate::arguments::{ApiStartArguments, Global};
 use crate::error::chain;
 use crate::{App, CliError, Exit, Ui, own_file};
@@ -28,12 +30,14 @@ pub(super) async fn start(
     arguments: &ApiStartArguments,
 ) -> Result<Exit, CliError> {
     check(app, arguments)?;
+    lock::check(app).await?;
     prepare(ui, app, arguments)?;
     let is_changed = unit::install(app, unit::service(app, global, arguments)?).await?;
     if unit::perform(app, Action::Start).await? == Effect::AlreadyRunning && is_changed {
         unit::perform(app, Action::Restart).await?;
     }
     tell(ui, app).await?;
+    warn_of_unsigned(ui, app)?;
     if let Some(hint) = &app.linger_hint {
         ui.remark(format!("note: {hint}"));
     }
