@@ -62,6 +62,13 @@ impl Authority for AuthorityChain {
         }
     }
 
+    async fn recheck(&self, peer: Option<IpAddr>, request: &Parts, body: &[u8]) -> Result<Identity, Refusal> {
+        match self.of(request) {
+            (Some(authority), _) => authority.recheck(peer, request, body).await,
+            (None, reason) => Err(Refusal(reason.to_owned())),
+        }
+    }
+
     async fn confirm_change(&self, identity: &Identity, request: &Parts) -> Result<(), Refusal> {
         match &self.cookie {
             Some(authority) => authority.confirm_change(identity, request).await,

@@ -16,8 +16,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::envelope::RequestId;
+use super::stream::{self, Opened};
 use super::text::bounded;
-use super::{AuditNames, AuditOutcome, AuditRecord, Identity, Problem, Rule, Shared, stream};
+use super::{AuditNames, AuditOutcome, AuditRecord, Identity, Problem, Rule, Shared};
 
 /// The greatest body that is read, in bytes.
 pub(super) const USUAL_BODY: usize = 64 << 10;
@@ -109,12 +110,18 @@ impl Guard {
                 Err(refused) => return self.refuse(&record, refused).await,
             }
         }
-        let is_change = is_change(&parts.method);
-        let request = Request::from_parts(parts, Body::from(body));
-        match is_change {
-            true => self.change(record, request, next, permit).await,
-            false => stream::hold(&self.shared, run(request, next).await),
+        if is_change(&parts.method) {
+            let request = Request::from_parts(parts, Body::from(body));
+            return self.change(record, request, next, permit).await;
         }
+        let opened = match self.rule {
+            Rule::Open => None,
+            Rule::Needs(role) => {
+                Some(Opened { role, peer: record.address, parts: parts.clone(), body: body.clone() })
+            }
+        };
+        let request = Request::from_parts(parts, Body::from(body));
+        stream::hold(&self.shared, opened, run(request, next).await)
     }
 
     /// Says who asks.

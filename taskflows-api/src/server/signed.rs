@@ -11,8 +11,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use taskflows_security::{
-    Asked, Keep, NONCE_HEADER, NonceStore, Reason, Role, SIGNATURE_HEADER, SignedHeaders, TIMESTAMP_HEADER,
-    Verifier, Watched,
+    Asked, Keep, NONCE_HEADER, NonceStore, Reason, Role, SIGNATURE_HEADER, Secured, SignedHeaders,
+    TIMESTAMP_HEADER, Verifier, Watched,
 };
 
 use super::local::is_own_socket;
@@ -60,21 +60,27 @@ impl SignedAuthority {
         Self { settings, nonces, server_id: server_id.into(), now }
     }
 
-    async fn signed(&self, verifier: &Verifier, request: &Parts, body: &[u8]) -> Result<Identity, Refusal> {
-        let values = |name: &str| request.headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
-        let headers = SignedHeaders::read(values).map_err(refusal)?;
-        let asked = Asked {
+    fn current(&self) -> Result<Arc<Secured>, Refusal> {
+        self.settings.current().map_err(|error| Refusal(with_causes(&error)))
+    }
+
+    fn asked<'a>(&'a self, request: &'a Parts, body: &'a [u8]) -> Asked<'a> {
+        Asked {
             server_id: &self.server_id,
             method: request.method.as_str(),
             path: request.uri.path(),
             query: request.uri.query().unwrap_or_default(),
             body,
-        };
-        let now = (self.now)();
+        }
+    }
+
+    async fn signed(&self, verifier: &Verifier, request: &Parts, body: &[u8]) -> Result<Identity, Refusal> {
+        let headers = headers(request)?;
+        let (asked, now) = (self.asked(request, body), (self.now)());
         let verified = verifier.verify(&headers, &asked, now).map_err(refusal)?;
         let keep = if request.method.is_safe() { Keep::Soon } else { Keep::Now };
         match self.nonces.claim(verified.nonce, verified.expires, now, keep).await {
-            Ok(true) => Ok(Identity { name: SIGNED.to_owned(), role: Role::Admin, by_cookie: false }),
+            Ok(true) => Ok(holder()),
             Ok(false) => Err(refusal(Reason::Replayed)),
             Err(error) => Err(Refusal(with_causes(&error))),
         }
@@ -103,14 +109,43 @@ impl Authority for SignedAuthority {
         request: &Parts,
         body: &[u8],
     ) -> Result<Identity, Refusal> {
-        let current = self.settings.current().map_err(|error| Refusal(with_causes(&error)))?;
-        if !is_signed(&request.headers) && !current.settings.enable_hmac {
+        let current = self.current()?;
+        match needs_no_signature(&current, request) {
+            true => unsigned(peer, request),
+            false => self.signed(verifier(&current)?, request, body).await,
+        }
+    }
+
+    /// Its nonce was claimed when it came, and its time was right then.
+    async fn recheck(&self, peer: Option<IpAddr>, request: &Parts, body: &[u8]) -> Result<Identity, Refusal> {
+        let current = self.current()?;
+        if needs_no_signature(&current, request) {
             return unsigned(peer, request);
         }
-        let verifier = current.verifier.as_ref();
-        let verifier = verifier.ok_or_else(|| Refusal("no secret is set: `tf security setup`".to_owned()))?;
-        self.signed(verifier, request, body).await
+        let (headers, asked) = (headers(request)?, self.asked(request, body));
+        match verifier(&current)?.still_signs(&headers, &asked, (self.now)()) {
+            true => Ok(holder()),
+            false => Err(refusal(Reason::BadSignature)),
+        }
     }
+}
+
+/// Who has the shared key.
+fn holder() -> Identity {
+    Identity { name: SIGNED.to_owned(), role: Role::Admin, by_cookie: false }
+}
+
+fn needs_no_signature(current: &Secured, request: &Parts) -> bool {
+    !is_signed(&request.headers) && !current.settings.enable_hmac
+}
+
+fn verifier(current: &Secured) -> Result<&Verifier, Refusal> {
+    current.verifier.as_ref().ok_or_else(|| Refusal("no secret is set: `tf security setup`".to_owned()))
+}
+
+fn headers(request: &Parts) -> Result<SignedHeaders<'_>, Refusal> {
+    SignedHeaders::read(|name: &str| request.headers.get_all(name).into_iter().map(HeaderValue::as_bytes))
+        .map_err(refusal)
 }
 
 /// Recognises the user of this server on this host, where requests need not be signed.
