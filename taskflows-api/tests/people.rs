@@ -143,6 +143,7 @@ async fn a_refresh_token_works_once_and_used_again_ends_the_session_for_all() {
     assert_eq!(server.get("/auth/me", &second.text("access_token")).await.status, 200);
     let other = server.login("otto").await;
     // Somebody has a copy of the first.
+    server.later(10);
     unauthorized(&server.renew(&login.text("refresh_token")).await);
     unauthorized(&server.renew(&second.text("refresh_token")).await);
     unauthorized(&server.get("/auth/me", &second.text("access_token")).await);
@@ -155,11 +156,35 @@ async fn a_refresh_token_works_once_and_used_again_ends_the_session_for_all() {
 }
 
 #[tokio::test]
+async fn pages_that_renew_at_once_stay_in_whichever_answer_comes_last() {
+    let server = Server::start().await;
+    let login = server.login("otto").await;
+    server.later(60);
+    let old = login.text("refresh_token");
+    let answers = futures_util::future::join_all((0..5).map(|_| server.renew(&old))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "{}", answers[0].body);
+    server.later(9);
+    let late = server.renew(&old).await;
+    assert_eq!(late.status, 200);
+    server.later(600);
+    // Any of these is the newest.
+    for answer in answers.iter().chain([&late]) {
+        assert_eq!(server.get("/auth/me", &answer.text("access_token")).await.status, 200);
+    }
+    let renewed = server.renew(&answers[2].text("refresh_token")).await;
+    assert_eq!(renewed.status, 200);
+    assert_eq!(server.renew(&late.text("refresh_token")).await.status, 200, "for the same answer");
+    unauthorized(&server.renew(&old).await);
+    unauthorized(&server.get("/auth/me", &renewed.text("access_token")).await);
+}
+
+#[tokio::test]
 async fn tokens_are_renewed_by_the_cookie_too_and_one_that_is_over_takes_it_away() {
     let server = Server::start().await;
     let login = server.login("vera").await;
     let renewed = server.ask("POST", "/auth/refresh", &[("Cookie", &login.cookies())], "{}").await;
     assert_eq!(renewed.status, 200);
+    server.later(10);
     let again = server.ask("POST", "/auth/refresh", &[("Cookie", &login.cookies())], "{}").await;
     unauthorized(&again);
     assert!(again.headers.iter().filter(|(_, value)| value.contains("Max-Age=0")).count() == 2);

@@ -59,7 +59,7 @@ fn session(family: &str, user: &str, refresh: &str) -> Session {
     Session { family: word(family), user: word(user), refresh: word(refresh), expires: at(100) }
 }
 
-/// A session lives until it ends; its refresh token works once, and used again ends it.
+/// A session lives until it ends; its refresh token works once, or at once for the same answer, and used again later ends it.
 pub fn sessions(store: &dyn SessionStore) {
     let lives = |family: &str, user: &str, second| good(store.is_live(family, user, at(second)));
     let rotate = |family, user, used: &str, next, second| {
@@ -75,12 +75,22 @@ pub fn sessions(store: &dyn SessionStore) {
     assert_eq!(rotate("one", "ada", "a", "b", 10), Rotation::Rotated);
     assert!(lives("one", "ada", 109), "it lasts longer now");
     assert_eq!(rotate("one", "ada", "b", "c", 20), Rotation::Rotated);
+    for _ in 0..3 {
+        assert_eq!(rotate("one", "ada", "b", "c", 29), Rotation::Rotated, "at once, for the same answer");
+    }
+    assert!(lives("one", "ada", 119) && !lives("one", "ada", 120), "that does not make it last longer");
     good(store.open(&session("other", "ada", "x"), at(20)));
     assert_eq!(rotate("one", "ada", "a", "d", 21), Rotation::Reused);
     assert!(!lives("one", "ada", 21), "a copy was used");
     assert_eq!(rotate("one", "ada", "c", "d", 21), Rotation::Over, "for both");
     assert!(lives("other", "ada", 21));
     assert_eq!(rotate("other", "ada", "x", "y", 100), Rotation::Over, "it was over");
+    for (next, second) in [("s", 10), ("t", 1)] {
+        good(store.open(&session("late", "ada", "r"), at(0)));
+        assert_eq!(rotate("late", "ada", "r", "s", 0), Rotation::Rotated);
+        assert_eq!(rotate("late", "ada", "r", next, second), Rotation::Reused, "{next} {second}");
+        assert!(!lives("late", "ada", 1));
+    }
     ended_sessions(store);
 }
 

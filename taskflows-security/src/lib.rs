@@ -38,7 +38,9 @@ pub use people::{MemoryPeople, ParseUserNameError, PeopleFiles, PeopleStore, Per
 pub use random::{random_hex, random_secret};
 pub use role::{ParseRoleError, Role};
 pub use security_file::{SecurityFile, SecurityFileError};
-pub use session::{MOST_SESSIONS, MemorySessions, Rotation, Session, SessionStore, refresh_digest};
+pub use session::{
+    MOST_SESSIONS, MemorySessions, REFRESH_GRACE, Rotation, Session, SessionStore, is_moment, refresh_digest,
+};
 pub use settings::{PreviousSecret, RotateError, SecuritySettings, check_secret, fingerprint};
 pub use signing::{NONCE_HEADER, SIGNATURE_HEADER, SignedParts, SigningKey, TIMESTAMP_HEADER};
 pub use throttle::{

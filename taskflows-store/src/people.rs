@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use taskflows_security::{
     ApiToken, KeptError, MAKE_ROOM, MOST_SESSIONS, MOST_TRIED, REMEMBERED, Rotation, Session, SessionStore,
-    TOKEN_USE_STEP, ThrottleStore, TokenDigest, TokenStore, Tries, TryKey, refresh_digest,
+    TOKEN_USE_STEP, ThrottleStore, TokenDigest, TokenStore, Tries, TryKey, is_moment, refresh_digest,
 };
 
 use crate::Store;
@@ -65,19 +65,23 @@ impl SessionStore for Store {
 
     fn rotate(&self, used: &str, next: &Session, now: Timestamp) -> Result<Rotation, KeptError> {
         self.keep("renew a session in", |connection| {
-            let sql = "SELECT refresh FROM login_session WHERE family = ?1 AND user = ?2 AND expires > ?3";
-            let kept: Option<Vec<u8>> = connection
+            let sql =
+                "SELECT refresh, expires FROM login_session WHERE family = ?1 AND user = ?2 AND expires > ?3";
+            let kept: Option<([u8; 32], i64)> = connection
                 .prepare_cached(sql)?
-                .query_row(params![next.family, next.user, now.as_second()], |row| row.get(0))
+                .query_row(params![next.family, next.user, now.as_second()], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
                 .optional()?;
-            let Some(kept) = kept else { return Ok(Rotation::Over) };
-            if kept != refresh_digest(used) {
+            let Some((kept, expires)) = kept else { return Ok(Rotation::Over) };
+            let refresh = refresh_digest(&next.refresh);
+            if kept == refresh_digest(used) {
+                let sql = "UPDATE login_session SET refresh = ?2, expires = ?3 WHERE family = ?1";
+                change(connection, sql, params![next.family, refresh, end(next.expires)])?;
+            } else if kept != refresh || !is_moment(end(next.expires).saturating_sub(expires)) {
                 change(connection, "DELETE FROM login_session WHERE family = ?1", [&next.family])?;
                 return Ok(Rotation::Reused);
             }
-            let sql = "UPDATE login_session SET refresh = ?2, expires = ?3 WHERE family = ?1";
-            let refresh = refresh_digest(&next.refresh);
-            change(connection, sql, params![next.family, refresh, end(next.expires)])?;
             Ok(Rotation::Rotated)
         })
     }

@@ -173,13 +173,14 @@ fn enter(
 }
 
 fn begin(host: &Host, key: &TokenKey, person: &Person) -> Result<Issued, KeptError> {
-    let (session, issued) = issue(host, key, person.name.as_str(), random_hex::<16>());
+    let (family, id) = (random_hex::<16>(), random_hex::<16>());
+    let (session, issued) = issue(host, key, person.name.as_str(), family, id);
     host.access.sessions.open(&session, (host.now)())?;
     Ok(issued)
 }
 
 /// Makes the tokens of a session, and what is kept of them.
-fn issue(host: &Host, key: &TokenKey, user: &str, family: String) -> (Session, Issued) {
+fn issue(host: &Host, key: &TokenKey, user: &str, family: String, refresh_id: String) -> (Session, Issued) {
     let now = (host.now)();
     let claims = |kind, jti: &str, lifetime: SignedDuration| Claims {
         sub: user.to_owned(),
@@ -190,7 +191,7 @@ fn issue(host: &Host, key: &TokenKey, user: &str, family: String) -> (Session, I
         jti: jti.to_owned(),
         family: family.clone(),
     };
-    let (access_id, refresh_id) = (random_hex::<16>(), random_hex::<16>());
+    let access_id = random_hex::<16>();
     let issued = Issued {
         access: key.issue(&claims(TokenUse::Access, &access_id, ACCESS_LIFETIME)),
         refresh: key.issue(&claims(TokenUse::Refresh, &refresh_id, REFRESH_LIFETIME)),
@@ -201,7 +202,7 @@ fn issue(host: &Host, key: &TokenKey, user: &str, family: String) -> (Session, I
     (Session { family, user: user.to_owned(), refresh: refresh_id, expires }, issued)
 }
 
-/// Gives new tokens for a refresh token, which is worth nothing any more afterwards; one that was used before ends the session.
+/// Gives new tokens for a refresh token, which is worth nothing a moment afterwards; one that was used before ends the session.
 pub(in crate::server) async fn refresh(host: &Host, token: Zeroizing<String>) -> Refreshed {
     let host = host.clone();
     match beside(move || renew(&host, &token)).await? {
@@ -224,7 +225,8 @@ fn renew(host: &Host, token: &str) -> Result<Option<Issued>, KeptError> {
     if host.access.people.get(&claims.sub)?.is_none() {
         return Ok(None);
     }
-    let (next, issued) = issue(host, &key, &claims.sub, claims.family);
+    let id = key.next_id(&claims.family, &claims.jti);
+    let (next, issued) = issue(host, &key, &claims.sub, claims.family, id);
     match host.access.sessions.rotate(&claims.jti, &next, now)? {
         Rotation::Rotated => Ok(Some(issued)),
         Rotation::Over => Ok(None),
