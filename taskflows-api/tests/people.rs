@@ -25,42 +25,141 @@ fn forbidden(answer: &Answer) {
     assert_eq!((answer.status, answer.body.as_str()), (403, FORBIDDEN));
 }
 
+fn set_cookies(answer: &Answer) -> Vec<&str> {
+    let set = answer.headers.iter().filter(|(name, _)| name == "set-cookie");
+    set.map(|(_, value)| value.as_str()).collect()
+}
+
+fn keys(answer: &Answer) -> Vec<String> {
+    let mut keys: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
+    keys.sort();
+    keys
+}
+
 #[tokio::test]
-async fn who_knows_the_password_gets_tokens_and_cookies() {
+async fn who_knows_the_password_gets_tokens_and_no_cookie() {
     let server = Server::start().await;
     let login = server.login("ada").await;
-    let mut keys: Vec<String> = login.json().as_object().unwrap().keys().cloned().collect();
-    keys.sort();
     // The keys of the predecessor.
     let known =
         ["access_token", "csrf_expires_in", "csrf_token", "expires_in", "refresh_token", "token_type"];
-    assert_eq!(keys, known);
+    assert_eq!(keys(&login), known);
     assert_eq!(
         (login.text("token_type"), login.json()["expires_in"].as_i64()),
         ("bearer".to_owned(), Some(900))
     );
     assert_eq!(login.header("cache-control"), Some("no-store"));
-    let set: Vec<&str> = login
-        .headers
-        .iter()
-        .filter(|(name, _)| name == "set-cookie")
-        .map(|(_, value)| value.as_str())
-        .collect();
-    assert_eq!(set.len(), 2);
-    for cookie in set {
-        assert!(cookie.contains("; HttpOnly; SameSite=Strict") && !cookie.contains("Secure"), "{cookie}");
-    }
     let me = server.get("/auth/me", &login.text("access_token")).await;
     assert_eq!((me.status, me.json()), (200, json!({"name": "ada", "role": "admin"})));
     assert!(server.access.people.get("ada").unwrap().unwrap().last_login.is_some());
+    let renewed = server.renew(&login.text("refresh_token")).await;
+    assert_eq!(keys(&renewed), known);
+    assert!(set_cookies(&login).is_empty() && set_cookies(&renewed).is_empty());
 }
 
 #[tokio::test]
-async fn cookies_are_secure_where_the_server_has_tls() {
+async fn a_page_gets_its_tokens_in_cookies_that_no_script_sees_and_nowhere_else() {
+    let server = Server::start().await;
+    let login = server.login_page("ada").await;
+    let cookies = login.cookies();
+    let renewed = server.ask("POST", "/auth/refresh", &[("Cookie", &cookies)], "{}").await;
+    for answer in [&login, &renewed] {
+        assert_eq!(keys(answer), ["csrf_expires_in", "csrf_token", "expires_in"], "{}", answer.body);
+        assert_eq!(set_cookies(answer).len(), 2);
+        for cookie in set_cookies(answer) {
+            assert!(cookie.contains("; HttpOnly; SameSite=Strict") && !cookie.contains("Secure"), "{cookie}");
+            let value = cookie.split(['=', ';']).nth(1).unwrap();
+            assert!(value.len() > 100 && !answer.body.contains(value));
+        }
+    }
+    let me = server.ask("GET", "/auth/me", &[("Cookie", &renewed.cookies())], "").await;
+    assert_eq!(me.status, 200);
+}
+
+#[tokio::test]
+async fn cookies_are_those_of_this_host_alone_where_the_server_has_tls() {
     let server = Server::with(|host| host.access.secure_cookies = true).await;
-    let login = server.login("ada").await;
-    let set: Vec<_> = login.headers.iter().filter(|(name, _)| name == "set-cookie").collect();
-    assert!(set.len() == 2 && set.iter().all(|(_, value)| value.ends_with("; Secure")), "{set:?}");
+    let login = server.login_page("ada").await;
+    let set = set_cookies(&login);
+    assert_eq!(set.len(), 2);
+    for cookie in &set {
+        assert!(cookie.starts_with("__Host-tf_") && cookie.contains("; Path=/; "), "{cookie}");
+        assert!(cookie.ends_with("; Secure"), "{cookie}");
+    }
+    let cookies = login.cookies();
+    let shown = &server;
+    let me = |cookies: String| async move { shown.ask("GET", "/auth/me", &[("Cookie", &cookies)], "").await };
+    assert_eq!(me(cookies.clone()).await.status, 200);
+    assert_eq!(me(format!("tf_access=planted; {cookies}")).await.status, 200);
+    unauthorized(&me(cookies.replace("__Host-", "")).await);
+    let renewed = server.ask("POST", "/auth/refresh", &[("Cookie", &cookies)], "{}").await;
+    assert_eq!(renewed.status, 200);
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_neither_logs_in_nor_renews_a_login() {
+    let server = Server::start().await;
+    let login = server.login_page("ada").await;
+    let cookies = login.cookies();
+    let enter = json!({"username": "ada", "password": PASSWORD, "cookies": true}).to_string();
+    for (name, value) in [
+        ("Origin", "https://evil.example"),
+        ("Origin", "http://web1:8000"),
+        ("Origin", "null"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+    ] {
+        let headers = [("Cookie", cookies.as_str()), (name, value)];
+        for (path, body) in [("/auth/refresh", "{}"), ("/auth/login", enter.as_str())] {
+            let refused = server.ask("POST", path, &headers, body).await;
+            assert_eq!(
+                (refused.status, refused.text("code").as_str()),
+                (403, "cross-site"),
+                "{name} {value}"
+            );
+            assert!(set_cookies(&refused).is_empty());
+        }
+    }
+    for (name, value) in [("Origin", "http://web1"), ("Sec-Fetch-Site", "same-origin")] {
+        let headers = [("Cookie", cookies.as_str()), (name, value)];
+        assert_eq!(server.ask("POST", "/auth/refresh", &headers, "{}").await.status, 200, "{name} {value}");
+    }
+}
+
+/// What comes over the network without TLS.
+async fn from(server: &Server, peer: [u8; 4], method: &str, path: &str, bearer: &str, body: &str) -> u16 {
+    use axum::body::Body;
+    use tower::ServiceExt;
+    let mut request = axum::http::Request::builder().method(method).uri(path);
+    request = request.header("content-type", "application/json");
+    if !bearer.is_empty() {
+        request = request.header("authorization", format!("Bearer {bearer}"));
+    }
+    let peer = std::net::SocketAddr::from((peer, 50_000));
+    let request = request.extension(axum::extract::ConnectInfo(peer)).body(Body::from(body.to_owned()));
+    let answer = server.router.clone().oneshot(request.unwrap()).await.unwrap();
+    answer.status().as_u16()
+}
+
+#[tokio::test]
+async fn from_another_host_logins_and_tokens_are_taken_over_tls_alone() {
+    let near = [127, 0, 0, 1];
+    let far = [192, 0, 2, 7];
+    let enter = json!({"username": "ada", "password": PASSWORD}).to_string();
+    for (by_tls, peer, enters, is_known) in
+        [(false, near, 200, 200), (false, far, 403, 401), (true, near, 200, 200), (true, far, 200, 200)]
+    {
+        let server = Server::with(|host| host.access.secure_cookies = by_tls).await;
+        let login = server.login("ada").await;
+        let (access, refresh) = (login.text("access_token"), login.text("refresh_token"));
+        let machine = server.post("/api/tokens", &access, &json!({"name": "m", "role": "viewer"})).await;
+        assert_eq!(from(&server, peer, "POST", "/auth/login", "", &enter).await, enters);
+        let renew = json!({"refresh_token": refresh}).to_string();
+        assert_eq!(from(&server, peer, "POST", "/auth/refresh", "", &renew).await, enters);
+        for token in [access, machine.text("token")] {
+            assert_eq!(from(&server, peer, "GET", "/auth/me", &token, "").await, is_known);
+        }
+    }
 }
 
 #[tokio::test]
@@ -181,7 +280,7 @@ async fn pages_that_renew_at_once_stay_in_whichever_answer_comes_last() {
 #[tokio::test]
 async fn tokens_are_renewed_by_the_cookie_too_and_one_that_is_over_takes_it_away() {
     let server = Server::start().await;
-    let login = server.login("vera").await;
+    let login = server.login_page("vera").await;
     let renewed = server.ask("POST", "/auth/refresh", &[("Cookie", &login.cookies())], "{}").await;
     assert_eq!(renewed.status, 200);
     server.later(10);
@@ -267,7 +366,7 @@ async fn a_forged_or_broken_credential_is_refused() {
     let two = [("Authorization", good.as_str()), ("Authorization", bad)];
     unauthorized(&server.ask("GET", "/auth/me", &two, "").await);
     // A header that is not right is not made good by a cookie.
-    let cookies = login.cookies();
+    let cookies = server.login_page("ada").await.cookies();
     unauthorized(&server.ask("GET", "/auth/me", &[("Authorization", bad), ("Cookie", &cookies)], "").await);
     unauthorized(&server.ask("GET", "/auth/me", &[], "").await);
     assert_eq!(server.ask("GET", "/auth/me", &[("Cookie", &cookies)], "").await.status, 200);
@@ -279,17 +378,23 @@ async fn who_logs_out_is_out_at_once() {
     let (login, other) = (server.login("ada").await, server.login("ada").await);
     let out = server.post("/auth/logout", &login.text("access_token"), &json!({})).await;
     assert_eq!((out.status, out.text("message")), (200, "logged out".to_owned()));
+    let page = server.login_page("ada").await;
+    let cookie = format!("tf_access={}", login.text("access_token"));
+    unauthorized(&server.ask("GET", "/auth/me", &[("Cookie", &cookie)], "").await);
+    let headers = [("Cookie", page.cookies()), ("X-CSRF-Token", page.text("csrf_token"))];
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(server.ask("POST", "/auth/logout", &headers, "").await.status, 200);
     assert_eq!(out.headers.iter().filter(|(_, value)| value.contains("Max-Age=0")).count(), 2);
     unauthorized(&server.get("/auth/me", &login.text("access_token")).await);
     unauthorized(&server.renew(&login.text("refresh_token")).await);
-    unauthorized(&server.ask("GET", "/auth/me", &[("Cookie", &login.cookies())], "").await);
+    unauthorized(&server.ask("GET", "/auth/me", &[("Cookie", &page.cookies())], "").await);
     assert_eq!(server.get("/auth/me", &other.text("access_token")).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_change_with_a_cookie_needs_the_csrf_token_of_its_session() {
     let server = Server::start().await;
-    let (login, other) = (server.login("ada").await, server.login("ada").await);
+    let (login, other) = (server.login_page("ada").await, server.login("ada").await);
     let (cookies, csrf) = (login.cookies(), login.text("csrf_token"));
     let new = json!({"name": "deploy", "role": "viewer"}).to_string();
     let with = |csrf: Option<String>| {
@@ -313,7 +418,7 @@ async fn a_change_with_a_cookie_needs_the_csrf_token_of_its_session() {
     let headers = [("Cookie", cookies.as_str()), ("X-CSRF-Token", &me.text("csrf_token"))];
     assert_eq!(server.ask("DELETE", "/api/tokens/deploy", &headers, "").await.status, 204);
     // A bearer token is sent by nobody who does not mean it.
-    let bearer = login.text("access_token");
+    let bearer = other.text("access_token");
     let made = json!({"name": "by-bearer", "role": "viewer"});
     assert_eq!(server.post("/api/tokens", &bearer, &made).await.status, 201);
 }

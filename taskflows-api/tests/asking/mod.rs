@@ -20,6 +20,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) access: Access,
     pub(crate) seconds: Arc<AtomicI64>,
+    pub(crate) router: axum::Router,
 }
 
 pub(crate) struct Answer {
@@ -77,8 +78,9 @@ impl Server {
         }
         let access = host.access.clone();
         let authority = Arc::new(PeopleAuthority::new(host.clone()));
-        let address = serve(Api::new(host, authority)).await.unwrap();
-        Self { address, access, seconds }
+        let api = Api::new(host, authority);
+        let router = api.router.clone();
+        Self { address: serve(api).await.unwrap(), access, seconds, router }
     }
 
     pub(crate) fn later(&self, seconds: i64) {
@@ -124,6 +126,14 @@ impl Server {
 
     pub(crate) async fn login(&self, username: &str) -> Answer {
         let answer = self.login_as(username, PASSWORD).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer
+    }
+
+    /// Logs in as a web page does.
+    pub(crate) async fn login_page(&self, username: &str) -> Answer {
+        let body = serde_json::json!({"username": username, "password": PASSWORD, "cookies": true});
+        let answer = self.ask("POST", "/auth/login", &[], &body.to_string()).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer
     }

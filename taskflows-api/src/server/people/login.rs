@@ -30,6 +30,16 @@ pub(in crate::server) struct Login {
     pub(in crate::server) username: String,
     pub(in crate::server) password: Zeroizing<String>,
     pub(in crate::server) peer: Option<IpAddr>,
+    pub(in crate::server) to: Handed,
+}
+
+/// How tokens are handed over: in one way alone, so that no script of a page sees what is in its cookies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server) enum Handed {
+    /// In the answer, to who sends them as a bearer.
+    Bearer,
+    /// In cookies, to a browser.
+    Cookies,
 }
 
 /// The tokens of a session.
@@ -38,6 +48,7 @@ pub(in crate::server) struct Issued {
     pub(in crate::server) refresh: Zeroizing<String>,
     pub(in crate::server) csrf: String,
     pub(in crate::server) is_secure: bool,
+    pub(in crate::server) to: Handed,
 }
 
 /// What became of a try to renew tokens.
@@ -45,10 +56,11 @@ pub(in crate::server) type Refreshed = Result<Issued, Problem>;
 
 impl IntoResponse for Issued {
     fn into_response(self) -> Response {
+        let is_bearer = self.to == Handed::Bearer;
         let mut response = Json(LoginAnswer {
-            access_token: self.access.to_string(),
-            refresh_token: self.refresh.to_string(),
-            token_type: "bearer".to_owned(),
+            access_token: is_bearer.then(|| self.access.to_string()),
+            refresh_token: is_bearer.then(|| self.refresh.to_string()),
+            token_type: is_bearer.then(|| "bearer".to_owned()),
             expires_in: ACCESS_LIFETIME.as_secs(),
             csrf_token: self.csrf,
             csrf_expires_in: REFRESH_LIFETIME.as_secs(),
@@ -56,7 +68,9 @@ impl IntoResponse for Issued {
         .into_response();
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        cookies::begun(headers, &self.access, &self.refresh, self.is_secure);
+        if !is_bearer {
+            cookies::begun(headers, &self.access, &self.refresh, self.is_secure);
+        }
         response
     }
 }
@@ -105,8 +119,8 @@ pub(in crate::server) fn told(error: KeptError) -> Problem {
 }
 
 /// Takes cookies away that are worth nothing any more, with the one answer to who is not recognised.
-pub(in crate::server) fn without_cookies(problem: Problem, host: &Host) -> Response {
-    let is_over = problem.status == StatusCode::UNAUTHORIZED.as_u16();
+pub(in crate::server) fn without_cookies(problem: Problem, host: &Host, to: Handed) -> Response {
+    let is_over = problem.status == StatusCode::UNAUTHORIZED.as_u16() && to == Handed::Cookies;
     let mut response = problem.into_response();
     if is_over {
         cookies::ended(response.headers_mut(), host.access.secure_cookies);
@@ -158,7 +172,7 @@ fn enter(
     let is_right = password_matches(person.as_ref().map(|one| &one.password), &login.password);
     let (Some(key), Some(person), true) = (key, person, is_right) else { return Ok(None) };
     host.access.throttle.succeeded(account, address)?;
-    let issued = begin(host, &key, &person)?;
+    let issued = begin(host, &key, &person, login.to)?;
     // Their password may have been changed, or they removed, while it was looked at; their sessions were ended then.
     match host.access.people.get(person.name.as_str())?.is_some_and(|now| now.password == person.password) {
         true => {}
@@ -172,15 +186,22 @@ fn enter(
     Ok(Some(issued))
 }
 
-fn begin(host: &Host, key: &TokenKey, person: &Person) -> Result<Issued, KeptError> {
+fn begin(host: &Host, key: &TokenKey, person: &Person, to: Handed) -> Result<Issued, KeptError> {
     let (family, id) = (random_hex::<16>(), random_hex::<16>());
-    let (session, issued) = issue(host, key, person.name.as_str(), family, id);
+    let (session, issued) = issue(host, key, person.name.as_str(), family, id, to);
     host.access.sessions.open(&session, (host.now)())?;
     Ok(issued)
 }
 
 /// Makes the tokens of a session, and what is kept of them.
-fn issue(host: &Host, key: &TokenKey, user: &str, family: String, refresh_id: String) -> (Session, Issued) {
+fn issue(
+    host: &Host,
+    key: &TokenKey,
+    user: &str,
+    family: String,
+    refresh_id: String,
+    to: Handed,
+) -> (Session, Issued) {
     let now = (host.now)();
     let claims = |kind, jti: &str, lifetime: SignedDuration| Claims {
         sub: user.to_owned(),
@@ -197,22 +218,23 @@ fn issue(host: &Host, key: &TokenKey, user: &str, family: String, refresh_id: St
         refresh: key.issue(&claims(TokenUse::Refresh, &refresh_id, REFRESH_LIFETIME)),
         csrf: csrf_token(key, &family),
         is_secure: host.access.secure_cookies,
+        to,
     };
     let expires = now.checked_add(REFRESH_LIFETIME).unwrap_or(jiff::Timestamp::MAX);
     (Session { family, user: user.to_owned(), refresh: refresh_id, expires }, issued)
 }
 
 /// Gives new tokens for a refresh token, which is worth nothing a moment afterwards; one that was used before ends the session.
-pub(in crate::server) async fn refresh(host: &Host, token: Zeroizing<String>) -> Refreshed {
+pub(in crate::server) async fn refresh(host: &Host, token: Zeroizing<String>, to: Handed) -> Refreshed {
     let host = host.clone();
-    match beside(move || renew(&host, &token)).await? {
+    match beside(move || renew(&host, &token, to)).await? {
         Ok(Some(issued)) => Ok(issued),
         Ok(None) => Err(Problem::unauthorized()),
         Err(error) => Err(failed(error)),
     }
 }
 
-fn renew(host: &Host, token: &str) -> Result<Option<Issued>, KeptError> {
+fn renew(host: &Host, token: &str, to: Handed) -> Result<Option<Issued>, KeptError> {
     let Some(key) = host.access.people.key()? else { return Ok(None) };
     let now = (host.now)();
     let claims = match key.read(token, TokenUse::Refresh, &host.server_id, now) {
@@ -226,7 +248,7 @@ fn renew(host: &Host, token: &str) -> Result<Option<Issued>, KeptError> {
         return Ok(None);
     }
     let id = key.next_id(&claims.family, &claims.jti);
-    let (next, issued) = issue(host, &key, &claims.sub, claims.family, id);
+    let (next, issued) = issue(host, &key, &claims.sub, claims.family, id, to);
     match host.access.sessions.rotate(&claims.jti, &next, now)? {
         Rotation::Rotated => Ok(Some(issued)),
         Rotation::Over => Ok(None),

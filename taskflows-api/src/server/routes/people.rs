@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use taskflows_security::{KeptError, Person, Role, UserName, check_password};
 use utoipa_axum::routes;
 
-use crate::server::people::{self, Body, Path};
+use crate::server::people::{self, Body, Path, Peer};
 use crate::server::route::{Routes, Rule};
 use crate::server::{Problem, Shared};
 use crate::wire::{NewPerson, PersonChange, PersonEntry};
@@ -37,8 +37,10 @@ async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<PersonEntry>
 ))]
 async fn create(
     State(shared): State<Arc<Shared>>,
+    Peer(peer): Peer,
     Body(new): Body<NewPerson>,
 ) -> Result<(StatusCode, Json<PersonEntry>), Problem> {
+    people::check_private(&shared.host, peer)?;
     let name: UserName = new.username.parse().map_err(people::invalid)?;
     let password = new.password.into_inner();
     check_password(name.as_str(), &password).map_err(people::invalid)?;
@@ -61,6 +63,7 @@ async fn create(
 ))]
 async fn change(
     State(shared): State<Arc<Shared>>,
+    Peer(peer): Peer,
     Path(name): Path<String>,
     Body(change): Body<PersonChange>,
 ) -> Result<Json<PersonEntry>, Problem> {
@@ -70,6 +73,7 @@ async fn change(
     let password = match change.password {
         None => None,
         Some(password) => {
+            people::check_private(&shared.host, peer)?;
             let password = password.into_inner();
             check_password(&name, &password).map_err(people::invalid)?;
             Some(people::digest(password).await?)
