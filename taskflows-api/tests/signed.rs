@@ -114,12 +114,20 @@ async fn without_signatures_only_the_user_of_this_host_is_let_in() {
     let record = host.last_record();
     assert_eq!((record.who.as_deref(), record.role), (Some("local"), Some(Role::Admin)));
     assert_eq!(host.raw(&plain("Host: 127.0.0.1\r\n")).await.0, 200);
+    assert_eq!(host.raw(&plain("Host: localhost\r\nSec-Fetch-Site: none\r\n")).await.0, 200);
     let refused = [
         plain("Host: attacker.example\r\n"),
         plain("Host: localhost\r\nHost: localhost\r\n"),
         plain("Host: localhost\r\nOrigin: http://attacker.example\r\n"),
         plain("Host: localhost\r\nCookie: tf_access=x\r\n"),
         plain("Host: localhost\r\nAuthorization: Bearer x\r\n"),
+        plain("Host: localhost\r\nForwarded: for=192.0.2.1\r\n"),
+        plain("Host: localhost\r\nX-Forwarded-For: 192.0.2.1\r\n"),
+        plain("Host: localhost\r\nX-Forwarded-Proto: https\r\n"),
+        plain("Host: localhost\r\nX-Real-IP: 192.0.2.1\r\n"),
+        plain("Host: localhost\r\nVia: 1.1 proxy\r\n"),
+        plain("Host: localhost\r\nSec-Fetch-Site: cross-site\r\n"),
+        plain("Host: localhost\r\nSec-Fetch-Site: same-site\r\n"),
         // A signature that is there has to be right.
         plain("Host: localhost\r\nX-Nonce: 0123456789abcdef\r\n"),
     ];

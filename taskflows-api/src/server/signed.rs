@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use axum::extract::{ConnectInfo, MatchedPath};
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use taskflows_security::{
     Asked, Keep, NONCE_HEADER, NonceStore, Reason, Role, SIGNATURE_HEADER, Secured, SignedHeaders,
@@ -161,8 +161,12 @@ fn unsigned(peer: Option<IpAddr>, request: &Parts) -> Result<Identity, Refusal> 
         return refused("with credentials of another kind");
     }
     // A page of anybody's in the browser of this user comes from this host and from this user as well.
-    if request.headers.contains_key(ORIGIN) || !is_for_this_host(request) {
+    if request.headers.contains_key(ORIGIN) || is_of_page(request) || !is_for_this_host(request) {
         return refused("by a web page, or for another name than this host's");
+    }
+    // It comes from this host and from this user, and yet from somebody else.
+    if request.headers.keys().any(is_of_forwarder) {
+        return refused("through a forwarder");
     }
     let matched = request.extensions.get::<MatchedPath>().map_or(request.uri.path(), MatchedPath::as_str);
     let is_under = |path: &str, top: &&str| {
@@ -175,6 +179,17 @@ fn unsigned(peer: Option<IpAddr>, request: &Parts) -> Result<Identity, Refusal> 
         return refused("not by the user that the server runs as");
     }
     Ok(Identity { name: LOCAL.to_owned(), role: Role::Admin, by_cookie: false })
+}
+
+/// Tells whether a browser says that a page asked, and not who sits before it.
+fn is_of_page(request: &Parts) -> bool {
+    request.headers.get_all("sec-fetch-site").into_iter().any(|site| site != "none")
+}
+
+/// Tells whether a header is one that is added on the way. Source: RFC 7239; RFC 9110, section 7.6.3.
+fn is_of_forwarder(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded")
 }
 
 /// Tells whether a request is for `localhost` or an address of loopback by name: another name that leads here is no proof
