@@ -8,11 +8,13 @@ use std::sync::Arc;
 use asking::{Answer, PASSWORD, Server};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use taskflows_security::{MemoryPeople, TokenKey};
+use taskflows_security::{KeptError, MemoryPeople, Rotation, Session, SessionStore, TokenKey};
 
 const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401}"#;
-const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403}"#;
+const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403,"code":"role-too-low"}"#;
+const NOT_MEANT: &str = r#"{"title":"Forbidden","status":403,"code":"csrf"}"#;
 
 #[track_caller]
 fn unauthorized(answer: &Answer) {
@@ -34,6 +36,11 @@ fn keys(answer: &Answer) -> Vec<String> {
     let mut keys: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
     keys.sort();
     keys
+}
+
+#[track_caller]
+fn not_meant(answer: &Answer) {
+    assert_eq!((answer.status, answer.body.as_str()), (403, NOT_MEANT));
 }
 
 #[tokio::test]
@@ -405,12 +412,12 @@ async fn a_change_with_a_cookie_needs_the_csrf_token_of_its_session() {
             server.ask("POST", "/api/tokens", &headers, &new).await
         }
     };
-    forbidden(&with(None).await);
-    forbidden(&with(Some(String::new())).await);
-    forbidden(&with(Some(other.text("csrf_token"))).await);
-    forbidden(&with(Some("0".repeat(csrf.len()))).await);
+    not_meant(&with(None).await);
+    not_meant(&with(Some(String::new())).await);
+    not_meant(&with(Some(other.text("csrf_token"))).await);
+    not_meant(&with(Some("0".repeat(csrf.len()))).await);
     assert_eq!(server.access.tokens.list().unwrap(), [], "nothing was changed");
-    forbidden(&server.ask("POST", "/auth/logout", &[("Cookie", &cookies)], "").await);
+    not_meant(&server.ask("POST", "/auth/logout", &[("Cookie", &cookies)], "").await);
     assert_eq!(with(Some(csrf.clone())).await.status, 201);
     // To look needs none, and a page that was loaded anew gets one.
     let me = server.ask("GET", "/auth/me", &[("Cookie", &cookies)], "").await;
@@ -448,6 +455,47 @@ async fn a_new_password_role_or_removal_ends_the_sessions_of_somebody_at_once() 
     unauthorized(&server.login_as("vera", "a loud waterfall").await);
     assert_eq!(remove().await.status, 404);
     assert_eq!(server.get("/auth/me", &ada).await.status, 200);
+}
+
+/// Sessions that can be begun and not ended.
+#[derive(Debug, Default)]
+struct StuckSessions(taskflows_security::MemorySessions);
+
+impl SessionStore for StuckSessions {
+    fn open(&self, session: &Session, now: Timestamp) -> Result<(), KeptError> {
+        self.0.open(session, now)
+    }
+
+    fn rotate(&self, used: &str, next: &Session, now: Timestamp) -> Result<Rotation, KeptError> {
+        self.0.rotate(used, next, now)
+    }
+
+    fn revoke(&self, _: &str) -> Result<(), KeptError> {
+        Err(KeptError::failed("end a session", "the disk is full"))
+    }
+
+    fn revoke_user(&self, _: &str) -> Result<usize, KeptError> {
+        Err(KeptError::failed("end sessions", "the disk is full"))
+    }
+
+    fn is_live(&self, family: &str, user: &str, now: Timestamp) -> Result<bool, KeptError> {
+        self.0.is_live(family, user, now)
+    }
+}
+
+#[tokio::test]
+async fn where_sessions_cannot_be_ended_nothing_of_somebody_is_changed() {
+    let server = Server::with(|host| host.access.sessions = Arc::new(StuckSessions::default())).await;
+    let ada = server.login("ada").await.text("access_token");
+    let before = server.access.people.list().unwrap();
+    let header = format!("Bearer {ada}");
+    for (method, body) in
+        [("POST", r#"{"password": "a loud waterfall"}"#), ("POST", r#"{"role": "viewer"}"#), ("DELETE", "")]
+    {
+        let answer = server.ask(method, "/api/people/otto", &[("Authorization", &header)], body).await;
+        assert_eq!(answer.status, 503, "{method} {body}");
+        assert_eq!(server.access.people.list().unwrap(), before);
+    }
 }
 
 #[tokio::test]

@@ -132,14 +132,14 @@ impl Guard {
 
     /// Says whether they may, and meant it.
     async fn judge(&self, identity: &Identity, parts: &Parts) -> Result<(), Refused> {
-        let forbidden = |reason: String| Refused { problem: Problem::forbidden(), reason };
+        let forbidden = |code, reason| Refused { problem: Problem::forbidden().with_code(code), reason };
         let Rule::Needs(role) = self.rule else { return Ok(()) };
         if identity.role < role {
-            return Err(forbidden(format!("it needs the role {role}")));
+            return Err(forbidden("role-too-low", format!("it needs the role {role}")));
         }
         if identity.by_cookie && is_change(&parts.method) {
             let confirmed = self.shared.authority.confirm_change(identity, parts).await;
-            return confirmed.map_err(|refusal| forbidden(refusal.0));
+            return confirmed.map_err(|refusal| forbidden("csrf", refusal.0));
         }
         Ok(())
     }

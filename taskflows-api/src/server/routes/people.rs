@@ -53,7 +53,7 @@ async fn create(
     Ok((StatusCode::CREATED, Json(entry)))
 }
 
-/// Changes somebody's password or role, and ends their sessions.
+/// Ends somebody's sessions, and changes their password or role.
 #[utoipa::path(post, operation_id = "change_person", path = "/api/people/{name}", tag = "people", params(("name" = String, Path,)),
     request_body = PersonChange, responses(
     (status = 200, description = "As they are now.", body = PersonEntry),
@@ -81,6 +81,8 @@ async fn change(
     };
     let access = shared.host.access.clone();
     let changed = people::beside(move || {
+        // First: where sessions cannot be ended, nothing is changed.
+        access.sessions.revoke_user(&name)?;
         let mut entry = None;
         access.people.change(&name, &mut |person| {
             person.role = change.role.unwrap_or(person.role);
@@ -89,14 +91,14 @@ async fn change(
             }
             entry = Some(PersonEntry::from(&*person));
         })?;
-        // Afterwards: who logs in meanwhile does so with what holds from now on.
+        // And those that were begun meanwhile, with what held before.
         access.sessions.revoke_user(&name)?;
         entry.ok_or(KeptError::NotFound { what: "person", name })
     });
     changed.await?.map(Json).map_err(people::told)
 }
 
-/// Lets somebody log in no longer, and ends their sessions.
+/// Ends somebody's sessions, and lets them log in no longer.
 #[utoipa::path(delete, operation_id = "remove_person", path = "/api/people/{name}", tag = "people", params(("name" = String, Path,)), responses(
     (status = 204, description = "They may not log in any more."),
     (status = 404, description = "There is nobody of this name.", body = Problem),
@@ -105,9 +107,9 @@ async fn change(
 async fn remove(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
     let access = shared.host.access.clone();
     let removed = people::beside(move || {
-        let removed = access.people.remove(&name);
+        // First: where sessions cannot be ended, they are not removed, and nobody who takes their name finds them alive.
         access.sessions.revoke_user(&name)?;
-        removed
+        access.people.remove(&name)
     });
     removed.await?.map_err(people::told)?;
     Ok(StatusCode::NO_CONTENT)
