@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use taskflows_api::server::AuditOutcome;
 use taskflows_security::{KeptError, MemoryPeople, Rotation, Session, SessionStore, TokenKey};
 
 const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401}"#;
@@ -455,6 +456,53 @@ async fn a_new_password_role_or_removal_ends_the_sessions_of_somebody_at_once() 
     unauthorized(&server.login_as("vera", "a loud waterfall").await);
     assert_eq!(remove().await.status, 404);
     assert_eq!(server.get("/auth/me", &ada).await.status, 200);
+}
+
+/// Returns who came in by an answer or why nobody did, and how often the disk was waited for.
+fn told(server: &Server, before: usize) -> (Option<String>, Option<String>, String, usize) {
+    let records = server.audit.records().split_off(before);
+    let begun = records.iter().filter(|(_, outcome)| outcome.is_none()).count();
+    let (record, outcome) = records.last().unwrap().clone();
+    let reason = match outcome.unwrap() {
+        AuditOutcome::Refused { status, reason } => format!("{status}: {reason}"),
+        AuditOutcome::Answered { status } => status.to_string(),
+    };
+    (record.who, record.claimed, reason, begun)
+}
+
+#[tokio::test]
+async fn who_logs_in_is_on_record_by_name_and_who_does_not_is_one_line_of_strangers() {
+    let server = Server::start().await;
+    let name = |text: &str| Some(text.to_owned());
+    let now = || server.audit.records().len();
+    let before = now();
+    let login = server.login("ada").await;
+    assert_eq!(told(&server, before), (name("ada"), None, "200".to_owned(), 1));
+    assert_eq!(server.audit.records().last().unwrap().0.role, Some(taskflows_security::Role::Admin));
+    let before = now();
+    let renewed = server.renew(&login.text("refresh_token")).await;
+    assert_eq!((renewed.status, told(&server, before)), (200, (name("ada"), None, "200".to_owned(), 1)));
+    for (user, claimed, reason) in [
+        ("ada", name("ada"), "401: the password is wrong"),
+        // It may be a password that was typed in the wrong place.
+        ("a quiet river", None, "401: nobody has this name"),
+    ] {
+        let before = now();
+        unauthorized(&server.login_as(user, "wrong password").await);
+        assert_eq!(told(&server, before), (None, claimed, reason.to_owned(), 0));
+    }
+    server.later(600);
+    let before = now();
+    unauthorized(&server.renew(&login.text("refresh_token")).await);
+    let twice = "401: a refresh token was used twice: its session is ended";
+    assert_eq!(told(&server, before), (None, name("ada"), twice.to_owned(), 0));
+    for _ in 0..5 {
+        server.login_as("ada", "wrong password").await;
+    }
+    let before = now();
+    assert_eq!(server.login_as("ada", PASSWORD).await.status, 429);
+    assert_eq!(told(&server, before), (None, None, "429: too many tries to log in".to_owned(), 0));
+    assert_eq!(server.ask("POST", "/auth/login", &[], "{").await.status, 400);
 }
 
 /// Sessions that can be begun and not ended.

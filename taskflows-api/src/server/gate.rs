@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::envelope::RequestId;
 use super::stream::{self, Opened};
 use super::text::bounded;
-use super::{AuditNames, AuditOutcome, AuditRecord, Identity, Problem, Rule, Shared};
+use super::{Audit, AuditLogin, AuditNames, AuditOutcome, AuditRecord, Identity, Problem, Rule, Shared};
 
 /// The greatest body that is read, in bytes.
 pub(super) const USUAL_BODY: usize = 64 << 10;
@@ -112,7 +112,10 @@ impl Guard {
         }
         if is_change(&parts.method) {
             let request = Request::from_parts(parts, Body::from(body));
-            return self.change(record, request, next, permit).await;
+            return match self.rule {
+                Rule::Open => self.enter(record, request, next, permit).await,
+                Rule::Needs(_) => self.change(record, request, next, permit).await,
+            };
         }
         let opened = match self.rule {
             Rule::Open => None,
@@ -156,13 +159,8 @@ impl Guard {
         let audit = Arc::clone(&shared.audit);
         let done = tokio::spawn(async move {
             let _permit = permit;
-            if let Err(error) = audit.begin(&record).await {
-                tracing::error!(
-                    request_id = record.request_id,
-                    error = bounded(&error.to_string()),
-                    "refused"
-                );
-                return Problem::busy("changes cannot be recorded now").with_code("no-audit").into_response();
+            if let Err(problem) = begin(&*audit, &record).await {
+                return problem.into_response();
             }
             let response = run(request, next).await;
             shared.live.changed();
@@ -173,6 +171,38 @@ impl Guard {
                 ..record
             };
             audit.end(&record, &AuditOutcome::Answered { status: response.status().as_u16() }).await;
+            response
+        });
+        done.await.unwrap_or_else(|_| Problem::internal().into_response())
+    }
+
+    /// Lets somebody log in, to the end of it. Who came in is on record before they are told; who did not is one line of
+    /// strangers, for which nothing waits.
+    async fn enter(
+        &self,
+        mut record: AuditRecord,
+        request: Request,
+        next: Next,
+        permit: OwnedSemaphorePermit,
+    ) -> Response {
+        let shared = Arc::clone(&self.shared);
+        let done = tokio::spawn(async move {
+            let _permit = permit;
+            let response = run(request, next).await;
+            let status = response.status().as_u16();
+            record.time = (shared.host.now)();
+            let login = response.extensions().get::<AuditLogin>().cloned();
+            let reason = login.and_then(|login| login.tell(&mut record));
+            if record.who.is_some()
+                && let Err(problem) = begin(&*shared.audit, &record).await
+            {
+                return problem.into_response();
+            }
+            let outcome = match reason {
+                Some(reason) => AuditOutcome::Refused { status, reason: bounded(&reason) },
+                None => AuditOutcome::Answered { status },
+            };
+            shared.audit.end(&record, &outcome).await;
             response
         });
         done.await.unwrap_or_else(|_| Problem::internal().into_response())
@@ -197,6 +227,15 @@ impl Guard {
             claimed: parts.headers.get(CLAIM).and_then(|name| name.to_str().ok()).map(bounded),
         }
     }
+}
+
+/// Writes that something is about to be done, which is not done where that fails.
+async fn begin(audit: &dyn Audit, record: &AuditRecord) -> Result<(), Problem> {
+    audit.begin(record).await.map_err(|error| {
+        let error = bounded(&error.to_string());
+        tracing::error!(request_id = record.request_id, error, "refused");
+        Problem::busy("changes cannot be recorded now").with_code("no-audit")
+    })
 }
 
 /// Tells whether a request may change anything.

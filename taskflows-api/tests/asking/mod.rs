@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use taskflows_api::server::{Api, PeopleAuthority};
-use taskflows_api::testing::{host, serve};
+use taskflows_api::server::{Api, Limits, PeopleAuthority};
+use taskflows_api::testing::{MemoryAudit, host, serve};
 use taskflows_api::{Access, Host};
 use taskflows_security::{PasswordDigest, Person, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,6 +21,7 @@ pub(crate) struct Server {
     pub(crate) access: Access,
     pub(crate) seconds: Arc<AtomicI64>,
     pub(crate) router: axum::Router,
+    pub(crate) audit: MemoryAudit,
 }
 
 pub(crate) struct Answer {
@@ -78,9 +79,10 @@ impl Server {
         }
         let access = host.access.clone();
         let authority = Arc::new(PeopleAuthority::new(host.clone()));
-        let api = Api::new(host, authority);
+        let audit = MemoryAudit::default();
+        let api = Api::with(host, authority, Arc::new(audit.clone()), Limits::default());
         let router = api.router.clone();
-        Self { address: serve(api).await.unwrap(), access, seconds, router }
+        Self { address: serve(api).await.unwrap(), access, seconds, router, audit }
     }
 
     pub(crate) fn later(&self, seconds: i64) {

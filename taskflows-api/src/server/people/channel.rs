@@ -18,6 +18,7 @@ pub(in crate::server) fn check_private(host: &Host, peer: Option<IpAddr>) -> Res
     if is_private(host, peer) {
         return Ok(());
     }
+    tracing::warn!("a password or a token came over plain HTTP from another host, and was refused");
     let detail = "passwords and tokens are taken over TLS, or from this host alone";
     Err(Problem::new(StatusCode::FORBIDDEN, detail).with_code("needs-tls"))
 }

@@ -4,13 +4,15 @@ mod authority;
 mod channel;
 mod cookies;
 mod extract;
+mod issued;
 mod login;
+mod work;
 
 pub use authority::PeopleAuthority;
 pub(super) use authority::family_of;
 pub(super) use channel::{check_private, check_site};
 pub(super) use cookies::{Cookies, ended};
 pub(super) use extract::{Body, Path, Peer};
-pub(super) use login::{
-    Handed, Login, beside, digest, failed, invalid, log_in, refresh, told, without_cookies,
-};
+pub(super) use issued::Handed;
+pub(super) use login::{Login, log_in, refresh};
+pub(super) use work::{beside, digest, failed, invalid, told};

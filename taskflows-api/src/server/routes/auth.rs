@@ -45,7 +45,7 @@ async fn login(
         people::check_site(&headers)?;
     }
     let login = Login { username: request.username, password: request.password.into_inner(), peer, to };
-    Ok(people::log_in(&shared.host, login).await.into_response())
+    people::log_in(&shared.host, login).await
 }
 
 /// Gives new tokens for a refresh token, in the way that it came.
@@ -78,11 +78,7 @@ async fn refresh(
             (cookies.refresh().map(|token| token.to_owned().into()), Handed::Cookies)
         }
     };
-    let renewed = match shown {
-        Some(token) => people::refresh(host, token, to).await,
-        None => Err(Problem::unauthorized()),
-    };
-    Ok(renewed.map_err(|problem| people::without_cookies(problem, host, to)).into_response())
+    people::refresh(host, shown, to).await
 }
 
 /// Ends the session of who asks: none of its tokens is worth anything any more.
