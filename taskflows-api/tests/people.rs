@@ -231,6 +231,37 @@ async fn who_guesses_has_to_wait_and_so_does_who_knows() {
 }
 
 #[tokio::test]
+async fn who_guesses_from_elsewhere_keeps_nobody_out_where_they_logged_in_before_or_on_this_host() {
+    let server = Server::with(|host| host.access.secure_cookies = true).await;
+    let (known, new) = ([192, 0, 2, 7], [192, 0, 2, 8]);
+    let enter = |password: &str| json!({"username": "ada", "password": password}).to_string();
+    let from =
+        async |peer, password: &str| from(&server, peer, "POST", "/auth/login", "", &enter(password)).await;
+    assert_eq!(from(known, PASSWORD).await, 200);
+    for last in 1..=5 {
+        assert_eq!(from([203, 0, 113, last], "wrong password").await, 401);
+    }
+    assert_eq!(from([203, 0, 113, 6], "wrong password").await, 429);
+    assert_eq!(from(new, PASSWORD).await, 429, "nobody knows who this is");
+    for peer in [known, [127, 0, 0, 1]] {
+        assert_eq!(from(peer, PASSWORD).await, 200);
+    }
+    assert_eq!(from(new, PASSWORD).await, 429, "that gave who guesses no tries back");
+    // Who guesses from there has five tries as anywhere.
+    let mut refused = Vec::new();
+    for _ in 0..7 {
+        refused.push(from(known, "wrong password").await);
+    }
+    assert_eq!(refused, [401, 401, 401, 401, 401, 429, 429]);
+    assert_eq!(from(known, PASSWORD).await, 429);
+    server.later(30 * 24 * 3_600);
+    for last in 1..=5 {
+        assert_eq!(from([203, 0, 113, last], "wrong password").await, 401);
+    }
+    assert_eq!(from(known, PASSWORD).await, 429, "it is long past");
+}
+
+#[tokio::test]
 async fn guesses_at_once_are_no_more_than_guesses_one_after_the_other() {
     let server = Server::start().await;
     let all = (0..40).map(|_| server.login_as("ada", "wrong password"));

@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    ApiToken, FREE_TRIES, KeptError, MOST_SESSIONS, PasswordDigest, PeopleStore, Person, REMEMBERED, Role,
-    Rotation, Session, SessionStore, ThrottleStore, TokenStore, TryKey, UserName, new_token,
+    ApiToken, FREE_TRIES, KNOWN_FOR, KeptError, MOST_SESSIONS, PasswordDigest, PeopleStore, Person,
+    REMEMBERED, Role, Rotation, Session, SessionStore, ThrottleStore, TokenStore, TryKey, UserName, WentWell,
+    new_token,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -162,12 +163,24 @@ pub fn throttle(store: &dyn ThrottleStore) {
     assert_eq!(attempt("bob", 2, free), None, "refused tries were not counted for it");
     assert_eq!(attempt("ada", 2, free + 29), None);
     assert_eq!(attempt("ada", 3, free + 30), wait(59));
-    good(store.succeeded(account("ada"), Some(address(2))));
+    let login = |name: &str, last: u8| TryKey::login(name, IpAddr::from([192, 0, 2, last]));
+    let well = |name: &str, last, counted: bool| {
+        let account = counted.then(|| account(name));
+        let done = WentWell { account, address: address(last), login: login(name, last) };
+        good(store.succeeded(&done, at(free + 30)));
+    };
+    let knows = |name: &str, last, second| good(store.is_known(login(name, last), at(second)));
+    assert!(!knows("ada", 2, free + 30));
+    well("ada", 2, false);
+    assert_eq!(attempt("ada", 3, free + 30), wait(59), "it did not count for the account");
+    assert!(knows("ada", 2, free + 30) && knows("ada", 2, free + 29 + KNOWN_FOR));
+    assert!(!knows("ada", 2, free + 30 + KNOWN_FOR) && !knows("ada", 3, free) && !knows("bob", 2, free));
+    well("ada", 2, true);
     assert_eq!(attempt("ada", 3, free + 30), None);
     // Who logs in is not free to guess for others.
     for number in 0..20 {
         if attempt("eve", 9, free + 31).is_none() {
-            good(store.succeeded(account("eve"), Some(address(9))));
+            well("eve", 9, true);
         }
         // Of another account each time, so that only the address is known.
         let _ = attempt(&format!("victim-{number}"), 9, free + 31);

@@ -44,7 +44,8 @@ pub use session::{
 pub use settings::{PreviousSecret, RotateError, SecuritySettings, check_secret, fingerprint};
 pub use signing::{NONCE_HEADER, SIGNATURE_HEADER, SignedParts, SigningKey, TIMESTAMP_HEADER};
 pub use throttle::{
-    FREE_TRIES, MAKE_ROOM, MOST_TRIED, MemoryThrottle, REMEMBERED, ThrottleStore, Tries, TryKey,
+    FREE_TRIES, KNOWN_FOR, MAKE_ROOM, MOST_TRIED, MemoryThrottle, REMEMBERED, ThrottleStore, Tries, TryKey,
+    WentWell,
 };
 pub use token::{ApiToken, MemoryTokens, TOKEN_PREFIX, TOKEN_USE_STEP, TokenDigest, TokenStore, new_token};
 pub use verifier::{Asked, PreviousKey, Reason, SignedHeaders, Verified, Verifier, WINDOW_SECONDS};

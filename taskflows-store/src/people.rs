@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use taskflows_security::{
-    ApiToken, KeptError, MAKE_ROOM, MOST_SESSIONS, MOST_TRIED, REMEMBERED, Rotation, Session, SessionStore,
-    TOKEN_USE_STEP, ThrottleStore, TokenDigest, TokenStore, Tries, TryKey, is_moment, refresh_digest,
+    ApiToken, KNOWN_FOR, KeptError, MAKE_ROOM, MOST_SESSIONS, MOST_TRIED, REMEMBERED, Rotation, Session,
+    SessionStore, TOKEN_USE_STEP, ThrottleStore, TokenDigest, TokenStore, Tries, TryKey, WentWell, is_moment,
+    refresh_digest,
 };
 
 use crate::Store;
@@ -232,12 +233,25 @@ impl ThrottleStore for Store {
         counted.map_err(|error| KeptError::failed("count a try to log in", error))
     }
 
-    fn succeeded(&self, account: TryKey, address: Option<TryKey>) -> Result<(), KeptError> {
+    fn succeeded(&self, done: &WentWell, now: Timestamp) -> Result<(), KeptError> {
         let kept = self.write_quickly("keep a login in", |connection| {
-            change(connection, "DELETE FROM login_try WHERE key = ?1", [account.as_bytes()])?;
-            let Some(address) = address else { return Ok(()) };
-            keep_tries(connection, address, tries(connection, address)?.taken_back())
+            if let Some(account) = done.account {
+                change(connection, "DELETE FROM login_try WHERE key = ?1", [account.as_bytes()])?;
+            }
+            keep_tries(connection, done.address, tries(connection, done.address)?.taken_back())?;
+            let now = now.as_second();
+            change(connection, "DELETE FROM login_known WHERE last <= ?1", [now - KNOWN_FOR])?;
+            let sql = "INSERT OR REPLACE INTO login_known (key, last) VALUES (?1, ?2)";
+            change(connection, sql, params![done.login.as_bytes(), now]).map(|_| ())
         });
         kept.map_err(|error| KeptError::failed("keep a login", error))
+    }
+
+    fn is_known(&self, login: TryKey, now: Timestamp) -> Result<bool, KeptError> {
+        self.look("read logins of", |connection| {
+            let sql = "SELECT 1 FROM login_known WHERE key = ?1 AND last > ?2";
+            let since = now.as_second() - KNOWN_FOR;
+            connection.prepare_cached(sql)?.exists(params![login.as_bytes(), since])
+        })
     }
 }

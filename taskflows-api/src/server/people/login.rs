@@ -1,21 +1,21 @@
 //! How people come in, and stay in.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use taskflows_security::{
-    KeptError, Person, Role, Rotation, TokenKey, TokenUse, TryKey, password_matches, random_hex,
+    KeptError, Person, Role, Rotation, TokenKey, TokenUse, TryKey, WentWell, password_matches, random_hex,
 };
 use zeroize::Zeroizing;
 
 use super::cookies;
 use super::issued::{Handed, Issued, issue};
 use super::work::{beside, failed, in_turn};
-use crate::Host;
 use crate::server::{AuditLogin, Problem};
+use crate::{Access, Host};
 
 /// Who wants in.
 pub(in crate::server) struct Login {
@@ -69,21 +69,41 @@ fn later(wait: SignedDuration) -> Response {
 
 /// Lets somebody in who knows their password. Every other outcome has the same answer, at the same cost.
 pub(in crate::server) async fn log_in(host: &Host, login: Login) -> Result<Response, Problem> {
-    let account = TryKey::account(&login.username);
-    let address = login.peer.map(TryKey::address);
-    let access = host.access.clone();
-    let now = (host.now)();
-    let keys: Vec<TryKey> = [Some(account), address].into_iter().flatten().collect();
-    let counted = beside(move || access.throttle.attempt(&keys, now)).await?;
-    if let Some(wait) = counted.map_err(failed)? {
-        return Ok(later(wait));
-    }
+    let (access, now) = (host.access.clone(), (host.now)());
+    let from = login.peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.to_canonical());
+    let tried = WentWell {
+        account: Some(TryKey::account(&login.username)),
+        address: TryKey::address(from),
+        login: TryKey::login(&login.username, from),
+    };
+    let counted = beside(move || count(&access, tried, from, now)).await?;
+    let tried = match counted.map_err(failed)? {
+        Ok(tried) => tried,
+        Err(wait) => return Ok(later(wait)),
+    };
     let host = host.clone();
-    let looked = in_turn(move || enter(&host, &login, account, address)).await?;
+    let looked = in_turn(move || enter(&host, &login, &tried)).await?;
     Ok(answer(looked.map_err(failed)?))
 }
 
-fn enter(host: &Host, login: &Login, account: TryKey, address: Option<TryKey>) -> Result<Outcome, KeptError> {
+/// Counts a try before its outcome is known; returns for what it counts, or how long there is to wait before it.
+///
+/// Who guesses somebody's password from elsewhere makes them wait neither on this host nor where they logged in before: from
+/// there the tries count for the address alone.
+fn count(
+    access: &Access,
+    mut tried: WentWell,
+    from: IpAddr,
+    now: Timestamp,
+) -> Result<Result<WentWell, SignedDuration>, KeptError> {
+    if from.is_loopback() || access.throttle.is_known(tried.login, now)? {
+        tried.account = None;
+    }
+    let keys: Vec<TryKey> = tried.account.into_iter().chain([tried.address]).collect();
+    Ok(access.throttle.attempt(&keys, now)?.map_or(Ok(tried), Err))
+}
+
+fn enter(host: &Host, login: &Login, tried: &WentWell) -> Result<Outcome, KeptError> {
     let key = host.access.people.key()?;
     let person = host.access.people.get(&login.username)?;
     let is_right = password_matches(person.as_ref().map(|one| &one.password), &login.password);
@@ -93,7 +113,7 @@ fn enter(host: &Host, login: &Login, account: TryKey, address: Option<TryKey>) -
     if !is_right {
         return Ok(kept_out(Some(name), wrong(&person)));
     }
-    host.access.throttle.succeeded(account, address)?;
+    host.access.throttle.succeeded(tried, (host.now)())?;
     let issued = begin(host, &key, &person, login.to)?;
     // Their password may have been changed, or they removed, while it was looked at; their sessions were ended then.
     if host.access.people.get(name)?.is_none_or(|now| now.password != person.password) {
