@@ -11,7 +11,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use taskflows_api::server::AuditOutcome;
-use taskflows_security::{KeptError, MemoryPeople, Rotation, Session, SessionStore, TokenKey};
+use taskflows_security::{
+    KeptError, MemoryPeople, PasswordDigest, Rotation, Session, SessionStore, TokenKey,
+};
 
 const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401}"#;
 const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403,"code":"role-too-low"}"#;
@@ -487,6 +489,23 @@ async fn a_new_password_role_or_removal_ends_the_sessions_of_somebody_at_once() 
     unauthorized(&server.login_as("vera", "a loud waterfall").await);
     assert_eq!(remove().await.status, 404);
     assert_eq!(server.get("/auth/me", &ada).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_password_of_the_predecessor_is_good_and_kept_as_others_are_after_the_first_login() {
+    let server = Server::start().await;
+    let old = PasswordDigest::from_phc("$2b$05$abcdefghijklmnopqrstuuZD5R2RI6zkN7jeEtEouloIoXOtpFUbG");
+    server.access.people.change("vera", &mut |one| one.password = old.clone()).unwrap();
+    unauthorized(&server.login_as("vera", "a loud waterfall").await);
+    let kept = || server.access.people.get("vera").unwrap().unwrap().password;
+    assert_eq!(kept(), old, "only who knows it changes it");
+    let answers = futures_util::future::join_all((0..3).map(|_| server.login("vera"))).await;
+    assert!(!kept().is_old() && kept().is_usable());
+    for answer in answers {
+        assert_eq!(server.get("/auth/me", &answer.text("access_token")).await.status, 200);
+    }
+    server.login("vera").await;
+    unauthorized(&server.login_as("vera", "a loud waterfall").await);
 }
 
 /// Returns who came in by an answer or why nobody did, and how often the disk was waited for.

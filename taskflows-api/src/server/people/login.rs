@@ -7,7 +7,8 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
 use taskflows_security::{
-    KeptError, Person, Role, Rotation, TokenKey, TokenUse, TryKey, WentWell, password_matches, random_hex,
+    KeptError, PasswordDigest, Person, Role, Rotation, TokenKey, TokenUse, TryKey, WentWell,
+    password_matches, random_hex,
 };
 use zeroize::Zeroizing;
 
@@ -116,12 +117,22 @@ fn enter(host: &Host, login: &Login, tried: &WentWell) -> Result<Outcome, KeptEr
     host.access.throttle.succeeded(tried, (host.now)())?;
     let issued = begin(host, &key, &person, login.to)?;
     // Their password may have been changed, or they removed, while it was looked at; their sessions were ended then.
-    if host.access.people.get(name)?.is_none_or(|now| now.password != person.password) {
+    let is_same = |now: &Person| {
+        now.password == person.password || password_matches(Some(&now.password), &login.password)
+    };
+    if !host.access.people.get(name)?.as_ref().is_some_and(is_same) {
         host.access.sessions.revoke_user(name)?;
         return Ok(kept_out(Some(name), "the password was changed meanwhile"));
     }
+    // Now that it is known, it is kept as others are.
+    let renewed = person.password.is_old().then(|| PasswordDigest::of(&login.password));
     let now = (host.now)();
-    host.access.people.change(name, &mut |one| one.last_login = Some(now))?;
+    host.access.people.change(name, &mut |one| {
+        one.last_login = Some(now);
+        if let Some(renewed) = renewed.as_ref().filter(|_| one.password == person.password) {
+            one.password = renewed.clone();
+        }
+    })?;
     Ok(Ok(Entered { issued, name: name.to_owned(), role: person.role }))
 }
 
