@@ -264,6 +264,26 @@ async fn who_guesses_from_elsewhere_keeps_nobody_out_where_they_logged_in_before
 }
 
 #[tokio::test]
+async fn who_guesses_through_a_forwarder_on_this_host_makes_nobody_else_wait() {
+    let server = Server::start().await;
+    let body = |password: &str| json!({"username": "ada", "password": password}).to_string();
+    let through = async |address: &str, password: &str| {
+        let headers = [("X-Forwarded-For", address)];
+        server.ask("POST", "/auth/login", &headers, &body(password)).await.status
+    };
+    assert_eq!(through("192.0.2.7", PASSWORD).await, 200);
+    for _ in 0..5 {
+        assert_eq!(through("203.0.113.9", "wrong password").await, 401);
+    }
+    // Addresses that are made up have the tries of the account against them.
+    for made_up in ["203.0.113.9", "203.0.113.10", "127.0.0.1", "made up"] {
+        assert_eq!(through(made_up, PASSWORD).await, 429, "{made_up}");
+    }
+    assert_eq!(through("203.0.113.9, 192.0.2.7", PASSWORD).await, 200);
+    server.login("ada").await;
+}
+
+#[tokio::test]
 async fn guesses_at_once_are_no_more_than_guesses_one_after_the_other() {
     let server = Server::start().await;
     let all = (0..40).map(|_| server.login_as("ada", "wrong password"));

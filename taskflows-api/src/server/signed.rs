@@ -187,7 +187,7 @@ fn is_of_page(request: &Parts) -> bool {
 }
 
 /// Tells whether a header is one that is added on the way. Source: RFC 7239; RFC 9110, section 7.6.3.
-fn is_of_forwarder(name: &HeaderName) -> bool {
+pub(super) fn is_of_forwarder(name: &HeaderName) -> bool {
     let name = name.as_str();
     matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded")
 }

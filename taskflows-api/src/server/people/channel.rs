@@ -1,16 +1,39 @@
 //! Over what a secret may come, and from whose page.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::Host;
 use crate::server::Problem;
+use crate::server::signed::is_of_forwarder;
 
 /// Tells whether nobody on the way can read what is sent: it is TLS, or does not leave this host.
 pub(super) fn is_private(host: &Host, peer: Option<IpAddr>) -> bool {
     host.access.secure_cookies || peer.is_none_or(|peer| peer.to_canonical().is_loopback())
+}
+
+/// From where somebody tries to log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server) struct Asker {
+    pub(super) address: IpAddr,
+    /// Whether that is this host, and nobody behind a forwarder on it.
+    pub(super) is_here: bool,
+}
+
+impl Asker {
+    /// Takes the word of a forwarder on this host, which adds who asked it at the end. It is for the tries to log in alone:
+    /// whoever makes an address up has the tries of the account against them, as from any address that nobody knows.
+    pub(in crate::server) fn of(peer: Option<IpAddr>, headers: &HeaderMap) -> Self {
+        let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.to_canonical());
+        if !address.is_loopback() || !headers.keys().any(is_of_forwarder) {
+            return Self { address, is_here: address.is_loopback() };
+        }
+        let told = headers.get_all("x-forwarded-for").into_iter().next_back();
+        let last = told.and_then(|told| told.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+        Self { address: last.map_or(address, |last: IpAddr| last.to_canonical()), is_here: false }
+    }
 }
 
 /// Refuses a password or a token that others on the way can read. Whoever sends it is told, since the mend is theirs.
@@ -52,6 +75,27 @@ fn is_host(headers: &HeaderMap, origin: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_forwarder_on_this_host_says_who_asked_it_and_nobody_else_does() {
+        let from = |peer: &str, lines: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(*name, value.parse().unwrap());
+            }
+            let Asker { address, is_here } = Asker::of(peer.parse().ok(), &headers);
+            (address.to_string(), is_here)
+        };
+        let is = |address: &str, is_here| (address.to_owned(), is_here);
+        assert_eq!(from("", &[]), is("127.0.0.1", true));
+        assert_eq!(from("::ffff:127.0.0.1", &[]), is("127.0.0.1", true));
+        assert_eq!(from("192.0.2.1", &[("x-forwarded-for", "192.0.2.9")]), is("192.0.2.1", false));
+        let two = [("x-forwarded-for", "192.0.2.8"), ("x-forwarded-for", "made up, 192.0.2.9")];
+        assert_eq!(from("127.0.0.1", &two), is("192.0.2.9", false));
+        for line in [("x-forwarded-for", "made up"), ("x-forwarded-proto", "https"), ("via", "1.1 p")] {
+            assert_eq!(from("127.0.0.1", &[line]), is("127.0.0.1", false), "{line:?}");
+        }
+    }
 
     #[test]
     fn pages_of_this_origin_and_what_is_no_browser_may_ask() {

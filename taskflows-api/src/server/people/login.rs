@@ -1,7 +1,5 @@
 //! How people come in, and stay in.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +10,7 @@ use taskflows_security::{
 };
 use zeroize::Zeroizing;
 
+use super::channel::Asker;
 use super::cookies;
 use super::issued::{Handed, Issued, issue};
 use super::work::{beside, failed, in_turn};
@@ -22,7 +21,7 @@ use crate::{Access, Host};
 pub(in crate::server) struct Login {
     pub(in crate::server) username: String,
     pub(in crate::server) password: Zeroizing<String>,
-    pub(in crate::server) peer: Option<IpAddr>,
+    pub(in crate::server) from: Asker,
     pub(in crate::server) to: Handed,
 }
 
@@ -71,13 +70,13 @@ fn later(wait: SignedDuration) -> Response {
 /// Lets somebody in who knows their password. Every other outcome has the same answer, at the same cost.
 pub(in crate::server) async fn log_in(host: &Host, login: Login) -> Result<Response, Problem> {
     let (access, now) = (host.access.clone(), (host.now)());
-    let from = login.peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.to_canonical());
+    let Asker { address, is_here } = login.from;
     let tried = WentWell {
         account: Some(TryKey::account(&login.username)),
-        address: TryKey::address(from),
-        login: TryKey::login(&login.username, from),
+        address: TryKey::address(address),
+        login: TryKey::login(&login.username, address),
     };
-    let counted = beside(move || count(&access, tried, from, now)).await?;
+    let counted = beside(move || count(&access, tried, is_here, now)).await?;
     let tried = match counted.map_err(failed)? {
         Ok(tried) => tried,
         Err(wait) => return Ok(later(wait)),
@@ -94,10 +93,10 @@ pub(in crate::server) async fn log_in(host: &Host, login: Login) -> Result<Respo
 fn count(
     access: &Access,
     mut tried: WentWell,
-    from: IpAddr,
+    is_here: bool,
     now: Timestamp,
 ) -> Result<Result<WentWell, SignedDuration>, KeptError> {
-    if from.is_loopback() || access.throttle.is_known(tried.login, now)? {
+    if is_here || access.throttle.is_known(tried.login, now)? {
         tried.account = None;
     }
     let keys: Vec<TryKey> = tried.account.into_iter().chain([tried.address]).collect();

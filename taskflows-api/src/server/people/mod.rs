@@ -10,7 +10,7 @@ mod work;
 
 pub use authority::PeopleAuthority;
 pub(super) use authority::family_of;
-pub(super) use channel::{check_private, check_site};
+pub(super) use channel::{Asker, check_private, check_site};
 pub(super) use cookies::{Cookies, ended};
 pub(super) use extract::{Body, Path, Peer};
 pub(super) use issued::Handed;

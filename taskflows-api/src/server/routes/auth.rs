@@ -8,7 +8,7 @@ use axum::{Extension, Json};
 use taskflows_security::{Role, csrf_token};
 use utoipa_axum::routes;
 
-use crate::server::people::{self, Body, Cookies, Handed, Login, Peer};
+use crate::server::people::{self, Asker, Body, Cookies, Handed, Login, Peer};
 use crate::server::route::{Routes, Rule};
 use crate::server::{Identity, Problem, Shared};
 use crate::wire::{Done, LoginAnswer, LoginRequest, Me, RefreshRequest};
@@ -44,7 +44,8 @@ async fn login(
     if to == Handed::Cookies {
         people::check_site(&headers)?;
     }
-    let login = Login { username: request.username, password: request.password.into_inner(), peer, to };
+    let from = Asker::of(peer, &headers);
+    let login = Login { username: request.username, password: request.password.into_inner(), from, to };
     people::log_in(&shared.host, login).await
 }
 
