@@ -13,6 +13,6 @@ pub struct Access {
     pub tokens: Arc<dyn TokenStore>,
     /// Tries to log in.
     pub throttle: Arc<dyn ThrottleStore>,
-    /// Whether browsers send the cookies over TLS alone.
+    /// Whether all TCP ports speak TLS: cookies are then sent over TLS alone, and logins and tokens are taken from other hosts.
     pub secure_cookies: bool,
 }

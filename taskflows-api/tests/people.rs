@@ -8,11 +8,16 @@ use std::sync::Arc;
 use asking::{Answer, PASSWORD, Server};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use taskflows_security::{MemoryPeople, TokenKey};
+use taskflows_api::server::AuditOutcome;
+use taskflows_security::{
+    KeptError, MemoryPeople, PasswordDigest, Rotation, Session, SessionStore, TokenKey,
+};
 
 const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401}"#;
-const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403}"#;
+const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403,"code":"role-too-low"}"#;
+const NOT_MEANT: &str = r#"{"title":"Forbidden","status":403,"code":"csrf"}"#;
 
 #[track_caller]
 fn unauthorized(answer: &Answer) {
@@ -25,42 +30,146 @@ fn forbidden(answer: &Answer) {
     assert_eq!((answer.status, answer.body.as_str()), (403, FORBIDDEN));
 }
 
+fn set_cookies(answer: &Answer) -> Vec<&str> {
+    let set = answer.headers.iter().filter(|(name, _)| name == "set-cookie");
+    set.map(|(_, value)| value.as_str()).collect()
+}
+
+fn keys(answer: &Answer) -> Vec<String> {
+    let mut keys: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
+    keys.sort();
+    keys
+}
+
+#[track_caller]
+fn not_meant(answer: &Answer) {
+    assert_eq!((answer.status, answer.body.as_str()), (403, NOT_MEANT));
+}
+
 #[tokio::test]
-async fn who_knows_the_password_gets_tokens_and_cookies() {
+async fn who_knows_the_password_gets_tokens_and_no_cookie() {
     let server = Server::start().await;
     let login = server.login("ada").await;
-    let mut keys: Vec<String> = login.json().as_object().unwrap().keys().cloned().collect();
-    keys.sort();
     // The keys of the predecessor.
     let known =
         ["access_token", "csrf_expires_in", "csrf_token", "expires_in", "refresh_token", "token_type"];
-    assert_eq!(keys, known);
+    assert_eq!(keys(&login), known);
     assert_eq!(
         (login.text("token_type"), login.json()["expires_in"].as_i64()),
         ("bearer".to_owned(), Some(900))
     );
     assert_eq!(login.header("cache-control"), Some("no-store"));
-    let set: Vec<&str> = login
-        .headers
-        .iter()
-        .filter(|(name, _)| name == "set-cookie")
-        .map(|(_, value)| value.as_str())
-        .collect();
-    assert_eq!(set.len(), 2);
-    for cookie in set {
-        assert!(cookie.contains("; HttpOnly; SameSite=Strict") && !cookie.contains("Secure"), "{cookie}");
-    }
     let me = server.get("/auth/me", &login.text("access_token")).await;
     assert_eq!((me.status, me.json()), (200, json!({"name": "ada", "role": "admin"})));
     assert!(server.access.people.get("ada").unwrap().unwrap().last_login.is_some());
+    let renewed = server.renew(&login.text("refresh_token")).await;
+    assert_eq!(keys(&renewed), known);
+    assert!(set_cookies(&login).is_empty() && set_cookies(&renewed).is_empty());
 }
 
 #[tokio::test]
-async fn cookies_are_secure_where_the_server_has_tls() {
+async fn a_page_gets_its_tokens_in_cookies_that_no_script_sees_and_nowhere_else() {
+    let server = Server::start().await;
+    let login = server.login_page("ada").await;
+    let cookies = login.cookies();
+    let renewed = server.ask("POST", "/auth/refresh", &[("Cookie", &cookies)], "{}").await;
+    for answer in [&login, &renewed] {
+        assert_eq!(keys(answer), ["csrf_expires_in", "csrf_token", "expires_in"], "{}", answer.body);
+        assert_eq!(set_cookies(answer).len(), 2);
+        for cookie in set_cookies(answer) {
+            assert!(cookie.contains("; HttpOnly; SameSite=Strict") && !cookie.contains("Secure"), "{cookie}");
+            let value = cookie.split(['=', ';']).nth(1).unwrap();
+            assert!(value.len() > 100 && !answer.body.contains(value));
+        }
+    }
+    let me = server.ask("GET", "/auth/me", &[("Cookie", &renewed.cookies())], "").await;
+    assert_eq!(me.status, 200);
+}
+
+#[tokio::test]
+async fn cookies_are_those_of_this_host_alone_where_the_server_has_tls() {
     let server = Server::with(|host| host.access.secure_cookies = true).await;
-    let login = server.login("ada").await;
-    let set: Vec<_> = login.headers.iter().filter(|(name, _)| name == "set-cookie").collect();
-    assert!(set.len() == 2 && set.iter().all(|(_, value)| value.ends_with("; Secure")), "{set:?}");
+    let login = server.login_page("ada").await;
+    let set = set_cookies(&login);
+    assert_eq!(set.len(), 2);
+    for cookie in &set {
+        assert!(cookie.starts_with("__Host-tf_") && cookie.contains("; Path=/; "), "{cookie}");
+        assert!(cookie.ends_with("; Secure"), "{cookie}");
+    }
+    let cookies = login.cookies();
+    let shown = &server;
+    let me = |cookies: String| async move { shown.ask("GET", "/auth/me", &[("Cookie", &cookies)], "").await };
+    assert_eq!(me(cookies.clone()).await.status, 200);
+    assert_eq!(me(format!("tf_access=planted; {cookies}")).await.status, 200);
+    unauthorized(&me(cookies.replace("__Host-", "")).await);
+    let renewed = server.ask("POST", "/auth/refresh", &[("Cookie", &cookies)], "{}").await;
+    assert_eq!(renewed.status, 200);
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_neither_logs_in_nor_renews_a_login() {
+    let server = Server::start().await;
+    let login = server.login_page("ada").await;
+    let cookies = login.cookies();
+    let enter = json!({"username": "ada", "password": PASSWORD, "cookies": true}).to_string();
+    for (name, value) in [
+        ("Origin", "https://evil.example"),
+        ("Origin", "http://web1:8000"),
+        ("Origin", "null"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+    ] {
+        let headers = [("Cookie", cookies.as_str()), (name, value)];
+        for (path, body) in [("/auth/refresh", "{}"), ("/auth/login", enter.as_str())] {
+            let refused = server.ask("POST", path, &headers, body).await;
+            assert_eq!(
+                (refused.status, refused.text("code").as_str()),
+                (403, "cross-site"),
+                "{name} {value}"
+            );
+            assert!(set_cookies(&refused).is_empty());
+        }
+    }
+    for (name, value) in [("Origin", "http://web1"), ("Sec-Fetch-Site", "same-origin")] {
+        let headers = [("Cookie", cookies.as_str()), (name, value)];
+        assert_eq!(server.ask("POST", "/auth/refresh", &headers, "{}").await.status, 200, "{name} {value}");
+    }
+}
+
+/// What comes over the network without TLS.
+async fn from(server: &Server, peer: [u8; 4], method: &str, path: &str, bearer: &str, body: &str) -> u16 {
+    use axum::body::Body;
+    use tower::ServiceExt;
+    let mut request = axum::http::Request::builder().method(method).uri(path);
+    request = request.header("content-type", "application/json");
+    if !bearer.is_empty() {
+        request = request.header("authorization", format!("Bearer {bearer}"));
+    }
+    let peer = std::net::SocketAddr::from((peer, 50_000));
+    let request = request.extension(axum::extract::ConnectInfo(peer)).body(Body::from(body.to_owned()));
+    let answer = server.router.clone().oneshot(request.unwrap()).await.unwrap();
+    answer.status().as_u16()
+}
+
+#[tokio::test]
+async fn from_another_host_logins_and_tokens_are_taken_over_tls_alone() {
+    let near = [127, 0, 0, 1];
+    let far = [192, 0, 2, 7];
+    let enter = json!({"username": "ada", "password": PASSWORD}).to_string();
+    for (by_tls, peer, enters, is_known) in
+        [(false, near, 200, 200), (false, far, 403, 401), (true, near, 200, 200), (true, far, 200, 200)]
+    {
+        let server = Server::with(|host| host.access.secure_cookies = by_tls).await;
+        let login = server.login("ada").await;
+        let (access, refresh) = (login.text("access_token"), login.text("refresh_token"));
+        let machine = server.post("/api/tokens", &access, &json!({"name": "m", "role": "viewer"})).await;
+        assert_eq!(from(&server, peer, "POST", "/auth/login", "", &enter).await, enters);
+        let renew = json!({"refresh_token": refresh}).to_string();
+        assert_eq!(from(&server, peer, "POST", "/auth/refresh", "", &renew).await, enters);
+        for token in [access, machine.text("token")] {
+            assert_eq!(from(&server, peer, "GET", "/auth/me", &token, "").await, is_known);
+        }
+    }
 }
 
 #[tokio::test]
@@ -124,6 +233,57 @@ async fn who_guesses_has_to_wait_and_so_does_who_knows() {
 }
 
 #[tokio::test]
+async fn who_guesses_from_elsewhere_keeps_nobody_out_where_they_logged_in_before_or_on_this_host() {
+    let server = Server::with(|host| host.access.secure_cookies = true).await;
+    let (known, new) = ([192, 0, 2, 7], [192, 0, 2, 8]);
+    let enter = |password: &str| json!({"username": "ada", "password": password}).to_string();
+    let from =
+        async |peer, password: &str| from(&server, peer, "POST", "/auth/login", "", &enter(password)).await;
+    assert_eq!(from(known, PASSWORD).await, 200);
+    for last in 1..=5 {
+        assert_eq!(from([203, 0, 113, last], "wrong password").await, 401);
+    }
+    assert_eq!(from([203, 0, 113, 6], "wrong password").await, 429);
+    assert_eq!(from(new, PASSWORD).await, 429, "nobody knows who this is");
+    for peer in [known, [127, 0, 0, 1]] {
+        assert_eq!(from(peer, PASSWORD).await, 200);
+    }
+    assert_eq!(from(new, PASSWORD).await, 429, "that gave who guesses no tries back");
+    // Who guesses from there has five tries as anywhere.
+    let mut refused = Vec::new();
+    for _ in 0..7 {
+        refused.push(from(known, "wrong password").await);
+    }
+    assert_eq!(refused, [401, 401, 401, 401, 401, 429, 429]);
+    assert_eq!(from(known, PASSWORD).await, 429);
+    server.later(30 * 24 * 3_600);
+    for last in 1..=5 {
+        assert_eq!(from([203, 0, 113, last], "wrong password").await, 401);
+    }
+    assert_eq!(from(known, PASSWORD).await, 429, "it is long past");
+}
+
+#[tokio::test]
+async fn who_guesses_through_a_forwarder_on_this_host_makes_nobody_else_wait() {
+    let server = Server::start().await;
+    let body = |password: &str| json!({"username": "ada", "password": password}).to_string();
+    let through = async |address: &str, password: &str| {
+        let headers = [("X-Forwarded-For", address)];
+        server.ask("POST", "/auth/login", &headers, &body(password)).await.status
+    };
+    assert_eq!(through("192.0.2.7", PASSWORD).await, 200);
+    for _ in 0..5 {
+        assert_eq!(through("203.0.113.9", "wrong password").await, 401);
+    }
+    // Addresses that are made up have the tries of the account against them.
+    for made_up in ["203.0.113.9", "203.0.113.10", "127.0.0.1", "made up"] {
+        assert_eq!(through(made_up, PASSWORD).await, 429, "{made_up}");
+    }
+    assert_eq!(through("203.0.113.9, 192.0.2.7", PASSWORD).await, 200);
+    server.login("ada").await;
+}
+
+#[tokio::test]
 async fn guesses_at_once_are_no_more_than_guesses_one_after_the_other() {
     let server = Server::start().await;
     let all = (0..40).map(|_| server.login_as("ada", "wrong password"));
@@ -143,6 +303,7 @@ async fn a_refresh_token_works_once_and_used_again_ends_the_session_for_all() {
     assert_eq!(server.get("/auth/me", &second.text("access_token")).await.status, 200);
     let other = server.login("otto").await;
     // Somebody has a copy of the first.
+    server.later(10);
     unauthorized(&server.renew(&login.text("refresh_token")).await);
     unauthorized(&server.renew(&second.text("refresh_token")).await);
     unauthorized(&server.get("/auth/me", &second.text("access_token")).await);
@@ -155,11 +316,35 @@ async fn a_refresh_token_works_once_and_used_again_ends_the_session_for_all() {
 }
 
 #[tokio::test]
+async fn pages_that_renew_at_once_stay_in_whichever_answer_comes_last() {
+    let server = Server::start().await;
+    let login = server.login("otto").await;
+    server.later(60);
+    let old = login.text("refresh_token");
+    let answers = futures_util::future::join_all((0..5).map(|_| server.renew(&old))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "{}", answers[0].body);
+    server.later(9);
+    let late = server.renew(&old).await;
+    assert_eq!(late.status, 200);
+    server.later(600);
+    // Any of these is the newest.
+    for answer in answers.iter().chain([&late]) {
+        assert_eq!(server.get("/auth/me", &answer.text("access_token")).await.status, 200);
+    }
+    let renewed = server.renew(&answers[2].text("refresh_token")).await;
+    assert_eq!(renewed.status, 200);
+    assert_eq!(server.renew(&late.text("refresh_token")).await.status, 200, "for the same answer");
+    unauthorized(&server.renew(&old).await);
+    unauthorized(&server.get("/auth/me", &renewed.text("access_token")).await);
+}
+
+#[tokio::test]
 async fn tokens_are_renewed_by_the_cookie_too_and_one_that_is_over_takes_it_away() {
     let server = Server::start().await;
-    let login = server.login("vera").await;
+    let login = server.login_page("vera").await;
     let renewed = server.ask("POST", "/auth/refresh", &[("Cookie", &login.cookies())], "{}").await;
     assert_eq!(renewed.status, 200);
+    server.later(10);
     let again = server.ask("POST", "/auth/refresh", &[("Cookie", &login.cookies())], "{}").await;
     unauthorized(&again);
     assert!(again.headers.iter().filter(|(_, value)| value.contains("Max-Age=0")).count() == 2);
@@ -242,7 +427,7 @@ async fn a_forged_or_broken_credential_is_refused() {
     let two = [("Authorization", good.as_str()), ("Authorization", bad)];
     unauthorized(&server.ask("GET", "/auth/me", &two, "").await);
     // A header that is not right is not made good by a cookie.
-    let cookies = login.cookies();
+    let cookies = server.login_page("ada").await.cookies();
     unauthorized(&server.ask("GET", "/auth/me", &[("Authorization", bad), ("Cookie", &cookies)], "").await);
     unauthorized(&server.ask("GET", "/auth/me", &[], "").await);
     assert_eq!(server.ask("GET", "/auth/me", &[("Cookie", &cookies)], "").await.status, 200);
@@ -254,17 +439,23 @@ async fn who_logs_out_is_out_at_once() {
     let (login, other) = (server.login("ada").await, server.login("ada").await);
     let out = server.post("/auth/logout", &login.text("access_token"), &json!({})).await;
     assert_eq!((out.status, out.text("message")), (200, "logged out".to_owned()));
+    let page = server.login_page("ada").await;
+    let cookie = format!("tf_access={}", login.text("access_token"));
+    unauthorized(&server.ask("GET", "/auth/me", &[("Cookie", &cookie)], "").await);
+    let headers = [("Cookie", page.cookies()), ("X-CSRF-Token", page.text("csrf_token"))];
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(server.ask("POST", "/auth/logout", &headers, "").await.status, 200);
     assert_eq!(out.headers.iter().filter(|(_, value)| value.contains("Max-Age=0")).count(), 2);
     unauthorized(&server.get("/auth/me", &login.text("access_token")).await);
     unauthorized(&server.renew(&login.text("refresh_token")).await);
-    unauthorized(&server.ask("GET", "/auth/me", &[("Cookie", &login.cookies())], "").await);
+    unauthorized(&server.ask("GET", "/auth/me", &[("Cookie", &page.cookies())], "").await);
     assert_eq!(server.get("/auth/me", &other.text("access_token")).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_change_with_a_cookie_needs_the_csrf_token_of_its_session() {
     let server = Server::start().await;
-    let (login, other) = (server.login("ada").await, server.login("ada").await);
+    let (login, other) = (server.login_page("ada").await, server.login("ada").await);
     let (cookies, csrf) = (login.cookies(), login.text("csrf_token"));
     let new = json!({"name": "deploy", "role": "viewer"}).to_string();
     let with = |csrf: Option<String>| {
@@ -275,12 +466,12 @@ async fn a_change_with_a_cookie_needs_the_csrf_token_of_its_session() {
             server.ask("POST", "/api/tokens", &headers, &new).await
         }
     };
-    forbidden(&with(None).await);
-    forbidden(&with(Some(String::new())).await);
-    forbidden(&with(Some(other.text("csrf_token"))).await);
-    forbidden(&with(Some("0".repeat(csrf.len()))).await);
+    not_meant(&with(None).await);
+    not_meant(&with(Some(String::new())).await);
+    not_meant(&with(Some(other.text("csrf_token"))).await);
+    not_meant(&with(Some("0".repeat(csrf.len()))).await);
     assert_eq!(server.access.tokens.list().unwrap(), [], "nothing was changed");
-    forbidden(&server.ask("POST", "/auth/logout", &[("Cookie", &cookies)], "").await);
+    not_meant(&server.ask("POST", "/auth/logout", &[("Cookie", &cookies)], "").await);
     assert_eq!(with(Some(csrf.clone())).await.status, 201);
     // To look needs none, and a page that was loaded anew gets one.
     let me = server.ask("GET", "/auth/me", &[("Cookie", &cookies)], "").await;
@@ -288,7 +479,7 @@ async fn a_change_with_a_cookie_needs_the_csrf_token_of_its_session() {
     let headers = [("Cookie", cookies.as_str()), ("X-CSRF-Token", &me.text("csrf_token"))];
     assert_eq!(server.ask("DELETE", "/api/tokens/deploy", &headers, "").await.status, 204);
     // A bearer token is sent by nobody who does not mean it.
-    let bearer = login.text("access_token");
+    let bearer = other.text("access_token");
     let made = json!({"name": "by-bearer", "role": "viewer"});
     assert_eq!(server.post("/api/tokens", &bearer, &made).await.status, 201);
 }
@@ -318,6 +509,111 @@ async fn a_new_password_role_or_removal_ends_the_sessions_of_somebody_at_once() 
     unauthorized(&server.login_as("vera", "a loud waterfall").await);
     assert_eq!(remove().await.status, 404);
     assert_eq!(server.get("/auth/me", &ada).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_password_of_the_predecessor_is_good_and_kept_as_others_are_after_the_first_login() {
+    let server = Server::start().await;
+    let old = PasswordDigest::from_phc("$2b$05$abcdefghijklmnopqrstuuZD5R2RI6zkN7jeEtEouloIoXOtpFUbG");
+    server.access.people.change("vera", &mut |one| one.password = old.clone()).unwrap();
+    unauthorized(&server.login_as("vera", "a loud waterfall").await);
+    let kept = || server.access.people.get("vera").unwrap().unwrap().password;
+    assert_eq!(kept(), old, "only who knows it changes it");
+    let answers = futures_util::future::join_all((0..3).map(|_| server.login("vera"))).await;
+    assert!(!kept().is_old() && kept().is_usable());
+    for answer in answers {
+        assert_eq!(server.get("/auth/me", &answer.text("access_token")).await.status, 200);
+    }
+    server.login("vera").await;
+    unauthorized(&server.login_as("vera", "a loud waterfall").await);
+}
+
+/// Returns who came in by an answer or why nobody did, and how often the disk was waited for.
+fn told(server: &Server, before: usize) -> (Option<String>, Option<String>, String, usize) {
+    let records = server.audit.records().split_off(before);
+    let begun = records.iter().filter(|(_, outcome)| outcome.is_none()).count();
+    let (record, outcome) = records.last().unwrap().clone();
+    let reason = match outcome.unwrap() {
+        AuditOutcome::Refused { status, reason } => format!("{status}: {reason}"),
+        AuditOutcome::Answered { status } => status.to_string(),
+    };
+    (record.who, record.claimed, reason, begun)
+}
+
+#[tokio::test]
+async fn who_logs_in_is_on_record_by_name_and_who_does_not_is_one_line_of_strangers() {
+    let server = Server::start().await;
+    let name = |text: &str| Some(text.to_owned());
+    let now = || server.audit.records().len();
+    let before = now();
+    let login = server.login("ada").await;
+    assert_eq!(told(&server, before), (name("ada"), None, "200".to_owned(), 1));
+    assert_eq!(server.audit.records().last().unwrap().0.role, Some(taskflows_security::Role::Admin));
+    let before = now();
+    let renewed = server.renew(&login.text("refresh_token")).await;
+    assert_eq!((renewed.status, told(&server, before)), (200, (name("ada"), None, "200".to_owned(), 1)));
+    for (user, claimed, reason) in [
+        ("ada", name("ada"), "401: the password is wrong"),
+        // It may be a password that was typed in the wrong place.
+        ("a quiet river", None, "401: nobody has this name"),
+    ] {
+        let before = now();
+        unauthorized(&server.login_as(user, "wrong password").await);
+        assert_eq!(told(&server, before), (None, claimed, reason.to_owned(), 0));
+    }
+    server.later(600);
+    let before = now();
+    unauthorized(&server.renew(&login.text("refresh_token")).await);
+    let twice = "401: a refresh token was used twice: its session is ended";
+    assert_eq!(told(&server, before), (None, name("ada"), twice.to_owned(), 0));
+    for _ in 0..5 {
+        server.login_as("ada", "wrong password").await;
+    }
+    let before = now();
+    assert_eq!(server.login_as("ada", PASSWORD).await.status, 429);
+    assert_eq!(told(&server, before), (None, None, "429: too many tries to log in".to_owned(), 0));
+    assert_eq!(server.ask("POST", "/auth/login", &[], "{").await.status, 400);
+}
+
+/// Sessions that can be begun and not ended.
+#[derive(Debug, Default)]
+struct StuckSessions(taskflows_security::MemorySessions);
+
+impl SessionStore for StuckSessions {
+    fn open(&self, session: &Session, now: Timestamp) -> Result<(), KeptError> {
+        self.0.open(session, now)
+    }
+
+    fn rotate(&self, used: &str, next: &Session, now: Timestamp) -> Result<Rotation, KeptError> {
+        self.0.rotate(used, next, now)
+    }
+
+    fn revoke(&self, _: &str) -> Result<(), KeptError> {
+        Err(KeptError::failed("end a session", "the disk is full"))
+    }
+
+    fn revoke_user(&self, _: &str) -> Result<usize, KeptError> {
+        Err(KeptError::failed("end sessions", "the disk is full"))
+    }
+
+    fn is_live(&self, family: &str, user: &str, now: Timestamp) -> Result<bool, KeptError> {
+        self.0.is_live(family, user, now)
+    }
+}
+
+#[tokio::test]
+async fn where_sessions_cannot_be_ended_nothing_of_somebody_is_changed() {
+    let server = Server::with(|host| host.access.sessions = Arc::new(StuckSessions::default())).await;
+    let ada = server.login("ada").await.text("access_token");
+    let before = server.access.people.list().unwrap();
+    let header = format!("Bearer {ada}");
+    for (method, body) in
+        [("POST", r#"{"password": "a loud waterfall"}"#), ("POST", r#"{"role": "viewer"}"#), ("DELETE", "")]
+    {
+        let answer = server.ask(method, "/api/people/otto", &[("Authorization", &header)], body).await;
+        assert_eq!(answer.status, 503, "{method} {body}");
+        assert_eq!(server.access.people.list().unwrap(), before);
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod signed_host;
 
 use signed_host::{SECRET, SignedHost, a_target, now};
 use taskflows_api::client::{Client, Credentials};
+use taskflows_api::server::Authority;
 use taskflows_security::{AuditQuery, Role, SigningKey, random_hex};
 
 fn client(host: &SignedHost, secret: &str) -> Client {
@@ -113,12 +114,20 @@ async fn without_signatures_only_the_user_of_this_host_is_let_in() {
     let record = host.last_record();
     assert_eq!((record.who.as_deref(), record.role), (Some("local"), Some(Role::Admin)));
     assert_eq!(host.raw(&plain("Host: 127.0.0.1\r\n")).await.0, 200);
+    assert_eq!(host.raw(&plain("Host: localhost\r\nSec-Fetch-Site: none\r\n")).await.0, 200);
     let refused = [
         plain("Host: attacker.example\r\n"),
         plain("Host: localhost\r\nHost: localhost\r\n"),
         plain("Host: localhost\r\nOrigin: http://attacker.example\r\n"),
         plain("Host: localhost\r\nCookie: tf_access=x\r\n"),
         plain("Host: localhost\r\nAuthorization: Bearer x\r\n"),
+        plain("Host: localhost\r\nForwarded: for=192.0.2.1\r\n"),
+        plain("Host: localhost\r\nX-Forwarded-For: 192.0.2.1\r\n"),
+        plain("Host: localhost\r\nX-Forwarded-Proto: https\r\n"),
+        plain("Host: localhost\r\nX-Real-IP: 192.0.2.1\r\n"),
+        plain("Host: localhost\r\nVia: 1.1 proxy\r\n"),
+        plain("Host: localhost\r\nSec-Fetch-Site: cross-site\r\n"),
+        plain("Host: localhost\r\nSec-Fetch-Site: same-site\r\n"),
         // A signature that is there has to be right.
         plain("Host: localhost\r\nX-Nonce: 0123456789abcdef\r\n"),
     ];
@@ -129,4 +138,38 @@ async fn without_signatures_only_the_user_of_this_host_is_let_in() {
     // Who signs is still known.
     let signed = host.signed("GET", a_target(), &random_hex::<16>(), now());
     assert_eq!(host.raw(&signed).await.0, 200);
+}
+
+#[tokio::test]
+async fn what_was_signed_is_looked_at_again_without_its_time_and_nonce_and_with_the_keys_of_now() {
+    let host = SignedHost::start().await;
+    let seconds = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(now()));
+    let clock = std::sync::Arc::clone(&seconds);
+    let authority = taskflows_api::server::SignedAuthority::new(
+        taskflows_security::Watched::new(host.file.clone()),
+        std::sync::Arc::new(taskflows_security::MemoryNonceStore::default()),
+        host.server_id.clone(),
+        std::sync::Arc::new(move || {
+            let second = clock.load(std::sync::atomic::Ordering::SeqCst);
+            jiff::Timestamp::from_second(second).unwrap()
+        }),
+    );
+    let signed = host.signed("GET", a_target(), &random_hex::<16>(), now());
+    let mut request = axum::http::Request::get(a_target());
+    for line in signed.lines().skip(1) {
+        let (name, value) = line.split_once(": ").unwrap();
+        request = request.header(name, value);
+    }
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    assert!(authority.identify(None, &parts, b"").await.is_ok());
+    assert!(authority.identify(None, &parts, b"").await.is_err());
+    seconds.fetch_add(3_000, std::sync::atomic::Ordering::SeqCst);
+    for _ in 0..2 {
+        assert_eq!(authority.recheck(None, &parts, b"").await.unwrap().role, Role::Admin);
+    }
+    assert!(authority.recheck(None, &parts, b"another").await.is_err());
+    host.rotate(&SECRET.replace('A', "B"), 7_200);
+    assert!(authority.recheck(None, &parts, b"").await.is_ok(), "the key is good for a while yet");
+    seconds.fetch_add(7_200, std::sync::atomic::Ordering::SeqCst);
+    assert!(authority.recheck(None, &parts, b"").await.is_err());
 }

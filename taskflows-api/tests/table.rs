@@ -21,7 +21,8 @@ use whole::{NAME, Signing, Whole};
 const OPEN: [&str; 4] = ["GET /health", "GET /openapi.json", "POST /auth/login", "POST /auth/refresh"];
 
 const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401}"#;
-const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403}"#;
+const TOO_LOW: &str = r#"{"title":"Forbidden","status":403,"code":"role-too-low"}"#;
+const NOT_MEANT: &str = r#"{"title":"Forbidden","status":403,"code":"csrf"}"#;
 
 /// The path of a route, with the name of something that is there in the place of whatever varies.
 fn path(route: &RuledRoute) -> String {
@@ -66,13 +67,13 @@ fn guarded(api: &Api) -> Vec<(RuledRoute, Role)> {
     guarded
 }
 
-/// Tells with what status `shown` is refused at a route that needs `needed`; `None` where it is not.
-fn refusal(shown: &Shown, route: &RuledRoute, needed: Role) -> Option<u16> {
+/// Tells with what status and body `shown` is refused at a route that needs `needed`; `None` where it is not.
+fn refusal(shown: &Shown, route: &RuledRoute, needed: Role) -> Option<(u16, &'static str)> {
     let is_change = route.method != "GET";
     match shown.worth {
-        Worth::Nothing => Some(401),
-        Worth::Role(role) | Worth::Looks(role) if role < needed => Some(403),
-        Worth::Looks(_) if is_change => Some(403),
+        Worth::Nothing => Some((401, UNAUTHORIZED)),
+        Worth::Role(role) | Worth::Looks(role) if role < needed => Some((403, TOO_LOW)),
+        Worth::Looks(_) if is_change => Some((403, NOT_MEANT)),
         Worth::Role(_) | Worth::Looks(_) => None,
     }
 }
@@ -87,14 +88,13 @@ async fn who_may_not_is_told_the_same_and_changes_nothing_at_every_route() {
     for (route, needed) in &routes {
         let (method, path) = (route.method.as_str(), path(route));
         let all = worthless(&whole, method, &path).into_iter().chain(good(&whole, method, &path));
-        let all: Vec<(Shown, u16)> =
-            all.filter_map(|shown| refusal(&shown, route, *needed).map(|status| (shown, status))).collect();
+        let all: Vec<_> =
+            all.filter_map(|shown| refusal(&shown, route, *needed).map(|wanted| (shown, wanted))).collect();
         let before = whole.state();
         for (shown, wanted) in all {
             let what = format!("{} with {}", what(route), shown.what);
             let (status, body) = answer(&whole.api, route, &shown.headers).await;
-            let same = if wanted == 401 { UNAUTHORIZED } else { FORBIDDEN };
-            assert_eq!((status, body.as_str()), (wanted, same), "{what}");
+            assert_eq!((status, body.as_str()), wanted, "{what}");
             refused += 1;
         }
         assert_eq!(whole.state(), before, "{}", what(route));

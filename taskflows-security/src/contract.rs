@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    ApiToken, FREE_TRIES, KeptError, MOST_SESSIONS, PasswordDigest, PeopleStore, Person, REMEMBERED, Role,
-    Rotation, Session, SessionStore, ThrottleStore, TokenStore, TryKey, UserName, new_token,
+    ApiToken, FREE_TRIES, KNOWN_FOR, KeptError, MOST_SESSIONS, PasswordDigest, PeopleStore, Person,
+    REMEMBERED, Role, Rotation, Session, SessionStore, ThrottleStore, TokenStore, TryKey, UserName, WentWell,
+    new_token,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -59,7 +60,7 @@ fn session(family: &str, user: &str, refresh: &str) -> Session {
     Session { family: word(family), user: word(user), refresh: word(refresh), expires: at(100) }
 }
 
-/// A session lives until it ends; its refresh token works once, and used again ends it.
+/// A session lives until it ends; its refresh token works once, or at once for the same answer, and used again later ends it.
 pub fn sessions(store: &dyn SessionStore) {
     let lives = |family: &str, user: &str, second| good(store.is_live(family, user, at(second)));
     let rotate = |family, user, used: &str, next, second| {
@@ -75,12 +76,22 @@ pub fn sessions(store: &dyn SessionStore) {
     assert_eq!(rotate("one", "ada", "a", "b", 10), Rotation::Rotated);
     assert!(lives("one", "ada", 109), "it lasts longer now");
     assert_eq!(rotate("one", "ada", "b", "c", 20), Rotation::Rotated);
+    for _ in 0..3 {
+        assert_eq!(rotate("one", "ada", "b", "c", 29), Rotation::Rotated, "at once, for the same answer");
+    }
+    assert!(lives("one", "ada", 119) && !lives("one", "ada", 120), "that does not make it last longer");
     good(store.open(&session("other", "ada", "x"), at(20)));
     assert_eq!(rotate("one", "ada", "a", "d", 21), Rotation::Reused);
     assert!(!lives("one", "ada", 21), "a copy was used");
     assert_eq!(rotate("one", "ada", "c", "d", 21), Rotation::Over, "for both");
     assert!(lives("other", "ada", 21));
     assert_eq!(rotate("other", "ada", "x", "y", 100), Rotation::Over, "it was over");
+    for (next, second) in [("s", 10), ("t", 1)] {
+        good(store.open(&session("late", "ada", "r"), at(0)));
+        assert_eq!(rotate("late", "ada", "r", "s", 0), Rotation::Rotated);
+        assert_eq!(rotate("late", "ada", "r", next, second), Rotation::Reused, "{next} {second}");
+        assert!(!lives("late", "ada", 1));
+    }
     ended_sessions(store);
 }
 
@@ -152,12 +163,24 @@ pub fn throttle(store: &dyn ThrottleStore) {
     assert_eq!(attempt("bob", 2, free), None, "refused tries were not counted for it");
     assert_eq!(attempt("ada", 2, free + 29), None);
     assert_eq!(attempt("ada", 3, free + 30), wait(59));
-    good(store.succeeded(account("ada"), Some(address(2))));
+    let login = |name: &str, last: u8| TryKey::login(name, IpAddr::from([192, 0, 2, last]));
+    let well = |name: &str, last, counted: bool| {
+        let account = counted.then(|| account(name));
+        let done = WentWell { account, address: address(last), login: login(name, last) };
+        good(store.succeeded(&done, at(free + 30)));
+    };
+    let knows = |name: &str, last, second| good(store.is_known(login(name, last), at(second)));
+    assert!(!knows("ada", 2, free + 30));
+    well("ada", 2, false);
+    assert_eq!(attempt("ada", 3, free + 30), wait(59), "it did not count for the account");
+    assert!(knows("ada", 2, free + 30) && knows("ada", 2, free + 29 + KNOWN_FOR));
+    assert!(!knows("ada", 2, free + 30 + KNOWN_FOR) && !knows("ada", 3, free) && !knows("bob", 2, free));
+    well("ada", 2, true);
     assert_eq!(attempt("ada", 3, free + 30), None);
     // Who logs in is not free to guess for others.
     for number in 0..20 {
         if attempt("eve", 9, free + 31).is_none() {
-            good(store.succeeded(account("eve"), Some(address(9))));
+            well("eve", 9, true);
         }
         // Of another account each time, so that only the address is known.
         let _ = attempt(&format!("victim-{number}"), 9, free + 31);

@@ -106,6 +106,20 @@ impl TokenKey {
         self.0.as_bytes()
     }
 
+    /// Returns the id of the refresh token that comes after the one of the id `used` in the session `family`: the same however
+    /// often it is asked for.
+    #[must_use]
+    pub fn next_id(&self, family: &str, used: &str) -> String {
+        // A word that neither a JWT nor a CSRF token begins with, so that none is ever taken for another.
+        let text = format!("next\n{family}\n{used}\n");
+        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.bytes());
+        let digest = match mac {
+            Ok(mac) => mac.chain_update(text).finalize().into_bytes(),
+            Err(_) => unreachable!("HMAC takes a key of any length"),
+        };
+        hex::encode(&digest[..16])
+    }
+
     /// Makes a token.
     ///
     /// # Panics

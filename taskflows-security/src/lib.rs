@@ -38,11 +38,14 @@ pub use people::{MemoryPeople, ParseUserNameError, PeopleFiles, PeopleStore, Per
 pub use random::{random_hex, random_secret};
 pub use role::{ParseRoleError, Role};
 pub use security_file::{SecurityFile, SecurityFileError};
-pub use session::{MOST_SESSIONS, MemorySessions, Rotation, Session, SessionStore, refresh_digest};
+pub use session::{
+    MOST_SESSIONS, MemorySessions, REFRESH_GRACE, Rotation, Session, SessionStore, is_moment, refresh_digest,
+};
 pub use settings::{PreviousSecret, RotateError, SecuritySettings, check_secret, fingerprint};
 pub use signing::{NONCE_HEADER, SIGNATURE_HEADER, SignedParts, SigningKey, TIMESTAMP_HEADER};
 pub use throttle::{
-    FREE_TRIES, MAKE_ROOM, MOST_TRIED, MemoryThrottle, REMEMBERED, ThrottleStore, Tries, TryKey,
+    FREE_TRIES, KNOWN_FOR, MAKE_ROOM, MOST_TRIED, MemoryThrottle, REMEMBERED, ThrottleStore, Tries, TryKey,
+    WentWell,
 };
 pub use token::{ApiToken, MemoryTokens, TOKEN_PREFIX, TOKEN_USE_STEP, TokenDigest, TokenStore, new_token};
 pub use verifier::{Asked, PreviousKey, Reason, SignedHeaders, Verified, Verifier, WINDOW_SECONDS};

@@ -12,6 +12,10 @@ use crate::KeptError;
 /// So many sessions of a person are kept; one more ends the one that was renewed longest ago.
 pub const MOST_SESSIONS: usize = 50;
 
+/// So many seconds after a refresh token was used it may be used once more, for the same answer: pages of one browser share it
+/// and may renew at once.
+pub const REFRESH_GRACE: i64 = 10;
+
 /// A login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -28,7 +32,7 @@ pub struct Session {
 /// What became of a refresh token that was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// The next one is in its place.
+    /// The next one is in its place, by this use or by one a moment ago.
     Rotated,
     /// It was used before: somebody has a copy, so the session is ended.
     Reused,
@@ -42,6 +46,12 @@ pub fn refresh_digest(id: &str) -> [u8; 32] {
     Sha256::digest(id.as_bytes()).into()
 }
 
+/// Tells whether a session was renewed so short a time ago: each renewal moves its end by as much as time went by.
+#[must_use]
+pub fn is_moment(seconds: i64) -> bool {
+    seconds.abs() < REFRESH_GRACE
+}
+
 /// Keeps sessions. Calls block for as long as the disk takes.
 pub trait SessionStore: fmt::Debug + Send + Sync {
     /// Begins a session, and forgets those that are over.
@@ -51,7 +61,9 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     fn open(&self, session: &Session, now: Timestamp) -> Result<(), KeptError>;
 
     /// Puts the refresh token of `next` in the place of `used`, which must be the newest of the session `next.family` of
-    /// `next.user`. Of many who use the same one, one gets through, and ends the session for all by it.
+    /// `next.user`. Where `next` is in its place already, it stays there for who comes within [`REFRESH_GRACE`]: the id of
+    /// the next follows from that of the one before ([`crate::TokenKey::next_id`]), and so all who use it at once get the same.
+    /// Any other use of an older token ends the session for all.
     ///
     /// # Errors
     /// When it cannot be kept.
@@ -109,11 +121,13 @@ impl SessionStore for MemorySessions {
         if kept.user != next.user || kept.expires <= now {
             return Ok(Rotation::Over);
         }
-        if kept.refresh != used {
+        let since = kept.expires.duration_until(next.expires);
+        if kept.refresh == used {
+            *kept = next.clone();
+        } else if kept.refresh != next.refresh || !is_moment(since.as_secs()) {
             sessions.remove(&next.family);
             return Ok(Rotation::Reused);
         }
-        *kept = next.clone();
         Ok(Rotation::Rotated)
     }
 

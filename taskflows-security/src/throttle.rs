@@ -1,4 +1,7 @@
 //! Whoever guesses passwords has to wait: for each account, and for each address.
+//!
+//! The tries of all others do not keep somebody out who logged in from where they are before, or who is on this host: for
+//! them the tries from their address count alone.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,6 +21,8 @@ const FIRST_WAIT: i64 = 30;
 const LONGEST_WAIT: i64 = 15 * 60;
 /// Tries are forgotten so many seconds after the last.
 pub const REMEMBERED: i64 = 60 * 60;
+/// So many seconds an address is known from which somebody logged in: 30 days.
+pub const KNOWN_FOR: i64 = 30 * 24 * 60 * 60;
 /// So many names and addresses are kept in a table.
 pub const MOST_TRIED: usize = 100_000;
 /// So many go at once where the table is full.
@@ -32,6 +37,14 @@ impl TryKey {
     #[must_use]
     pub fn account(name: &str) -> Self {
         Self::of("account", name.as_bytes())
+    }
+
+    /// That of an account at an address, from which it may have logged in before.
+    #[must_use]
+    pub fn login(name: &str, address: IpAddr) -> Self {
+        let mut bytes = Self::address(address).0.to_vec();
+        bytes.extend_from_slice(name.as_bytes());
+        Self::of("login", &bytes)
     }
 
     /// That of an address; of IPv6 the first 64 bits, since the others are free to choose for who has them.
@@ -97,6 +110,17 @@ impl Tries {
     }
 }
 
+/// A try that went well.
+#[derive(Clone, Copy, Debug)]
+pub struct WentWell {
+    /// The account, where the try counted for it.
+    pub account: Option<TryKey>,
+    /// The address.
+    pub address: TryKey,
+    /// Both together.
+    pub login: TryKey,
+}
+
 /// Keeps tries. Calls block for as long as the disk takes.
 pub trait ThrottleStore: fmt::Debug + Send + Sync {
     /// Counts a try for each key, unless one of them has to wait: then none is counted, and the longest wait is returned.
@@ -105,21 +129,36 @@ pub trait ThrottleStore: fmt::Debug + Send + Sync {
     /// When they cannot be kept.
     fn attempt(&self, keys: &[TryKey], now: Timestamp) -> Result<Option<SignedDuration>, KeptError>;
 
-    /// Keeps that the try of `account` from `address` went well: its tries are forgotten, and that of the address is taken
-    /// back, but no other one, since who has an account could else guess those of others.
+    /// Keeps that a try went well. Where it counted for its account, the tries of that are forgotten. That of the address is
+    /// taken back, but no other one, since who has an account could else guess those of others. The two of them are known
+    /// from now on.
     ///
     /// # Errors
     /// When it cannot be kept.
-    fn succeeded(&self, account: TryKey, address: Option<TryKey>) -> Result<(), KeptError>;
+    fn succeeded(&self, done: &WentWell, now: Timestamp) -> Result<(), KeptError>;
+
+    /// Tells whether a login ([`TryKey::login`]) went well in the last [`KNOWN_FOR`] seconds.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn is_known(&self, login: TryKey, now: Timestamp) -> Result<bool, KeptError>;
 }
 
 /// Tries in memory, of no more than [`MOST_TRIED`] names and addresses.
 #[derive(Debug, Default)]
-pub struct MemoryThrottle(Mutex<HashMap<TryKey, Tries>>);
+pub struct MemoryThrottle {
+    tries: Mutex<HashMap<TryKey, Tries>>,
+    /// When each login went well, in seconds since 1970.
+    known: Mutex<HashMap<TryKey, i64>>,
+}
 
 impl MemoryThrottle {
     fn table(&self) -> MutexGuard<'_, HashMap<TryKey, Tries>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<TryKey, i64>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns how many names and addresses are kept.
@@ -160,13 +199,22 @@ impl ThrottleStore for MemoryThrottle {
         Ok(None)
     }
 
-    fn succeeded(&self, account: TryKey, address: Option<TryKey>) -> Result<(), KeptError> {
+    fn succeeded(&self, done: &WentWell, now: Timestamp) -> Result<(), KeptError> {
         let mut table = self.table();
-        table.remove(&account);
-        if let Some(tries) = address.and_then(|address| table.get_mut(&address)) {
+        if let Some(account) = done.account {
+            table.remove(&account);
+        }
+        if let Some(tries) = table.get_mut(&done.address) {
             *tries = tries.taken_back();
         }
+        let mut known = self.known();
+        known.retain(|_, last| now.as_second() - *last < KNOWN_FOR);
+        known.insert(done.login, now.as_second());
         Ok(())
+    }
+
+    fn is_known(&self, login: TryKey, now: Timestamp) -> Result<bool, KeptError> {
+        Ok(self.known().get(&login).is_some_and(|last| now.as_second() - *last < KNOWN_FOR))
     }
 }
 

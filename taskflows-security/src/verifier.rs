@@ -133,6 +133,13 @@ pub struct Verified<'a> {
     pub by_previous_key: bool,
 }
 
+/// Which key signed a request.
+#[derive(PartialEq, Eq)]
+enum Signer {
+    Current,
+    Previous,
+}
+
 impl Verifier {
     /// Accepts what `current` signed, or one of `previous` before its time is over, at most `window_seconds` away.
     #[must_use]
@@ -152,6 +159,28 @@ impl Verifier {
         asked: &Asked<'_>,
         now: Timestamp,
     ) -> Result<Verified<'a>, Reason> {
+        let by_previous_key = self.signer(headers, asked, now)? == Signer::Previous;
+        let off = headers.second - now.as_second();
+        let expires = Timestamp::from_second(headers.second + self.window + 1).ok();
+        match expires.filter(|_| off.abs() <= self.window) {
+            None => Err(Reason::ClockOff { seconds: off }),
+            Some(expires) => Ok(Verified { nonce: headers.nonce, expires, by_previous_key }),
+        }
+    }
+
+    /// Tells whether a request that was verified a while ago is signed by a key that is good at the time `now`. Its own time
+    /// and its nonce are not looked at again.
+    #[must_use]
+    pub fn still_signs(&self, headers: &SignedHeaders<'_>, asked: &Asked<'_>, now: Timestamp) -> bool {
+        self.signer(headers, asked, now).is_ok()
+    }
+
+    fn signer(
+        &self,
+        headers: &SignedHeaders<'_>,
+        asked: &Asked<'_>,
+        now: Timestamp,
+    ) -> Result<Signer, Reason> {
         let Asked { server_id, method, path, query, body } = *asked;
         if [server_id, method, path, query].iter().any(|line| line.contains('\n')) {
             return Err(Reason::NotALine);
@@ -164,14 +193,10 @@ impl Verifier {
             let is_good = previous.key.verifies_bytes(&parts, &body, &headers.signature);
             found | (is_good & (now < previous.until))
         });
-        if !by_current && !by_previous {
-            return Err(Reason::BadSignature);
-        }
-        let off = headers.second - now.as_second();
-        let expires = Timestamp::from_second(headers.second + self.window + 1).ok();
-        match expires.filter(|_| off.abs() <= self.window) {
-            None => Err(Reason::ClockOff { seconds: off }),
-            Some(expires) => Ok(Verified { nonce, expires, by_previous_key: !by_current }),
+        match (by_current, by_previous) {
+            (true, _) => Ok(Signer::Current),
+            (false, true) => Ok(Signer::Previous),
+            (false, false) => Err(Reason::BadSignature),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
 use taskflows_security::testing::nonce_store;
 use taskflows_security::{Keep, MemoryNonceStore, NonceDigest, NonceError, NonceStore};
 
@@ -69,4 +70,26 @@ fn an_hour_of_requests_holds_no_more_than_a_window_of_them() {
         most = most.max(store.len());
     }
     assert!(most <= 50 * (300 + 40), "{most}");
+}
+
+proptest! {
+    /// Each step sets the clock and shows one of a few requests, whose times are fixed.
+    #[test]
+    fn no_request_is_let_through_twice_however_the_clock_is_set(
+        times in proptest::collection::vec(-600..600i64, 1..6),
+        steps in proptest::collection::vec((0..6usize, -1_500..1_500i64), 1..60),
+    ) {
+        let store = MemoryNonceStore::default();
+        let mut was_let_through = vec![false; times.len()];
+        for (which, clock) in steps {
+            let which = which % times.len();
+            if (times[which] - clock).abs() <= 300 {
+                let digest = NonceDigest::of(&format!("request-{which}"));
+                let is_free = store.take(digest, at(times[which] + 301), at(clock)).unwrap();
+                prop_assert!(!(is_free && was_let_through[which]));
+                was_let_through[which] |= is_free;
+            }
+            store.forget(at(clock));
+        }
+    }
 }

@@ -59,7 +59,7 @@ fn what_the_predecessor_kept_is_read() {
     let files = PeopleFiles::new(directory.path());
     let admin = files.get("admin").unwrap().unwrap();
     assert_eq!((admin.role, admin.created_at), (Role::Admin, "2025-11-24T10:00:00.123456Z".parse().unwrap()));
-    assert!(!admin.password.is_usable());
+    assert!(admin.password.is_usable() && admin.password.is_old());
     assert!(files.key().unwrap().is_some());
     assert!(!files.enable().unwrap(), "the key stays as it is");
     let text = fs::read_to_string(directory.path().join("ui_config.json")).unwrap();

@@ -1,7 +1,7 @@
 //! Nonces that a restart does not forget.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ const SOON: Duration = Duration::from_millis(100);
 const MOST_WAITING: usize = 10_000;
 
 /// What has expired is deleted this often, in seconds.
-const SWEEP_SECONDS: i64 = 30;
+const SWEEP_SECONDS: u64 = 30;
 
 /// Nonces in memory, and in `state.db` for those who come after us.
 ///
@@ -35,6 +35,9 @@ pub struct SqliteNonceStore {
     earlier: Store,
     /// The last instant at which a nonce of those before us is good, in seconds.
     earlier_until: i64,
+    /// What expires by this second may have been deleted, and counts as used: a clock can be set back, also while the server
+    /// is down. Set before anything is deleted.
+    forgotten: Arc<AtomicI64>,
     queue: Arc<Queue>,
     writer: Option<JoinHandle<()>>,
 }
@@ -113,10 +116,14 @@ impl SqliteNonceStore {
         let sql = "SELECT max(expires) FROM nonces";
         let last = earlier.connection().query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
         let last = last.map_err(|source| earlier.failure("read the nonces of", source))?;
+        let sql = "SELECT max(until) FROM nonces_forgotten";
+        let forgotten = earlier.connection().query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+        let forgotten = forgotten.map_err(|source| earlier.failure("read the nonces of", source))?;
+        let forgotten = Arc::new(AtomicI64::new(forgotten.unwrap_or(0)));
         let queue = Arc::new(Queue::default());
-        let of_writer = Arc::clone(&queue);
+        let (of_writer, by_writer) = (Arc::clone(&queue), Arc::clone(&forgotten));
         let thread = std::thread::Builder::new().name("nonces".to_owned());
-        let writer = thread.spawn(move || write_all(&own, &of_writer)).map_err(|source| {
+        let writer = thread.spawn(move || write_all(&own, &of_writer, &by_writer)).map_err(|source| {
             let path = earlier.path().to_owned();
             StoreError::File { path, source }
         })?;
@@ -124,6 +131,7 @@ impl SqliteNonceStore {
             memory: MemoryNonceStore::new(MOST_NONCES),
             earlier,
             earlier_until: last.unwrap_or(i64::MIN),
+            forgotten,
             queue,
             writer: Some(writer),
         })
@@ -166,7 +174,9 @@ impl NonceStore for SqliteNonceStore {
         keep: Keep,
     ) -> Result<bool, NonceError> {
         let digest = NonceDigest::of(nonce);
+        // In this order: what is deleted in between was not found, and is forgotten by then.
         if self.was_taken_earlier(digest, now.as_second()).await?
+            || expires.as_second() <= self.forgotten.load(Ordering::SeqCst)
             || !self.memory.claim(nonce, expires, now, keep).await?
         {
             return Ok(false);
@@ -194,12 +204,13 @@ fn is_kept(store: &Store, digest: NonceDigest) -> Result<bool, StoreError> {
     found.map(|row| row.is_some()).map_err(|source| store.failure("read a nonce of", source))
 }
 
-fn write_all(store: &Store, queue: &Queue) {
+fn write_all(store: &Store, queue: &Queue, forgotten: &AtomicI64) {
     let mut swept = i64::MIN;
     while let Some(claims) = queue.take() {
         let now = claims.iter().map(|claim| claim.now).max().unwrap_or(swept);
-        let sweep = (now >= swept.saturating_add(SWEEP_SECONDS)).then_some(now);
-        let written = write(store, &claims, sweep);
+        // Also where the clock was set back.
+        let sweep = (now.abs_diff(swept) >= SWEEP_SECONDS).then_some(now);
+        let written = write(store, &claims, sweep, forgotten);
         if written.is_ok() {
             swept = sweep.unwrap_or(swept);
         }
@@ -217,13 +228,31 @@ fn write_all(store: &Store, queue: &Queue) {
     }
 }
 
+/// Deletes what has expired, and keeps until when that was: no more is forgotten than was there.
+fn delete_expired(connection: &Connection, now: i64, forgotten: &AtomicI64) -> rusqlite::Result<()> {
+    let sql = "SELECT max(expires) FROM nonces WHERE expires <= ?1";
+    let Some(last) = connection.query_row(sql, [now], |row| row.get::<_, Option<i64>>(0))? else {
+        return Ok(());
+    };
+    forgotten.fetch_max(last, Ordering::SeqCst);
+    connection.execute("UPDATE nonces_forgotten SET until = max(until, ?1)", [last])?;
+    connection.execute("DELETE FROM nonces WHERE expires <= ?1", [now]).map(|_| ())
+}
+
 /// Keeps claims together, and tells of each whether it was free: another process may have taken it.
-fn write(store: &Store, claims: &[Claim], sweep: Option<i64>) -> Result<Vec<bool>, StoreError> {
+fn write(
+    store: &Store,
+    claims: &[Claim],
+    sweep: Option<i64>,
+    forgotten: &AtomicI64,
+) -> Result<Vec<bool>, StoreError> {
     let work = |connection: &Connection| -> rusqlite::Result<Vec<bool>> {
         if let Some(now) = sweep {
-            connection.execute("DELETE FROM nonces WHERE expires <= ?1", [now])?;
+            delete_expired(connection, now, forgotten)?;
         }
-        let sql = "INSERT INTO nonces (nonce, expires) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        // Another process may have deleted what expired.
+        let sql = "INSERT INTO nonces (nonce, expires) SELECT ?1, ?2
+            WHERE ?2 > (SELECT max(until) FROM nonces_forgotten) ON CONFLICT DO NOTHING";
         let mut insert = connection.prepare_cached(sql)?;
         let one = |claim: &Claim| {
             insert.execute(params![claim.digest.as_bytes().as_slice(), claim.expires]).map(|count| count == 1)

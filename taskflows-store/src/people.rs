@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use taskflows_security::{
-    ApiToken, KeptError, MAKE_ROOM, MOST_SESSIONS, MOST_TRIED, REMEMBERED, Rotation, Session, SessionStore,
-    TOKEN_USE_STEP, ThrottleStore, TokenDigest, TokenStore, Tries, TryKey, refresh_digest,
+    ApiToken, KNOWN_FOR, KeptError, MAKE_ROOM, MOST_SESSIONS, MOST_TRIED, REMEMBERED, Rotation, Session,
+    SessionStore, TOKEN_USE_STEP, ThrottleStore, TokenDigest, TokenStore, Tries, TryKey, WentWell, is_moment,
+    refresh_digest,
 };
 
 use crate::Store;
@@ -65,19 +66,23 @@ impl SessionStore for Store {
 
     fn rotate(&self, used: &str, next: &Session, now: Timestamp) -> Result<Rotation, KeptError> {
         self.keep("renew a session in", |connection| {
-            let sql = "SELECT refresh FROM login_session WHERE family = ?1 AND user = ?2 AND expires > ?3";
-            let kept: Option<Vec<u8>> = connection
+            let sql =
+                "SELECT refresh, expires FROM login_session WHERE family = ?1 AND user = ?2 AND expires > ?3";
+            let kept: Option<([u8; 32], i64)> = connection
                 .prepare_cached(sql)?
-                .query_row(params![next.family, next.user, now.as_second()], |row| row.get(0))
+                .query_row(params![next.family, next.user, now.as_second()], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
                 .optional()?;
-            let Some(kept) = kept else { return Ok(Rotation::Over) };
-            if kept != refresh_digest(used) {
+            let Some((kept, expires)) = kept else { return Ok(Rotation::Over) };
+            let refresh = refresh_digest(&next.refresh);
+            if kept == refresh_digest(used) {
+                let sql = "UPDATE login_session SET refresh = ?2, expires = ?3 WHERE family = ?1";
+                change(connection, sql, params![next.family, refresh, end(next.expires)])?;
+            } else if kept != refresh || !is_moment(end(next.expires).saturating_sub(expires)) {
                 change(connection, "DELETE FROM login_session WHERE family = ?1", [&next.family])?;
                 return Ok(Rotation::Reused);
             }
-            let sql = "UPDATE login_session SET refresh = ?2, expires = ?3 WHERE family = ?1";
-            let refresh = refresh_digest(&next.refresh);
-            change(connection, sql, params![next.family, refresh, end(next.expires)])?;
             Ok(Rotation::Rotated)
         })
     }
@@ -228,12 +233,25 @@ impl ThrottleStore for Store {
         counted.map_err(|error| KeptError::failed("count a try to log in", error))
     }
 
-    fn succeeded(&self, account: TryKey, address: Option<TryKey>) -> Result<(), KeptError> {
+    fn succeeded(&self, done: &WentWell, now: Timestamp) -> Result<(), KeptError> {
         let kept = self.write_quickly("keep a login in", |connection| {
-            change(connection, "DELETE FROM login_try WHERE key = ?1", [account.as_bytes()])?;
-            let Some(address) = address else { return Ok(()) };
-            keep_tries(connection, address, tries(connection, address)?.taken_back())
+            if let Some(account) = done.account {
+                change(connection, "DELETE FROM login_try WHERE key = ?1", [account.as_bytes()])?;
+            }
+            keep_tries(connection, done.address, tries(connection, done.address)?.taken_back())?;
+            let now = now.as_second();
+            change(connection, "DELETE FROM login_known WHERE last <= ?1", [now - KNOWN_FOR])?;
+            let sql = "INSERT OR REPLACE INTO login_known (key, last) VALUES (?1, ?2)";
+            change(connection, sql, params![done.login.as_bytes(), now]).map(|_| ())
         });
         kept.map_err(|error| KeptError::failed("keep a login", error))
+    }
+
+    fn is_known(&self, login: TryKey, now: Timestamp) -> Result<bool, KeptError> {
+        self.look("read logins of", |connection| {
+            let sql = "SELECT 1 FROM login_known WHERE key = ?1 AND last > ?2";
+            let since = now.as_second() - KNOWN_FOR;
+            connection.prepare_cached(sql)?.exists(params![login.as_bytes(), since])
+        })
     }
 }

@@ -3,12 +3,13 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// What each version added. Only ever appended to.
-const CHANGES: [&str; 5] = [
+const CHANGES: [&str; 6] = [
     include_str!("runs.sql"),
     include_str!("alerts.sql"),
     include_str!("history.sql"),
     include_str!("nonces.sql"),
     include_str!("people.sql"),
+    include_str!("known.sql"),
 ];
 
 /// Brings the file up to date. `user_version` counts the changes it has had.

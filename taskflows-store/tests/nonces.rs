@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use proptest::prelude::*;
 use taskflows_security::testing::nonce_store;
 use taskflows_security::{Keep, NonceError, NonceStore};
 use taskflows_store::{SqliteNonceStore, Store};
@@ -105,4 +106,94 @@ async fn what_has_expired_leaves_the_file() {
     let file = rusqlite::Connection::open(directory.path().join("state.db")).unwrap();
     let count: i64 = file.query_row("SELECT count(*) FROM nonces", [], |row| row.get(0)).unwrap();
     assert_eq!(count, 1);
+}
+
+/// What happens to a server and its clock.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// A request comes that was signed so many seconds from now.
+    New { ahead: i64 },
+    /// One that came before comes again.
+    Again { which: usize },
+    /// The clock goes on, or is set.
+    Clock { seconds: i64 },
+    /// The server starts anew.
+    Restart,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => (-WINDOW..=WINDOW).prop_map(|ahead| Step::New { ahead }),
+        6 => (0..64usize).prop_map(|which| Step::Again { which }),
+        2 => (0..=60i64).prop_map(|seconds| Step::Clock { seconds }),
+        2 => (-1_500..=1_500i64).prop_map(|seconds| Step::Clock { seconds }),
+        1 => Just(Step::Restart),
+    ];
+    proptest::collection::vec(step, 1..60)
+}
+
+/// How long a request is good before and after its time.
+const WINDOW: i64 = 300;
+
+/// Runs the steps, and returns how many requests were let through.
+async fn run(steps: &[Step]) -> usize {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut store, mut clock) = (open(directory.path()), 0);
+    // Each with its own time, and whether it was let through.
+    let mut requests: Vec<(i64, bool)> = Vec::new();
+    for step in steps {
+        let which = match *step {
+            Step::Clock { seconds } => {
+                clock += seconds;
+                continue;
+            }
+            Step::Restart => {
+                drop(store);
+                store = open(directory.path());
+                continue;
+            }
+            Step::New { ahead } => {
+                requests.push((clock + ahead, false));
+                requests.len() - 1
+            }
+            Step::Again { .. } if requests.is_empty() => continue,
+            Step::Again { which } => which % requests.len(),
+        };
+        let (time, was_let_through) = requests[which];
+        // As the verifier has it.
+        if (time - clock).abs() > WINDOW {
+            continue;
+        }
+        let keep = if which % 2 == 0 { Keep::Now } else { Keep::Soon };
+        let expires = at(time + WINDOW + 1);
+        let is_free = store.claim(&format!("request-{which}"), expires, at(clock), keep).await.unwrap();
+        assert!(!(is_free && was_let_through), "request {which} of {time} twice, at {clock}: {steps:?}");
+        requests[which].1 |= is_free;
+    }
+    requests.iter().filter(|(_, was_let_through)| *was_let_through).count()
+}
+
+#[test]
+fn no_request_is_let_through_twice_however_the_clock_is_set_and_the_server_restarted() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let through = std::cell::Cell::new(0);
+    let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(steps in steps())| {
+        through.set(through.get() + runtime.block_on(run(&steps)));
+    });
+    println!("{} requests were let through once", through.get());
+    assert!(through.get() > 100, "most are let through: {}", through.get());
+}
+
+#[tokio::test]
+async fn a_clock_that_ran_ahead_over_restarts_makes_no_nonce_free_again() {
+    let ahead = Step::Clock { seconds: 10_000 };
+    let back = Step::Clock { seconds: -10_000 };
+    let (first, new) = (Step::New { ahead: 0 }, Step::New { ahead: WINDOW });
+    let again = Step::Again { which: 0 };
+    // What is deleted while the clock is ahead is asked for again when it is set back: at once, and after a restart.
+    assert_eq!(run(&[first, ahead, new, back, again]).await, 2);
+    assert_eq!(run(&[first, ahead, new, Step::Restart, back, again]).await, 2);
+    assert_eq!(run(&[first, Step::Restart, ahead, new, back, again]).await, 2);
+    assert_eq!(run(&[first, Step::Restart, ahead, new, Step::Restart, back, again]).await, 2);
 }

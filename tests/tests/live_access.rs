@@ -112,7 +112,13 @@ fn what_is_changed_over_http_is_done_and_what_is_refused_is_not_and_both_are_tol
     assert_eq!(ask(port, "GET", "/api/services", &bearer, &Value::Null).json()[0]["name"], "sleeper");
     assert_eq!(ask(port, "POST", start, &bearer, &Value::Null).status, 403);
     let login = |password: &str| {
-        ask(port, "POST", "/auth/login", "", &json!({"username": "ada", "password": password}))
+        ask(
+            port,
+            "POST",
+            "/auth/login",
+            "",
+            &json!({"username": "ada", "password": password, "cookies": true}),
+        )
     };
     assert_eq!(login("a loud river in spring").status, 401);
     assert!(!is_running());

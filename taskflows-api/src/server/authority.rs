@@ -30,6 +30,15 @@ pub trait Authority: fmt::Debug + Send + Sync {
     async fn identify(&self, peer: Option<IpAddr>, request: &Parts, body: &[u8])
     -> Result<Identity, Refusal>;
 
+    /// Looks once more at the credentials of a request that was let in before and whose answer goes on: what they are worth
+    /// now. Unless an authority says otherwise it is as if the request came now.
+    ///
+    /// # Errors
+    /// When they are worth nothing any more.
+    async fn recheck(&self, peer: Option<IpAddr>, request: &Parts, body: &[u8]) -> Result<Identity, Refusal> {
+        self.identify(peer, request, body).await
+    }
+
     /// Looks whether a change that came with a cookie was meant: whether the page that sent it knew the CSRF token.
     ///
     /// # Errors

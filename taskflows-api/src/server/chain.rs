@@ -44,6 +44,7 @@ impl AuthorityChain {
 fn holds_access(cookies: &[u8]) -> bool {
     let mut cookies = cookies.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
     cookies.any(|cookie| {
+        let cookie = cookie.strip_prefix(b"__Host-").unwrap_or(cookie);
         cookie.strip_prefix(ACCESS_COOKIE.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
     })
 }
@@ -58,6 +59,13 @@ impl Authority for AuthorityChain {
     ) -> Result<Identity, Refusal> {
         match self.of(request) {
             (Some(authority), _) => authority.identify(peer, request, body).await,
+            (None, reason) => Err(Refusal(reason.to_owned())),
+        }
+    }
+
+    async fn recheck(&self, peer: Option<IpAddr>, request: &Parts, body: &[u8]) -> Result<Identity, Refusal> {
+        match self.of(request) {
+            (Some(authority), _) => authority.recheck(peer, request, body).await,
             (None, reason) => Err(Refusal(reason.to_owned())),
         }
     }
@@ -97,6 +105,7 @@ mod tests {
         assert_eq!(role(&[("x-nonce", "1"), ("authorization", "Bearer x")]).await, Some(Role::Admin));
         assert_eq!(role(&[("authorization", "Basic x")]).await, Some(Role::Operator));
         assert_eq!(role(&[("cookie", "a=b; tf_access=x")]).await, Some(Role::Viewer));
+        assert_eq!(role(&[("cookie", "__Host-tf_access=x")]).await, Some(Role::Viewer));
         assert_eq!(role(&[("cookie", "tf_accessory=x; tf_refresh=y")]).await, None);
     }
 }

@@ -188,7 +188,7 @@ fn schemes() -> [(&'static str, SecurityScheme); 5] {
     let signature = "HMAC-SHA256 in lower-case hexadecimal digits, under the shared secret, of these lines: `TF1`, the \
                      timestamp, the nonce, the server's id as /health tells it, the method, the path, the query, the \
                      SHA-256 of the body in hexadecimal digits. Path and query are taken as they are sent.";
-    let cookie = "A login by `POST /auth/login`. A change needs its CSRF token in `X-CSRF-Token` as well.";
+    let cookie = "A login by `POST /auth/login` with `cookies`; over TLS it is called `__Host-tf_access`. A change needs its CSRF token in `X-CSRF-Token` as well.";
     let bearer = Http::builder()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("The access token of a login, or a token made by `tf token create`."))

@@ -17,8 +17,9 @@ use tokio::time::timeout;
 
 use super::envelope::RequestId;
 use super::shares::Share;
+use super::stream::{self, Opened};
 use super::text::bounded;
-use super::{AuditNames, AuditOutcome, AuditRecord, Identity, Problem, Rule, Shared, stream};
+use super::{Audit, AuditLogin, AuditNames, AuditOutcome, AuditRecord, Identity, Problem, Rule, Shared};
 
 /// The greatest body that is read, in bytes.
 pub(super) const USUAL_BODY: usize = 64 << 10;
@@ -122,12 +123,21 @@ impl Guard {
                 Err(refused) => return self.refuse(&record, refused).await,
             }
         }
-        let is_change = is_change(&parts.method);
-        let request = Request::from_parts(parts, Body::from(body));
-        match is_change {
-            true => self.change(record, request, next, permit).await,
-            false => stream::hold(&self.shared, run(request, next).await),
+        if is_change(&parts.method) {
+            let request = Request::from_parts(parts, Body::from(body));
+            return match self.rule {
+                Rule::Open => self.enter(record, request, next, permit).await,
+                Rule::Needs(_) => self.change(record, request, next, permit).await,
+            };
         }
+        let opened = match self.rule {
+            Rule::Open => None,
+            Rule::Needs(role) => {
+                Some(Opened { role, peer: record.address, parts: parts.clone(), body: body.clone() })
+            }
+        };
+        let request = Request::from_parts(parts, Body::from(body));
+        stream::hold(&self.shared, opened, run(request, next).await)
     }
 
     /// Says who asks.
@@ -138,14 +148,14 @@ impl Guard {
 
     /// Says whether they may, and meant it.
     async fn judge(&self, identity: &Identity, parts: &Parts) -> Result<(), Refused> {
-        let forbidden = |reason: String| Refused { problem: Problem::forbidden(), reason };
+        let forbidden = |code, reason| Refused { problem: Problem::forbidden().with_code(code), reason };
         let Rule::Needs(role) = self.rule else { return Ok(()) };
         if identity.role < role {
-            return Err(forbidden(format!("it needs the role {role}")));
+            return Err(forbidden("role-too-low", format!("it needs the role {role}")));
         }
         if identity.by_cookie && is_change(&parts.method) {
             let confirmed = self.shared.authority.confirm_change(identity, parts).await;
-            return confirmed.map_err(|refusal| forbidden(refusal.0));
+            return confirmed.map_err(|refusal| forbidden("csrf", refusal.0));
         }
         Ok(())
     }
@@ -165,13 +175,8 @@ impl Guard {
         };
         let done = tokio::spawn(async move {
             let _held = (permit, change);
-            if let Err(error) = audit.begin(&record).await {
-                tracing::error!(
-                    request_id = record.request_id,
-                    error = bounded(&error.to_string()),
-                    "refused"
-                );
-                return Problem::busy("changes cannot be recorded now").with_code("no-audit").into_response();
+            if let Err(problem) = begin(&*audit, &record).await {
+                return problem.into_response();
             }
             let response = run(request, next).await;
             shared.live.changed();
@@ -182,6 +187,38 @@ impl Guard {
                 ..record
             };
             audit.end(&record, &AuditOutcome::Answered { status: response.status().as_u16() }).await;
+            response
+        });
+        done.await.unwrap_or_else(|_| Problem::internal().into_response())
+    }
+
+    /// Lets somebody log in, to the end of it. Who came in is on record before they are told; who did not is one line of
+    /// strangers, for which nothing waits.
+    async fn enter(
+        &self,
+        mut record: AuditRecord,
+        request: Request,
+        next: Next,
+        permit: OwnedSemaphorePermit,
+    ) -> Response {
+        let shared = Arc::clone(&self.shared);
+        let done = tokio::spawn(async move {
+            let _permit = permit;
+            let response = run(request, next).await;
+            let status = response.status().as_u16();
+            record.time = (shared.host.now)();
+            let login = response.extensions().get::<AuditLogin>().cloned();
+            let reason = login.and_then(|login| login.tell(&mut record));
+            if record.who.is_some()
+                && let Err(problem) = begin(&*shared.audit, &record).await
+            {
+                return problem.into_response();
+            }
+            let outcome = match reason {
+                Some(reason) => AuditOutcome::Refused { status, reason: bounded(&reason) },
+                None => AuditOutcome::Answered { status },
+            };
+            shared.audit.end(&record, &outcome).await;
             response
         });
         done.await.unwrap_or_else(|_| Problem::internal().into_response())
@@ -211,6 +248,15 @@ impl Guard {
 /// Returns whose connection it is; `None` for a socket of this host.
 fn address(parts: &Parts) -> Option<IpAddr> {
     parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
+}
+
+/// Writes that something is about to be done, which is not done where that fails.
+async fn begin(audit: &dyn Audit, record: &AuditRecord) -> Result<(), Problem> {
+    audit.begin(record).await.map_err(|error| {
+        let error = bounded(&error.to_string());
+        tracing::error!(request_id = record.request_id, error, "refused");
+        Problem::busy("changes cannot be recorded now").with_code("no-audit")
+    })
 }
 
 /// Tells whether a request may change anything.

@@ -39,6 +39,7 @@ use tokio::time::timeout;
 use utoipa::openapi::OpenApi;
 
 pub use audit::{Audit, AuditError, AuditOutcome, AuditRecord, LogAudit};
+pub(crate) use audit_names::AuditLogin;
 pub use audit_names::AuditNames;
 pub use authority::{Authority, Identity, Refusal};
 pub use chain::AuthorityChain;

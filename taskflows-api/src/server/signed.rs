@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use axum::extract::{ConnectInfo, MatchedPath};
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use taskflows_security::{
-    Asked, Keep, NONCE_HEADER, NonceStore, Reason, Role, SIGNATURE_HEADER, SignedHeaders, TIMESTAMP_HEADER,
-    Verifier, Watched,
+    Asked, Keep, NONCE_HEADER, NonceStore, Reason, Role, SIGNATURE_HEADER, Secured, SignedHeaders,
+    TIMESTAMP_HEADER, Verifier, Watched,
 };
 
 use super::local::is_own_socket;
@@ -60,21 +60,27 @@ impl SignedAuthority {
         Self { settings, nonces, server_id: server_id.into(), now }
     }
 
-    async fn signed(&self, verifier: &Verifier, request: &Parts, body: &[u8]) -> Result<Identity, Refusal> {
-        let values = |name: &str| request.headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
-        let headers = SignedHeaders::read(values).map_err(refusal)?;
-        let asked = Asked {
+    fn current(&self) -> Result<Arc<Secured>, Refusal> {
+        self.settings.current().map_err(|error| Refusal(with_causes(&error)))
+    }
+
+    fn asked<'a>(&'a self, request: &'a Parts, body: &'a [u8]) -> Asked<'a> {
+        Asked {
             server_id: &self.server_id,
             method: request.method.as_str(),
             path: request.uri.path(),
             query: request.uri.query().unwrap_or_default(),
             body,
-        };
-        let now = (self.now)();
+        }
+    }
+
+    async fn signed(&self, verifier: &Verifier, request: &Parts, body: &[u8]) -> Result<Identity, Refusal> {
+        let headers = headers(request)?;
+        let (asked, now) = (self.asked(request, body), (self.now)());
         let verified = verifier.verify(&headers, &asked, now).map_err(refusal)?;
         let keep = if request.method.is_safe() { Keep::Soon } else { Keep::Now };
         match self.nonces.claim(verified.nonce, verified.expires, now, keep).await {
-            Ok(true) => Ok(Identity { name: SIGNED.to_owned(), role: Role::Admin, by_cookie: false }),
+            Ok(true) => Ok(holder()),
             Ok(false) => Err(refusal(Reason::Replayed)),
             Err(error) => Err(Refusal(with_causes(&error))),
         }
@@ -103,14 +109,43 @@ impl Authority for SignedAuthority {
         request: &Parts,
         body: &[u8],
     ) -> Result<Identity, Refusal> {
-        let current = self.settings.current().map_err(|error| Refusal(with_causes(&error)))?;
-        if !is_signed(&request.headers) && !current.settings.enable_hmac {
+        let current = self.current()?;
+        match needs_no_signature(&current, request) {
+            true => unsigned(peer, request).await,
+            false => self.signed(verifier(&current)?, request, body).await,
+        }
+    }
+
+    /// Its nonce was claimed when it came, and its time was right then.
+    async fn recheck(&self, peer: Option<IpAddr>, request: &Parts, body: &[u8]) -> Result<Identity, Refusal> {
+        let current = self.current()?;
+        if needs_no_signature(&current, request) {
             return unsigned(peer, request).await;
         }
-        let verifier = current.verifier.as_ref();
-        let verifier = verifier.ok_or_else(|| Refusal("no secret is set: `tf security setup`".to_owned()))?;
-        self.signed(verifier, request, body).await
+        let (headers, asked) = (headers(request)?, self.asked(request, body));
+        match verifier(&current)?.still_signs(&headers, &asked, (self.now)()) {
+            true => Ok(holder()),
+            false => Err(refusal(Reason::BadSignature)),
+        }
     }
+}
+
+/// Who has the shared key.
+fn holder() -> Identity {
+    Identity { name: SIGNED.to_owned(), role: Role::Admin, by_cookie: false }
+}
+
+fn needs_no_signature(current: &Secured, request: &Parts) -> bool {
+    !is_signed(&request.headers) && !current.settings.enable_hmac
+}
+
+fn verifier(current: &Secured) -> Result<&Verifier, Refusal> {
+    current.verifier.as_ref().ok_or_else(|| Refusal("no secret is set: `tf security setup`".to_owned()))
+}
+
+fn headers(request: &Parts) -> Result<SignedHeaders<'_>, Refusal> {
+    SignedHeaders::read(|name: &str| request.headers.get_all(name).into_iter().map(HeaderValue::as_bytes))
+        .map_err(refusal)
 }
 
 /// Recognises the user of this server on this host, where requests need not be signed.
@@ -126,8 +161,12 @@ async fn unsigned(peer: Option<IpAddr>, request: &Parts) -> Result<Identity, Ref
         return refused("with credentials of another kind");
     }
     // A page of anybody's in the browser of this user comes from this host and from this user as well.
-    if request.headers.contains_key(ORIGIN) || !is_for_this_host(request) {
+    if request.headers.contains_key(ORIGIN) || is_of_page(request) || !is_for_this_host(request) {
         return refused("by a web page, or for another name than this host's");
+    }
+    // It comes from this host and from this user, and yet from somebody else.
+    if request.headers.keys().any(is_of_forwarder) {
+        return refused("through a forwarder");
     }
     let matched = request.extensions.get::<MatchedPath>().map_or(request.uri.path(), MatchedPath::as_str);
     let is_under = |path: &str, top: &&str| {
@@ -140,6 +179,17 @@ async fn unsigned(peer: Option<IpAddr>, request: &Parts) -> Result<Identity, Ref
         return refused("not by the user that the server runs as");
     }
     Ok(Identity { name: LOCAL.to_owned(), role: Role::Admin, by_cookie: false })
+}
+
+/// Tells whether a browser says that a page asked, and not who sits before it.
+fn is_of_page(request: &Parts) -> bool {
+    request.headers.get_all("sec-fetch-site").into_iter().any(|site| site != "none")
+}
+
+/// Tells whether a header is one that is added on the way. Source: RFC 7239; RFC 9110, section 7.6.3.
+pub(super) fn is_of_forwarder(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded")
 }
 
 /// Tells whether a request is for `localhost` or an address of loopback by name: another name that leads here is no proof

@@ -51,17 +51,24 @@ pub struct LoginRequest {
     /// Their password.
     #[schema(value_type = String, format = Password)]
     pub password: Password,
+    /// Whether the tokens are handed over in cookies, which no script sees, as a web page wants them; else they are in the
+    /// answer, for `Authorization: Bearer`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cookies: bool,
 }
 
-/// What who logged in asks with. Browsers get both tokens as cookies besides, which no script sees.
+/// What who logged in asks with. Who asked for cookies has the tokens there, and not here.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LoginAnswer {
     /// For `Authorization: Bearer`.
-    pub access_token: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token: Option<String>,
     /// For `/auth/refresh`, once.
-    pub refresh_token: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
     /// `bearer`.
-    pub token_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<String>,
     /// How long the access token may be used, in seconds.
     pub expires_in: i64,
     /// For the header `X-CSRF-Token` of changes that come with a cookie.
@@ -80,7 +87,7 @@ impl fmt::Debug for LoginAnswer {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {
-    /// The refresh token; that of the cookie `tf_refresh` where this is missing.
+    /// The refresh token; the answer then holds the next. Where this is missing it is that of the cookie, and so is the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub refresh_token: Option<Password>,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use taskflows_api::server::{Api, PeopleAuthority};
-use taskflows_api::testing::{host, serve};
+use taskflows_api::server::{Api, Limits, PeopleAuthority};
+use taskflows_api::testing::{MemoryAudit, host, serve};
 use taskflows_api::{Access, Host};
 use taskflows_security::{PasswordDigest, Person, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,6 +20,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) access: Access,
     pub(crate) seconds: Arc<AtomicI64>,
+    pub(crate) router: axum::Router,
+    pub(crate) audit: MemoryAudit,
 }
 
 pub(crate) struct Answer {
@@ -77,8 +79,10 @@ impl Server {
         }
         let access = host.access.clone();
         let authority = Arc::new(PeopleAuthority::new(host.clone()));
-        let address = serve(Api::new(host, authority)).await.unwrap();
-        Self { address, access, seconds }
+        let audit = MemoryAudit::default();
+        let api = Api::with(host, authority, Arc::new(audit.clone()), Limits::default());
+        let router = api.router.clone();
+        Self { address: serve(api).await.unwrap(), access, seconds, router, audit }
     }
 
     pub(crate) fn later(&self, seconds: i64) {
@@ -124,6 +128,14 @@ impl Server {
 
     pub(crate) async fn login(&self, username: &str) -> Answer {
         let answer = self.login_as(username, PASSWORD).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer
+    }
+
+    /// Logs in as a web page does.
+    pub(crate) async fn login_page(&self, username: &str) -> Answer {
+        let body = serde_json::json!({"username": username, "password": PASSWORD, "cookies": true});
+        let answer = self.ask("POST", "/auth/login", &[], &body.to_string()).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer
     }

@@ -62,6 +62,10 @@ fn change(
         return Ok(());
     }
     let digest = (!is_same_password).then(|| PasswordDigest::of(password));
+    // First: where sessions cannot be ended, nothing is changed.
+    let store = Store::open_existing(&app.data_directory)?;
+    let end_sessions = || store.as_ref().map_or(Ok(0), |store| store.revoke_user(name));
+    let ended = end_sessions()?;
     files.change(name, &mut |person| {
         person.role = role;
         if let Some(digest) = &digest {
@@ -74,12 +78,8 @@ fn change(
     if role != person.role {
         ui.remark(format!("{name} is {role} now, and was {}", person.role));
     }
-    // Afterwards: who logs in meanwhile does so with what holds from now on.
-    let ended = match Store::open_existing(&app.data_directory)? {
-        Some(store) => store.revoke_user(name)?,
-        None => 0,
-    };
-    match ended {
+    // And those that were begun meanwhile, with what held before.
+    match ended + end_sessions()? {
         0 => {}
         1 => ui.remark(format!("a session of {name} was ended")),
         many => ui.remark(format!("{many} sessions of {name} were ended")),

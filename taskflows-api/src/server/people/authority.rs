@@ -9,16 +9,21 @@ use taskflows_security::{
 };
 
 use super::Cookies;
+use super::channel::is_private;
 use crate::server::{Authority, Identity, Refusal};
 use crate::{Access, Host};
 
 /// Recognises people who logged in, by a bearer token or the cookie `tf_access`, and machines by their bearer token `tft_…`.
 ///
-/// It knows no switch that would let in who shows neither.
+/// From other hosts it knows them over TLS alone. It knows no switch that would let in who shows neither.
 #[derive(Clone, Debug)]
 pub struct PeopleAuthority {
     host: Host,
 }
+
+/// Why a login or a token counts for nothing where others on the way can read it.
+const PLAIN: &str = "a login or a token over plain HTTP from another host: `tf api start --tls-cert … --tls-key …`, or a \
+                     forwarder on this host that speaks TLS";
 
 /// What somebody shows.
 enum Shown<'a> {
@@ -28,10 +33,11 @@ enum Shown<'a> {
 
 impl<'a> Shown<'a> {
     /// A header counts alone where it is there: one that is not right is never made good by a cookie.
-    fn of(headers: &'a HeaderMap) -> Result<Self, Refusal> {
+    fn of(host: &Host, headers: &'a HeaderMap) -> Result<Self, Refusal> {
         let mut bearers = headers.get_all(AUTHORIZATION).into_iter();
         let Some(bearer) = bearers.next() else {
-            return Cookies::of(headers).access().map(Self::Cookie).ok_or_else(|| refusal("no credentials"));
+            let cookies = Cookies::of(headers, host.access.secure_cookies);
+            return cookies.access().map(Self::Cookie).ok_or_else(|| refusal("no credentials"));
         };
         if bearers.next().is_some() {
             return Err(refusal("two credentials at once"));
@@ -86,7 +92,7 @@ fn session_of(host: &Host, token: &str) -> Result<Claims, Refusal> {
 
 /// Returns the session by whose token somebody asks; `None` where they ask otherwise.
 pub(in crate::server) fn family_of(host: &Host, headers: &HeaderMap) -> Option<String> {
-    let (Shown::Bearer(token) | Shown::Cookie(token)) = Shown::of(headers).ok()?;
+    let (Shown::Bearer(token) | Shown::Cookie(token)) = Shown::of(host, headers).ok()?;
     session_of(host, token).ok().map(|claims| claims.family)
 }
 
@@ -109,8 +115,11 @@ fn machine(host: &Host, token: &str) -> Result<Identity, Refusal> {
 
 #[async_trait]
 impl Authority for PeopleAuthority {
-    async fn identify(&self, _: Option<IpAddr>, request: &Parts, _: &[u8]) -> Result<Identity, Refusal> {
-        match Shown::of(&request.headers)? {
+    async fn identify(&self, peer: Option<IpAddr>, request: &Parts, _: &[u8]) -> Result<Identity, Refusal> {
+        if !is_private(&self.host, peer) {
+            return Err(refusal(PLAIN));
+        }
+        match Shown::of(&self.host, &request.headers)? {
             Shown::Bearer(token) if token.starts_with(TOKEN_PREFIX) => {
                 let token = token.to_owned();
                 self.look(move |host| machine(host, &token)).await
@@ -132,7 +141,8 @@ impl Authority for PeopleAuthority {
         }
         let shown = request.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
         let shown = shown.ok_or_else(|| refusal("no CSRF token"))?.to_owned();
-        let cookie = Cookies::of(&request.headers).access().unwrap_or_default().to_owned();
+        let cookies = Cookies::of(&request.headers, self.host.access.secure_cookies);
+        let cookie = cookies.access().unwrap_or_default().to_owned();
         self.look(move |host| {
             let claims = session_of(host, &cookie)?;
             let key = host.access.people.key().map_err(unreadable)?;

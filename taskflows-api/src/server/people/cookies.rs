@@ -15,10 +15,16 @@ struct Cookie {
 }
 
 impl Cookie {
+    /// With TLS no neighbour of this host can put a cookie of this name there. Source: RFC 6265bis, section 4.1.3.2.
+    fn name(&self, is_secure: bool) -> String {
+        format!("{}{}", if is_secure { "__Host-" } else { "" }, self.name)
+    }
+
     /// Neither scripts nor requests that pages of others begin have it. Source: RFC 6265bis, section 5.
     fn set(&self, value: &str, seconds: i64, is_secure: bool) -> Result<HeaderValue, InvalidHeaderValue> {
-        let Self { name, path } = self;
-        let secure = if is_secure { "; Secure" } else { "" };
+        let name = self.name(is_secure);
+        // The prefix wants this path.
+        let (path, secure) = if is_secure { ("/", "; Secure") } else { (self.path, "") };
         let text =
             format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
         let mut header = HeaderValue::from_str(&text)?;
@@ -28,24 +34,28 @@ impl Cookie {
 }
 
 /// The cookies of a request.
-pub(in crate::server) struct Cookies<'a>(&'a HeaderMap);
+pub(in crate::server) struct Cookies<'a> {
+    headers: &'a HeaderMap,
+    is_secure: bool,
+}
 
 impl<'a> Cookies<'a> {
-    pub(in crate::server) fn of(headers: &'a HeaderMap) -> Self {
-        Self(headers)
+    /// `is_secure` is that of [`crate::Access::secure_cookies`]: where it is set, no other name counts.
+    pub(in crate::server) fn of(headers: &'a HeaderMap, is_secure: bool) -> Self {
+        Self { headers, is_secure }
     }
 
     pub(in crate::server) fn access(&self) -> Option<&'a str> {
-        self.get(ACCESS.name)
+        self.get(&ACCESS.name(self.is_secure))
     }
 
     pub(in crate::server) fn refresh(&self) -> Option<&'a str> {
-        self.get(REFRESH.name)
+        self.get(&REFRESH.name(self.is_secure))
     }
 
     /// Returns the only cookie of this name: where there are several, one may have been put there by a neighbour.
     fn get(&self, name: &str) -> Option<&'a str> {
-        let lines = self.0.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+        let lines = self.headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
         let mut values = lines.flat_map(|line| line.split(';')).filter_map(|one| {
             let (key, value) = one.trim().split_once('=')?;
             (key == name).then_some(value)
@@ -83,7 +93,7 @@ mod tests {
         for line in lines {
             headers.append(COOKIE, line.parse().unwrap());
         }
-        Cookies::of(&headers).access().map(str::to_owned)
+        Cookies::of(&headers, false).access().map(str::to_owned)
     }
 
     #[test]
@@ -107,12 +117,16 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "tf_access=a; Path=/; Max-Age=900; HttpOnly; SameSite=Strict; Secure",
-                "tf_refresh=r; Path=/auth; Max-Age=604800; HttpOnly; SameSite=Strict; Secure",
+                "__Host-tf_access=a; Path=/; Max-Age=900; HttpOnly; SameSite=Strict; Secure",
+                "__Host-tf_refresh=r; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict; Secure",
                 "tf_access=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict",
                 "tf_refresh=; Path=/auth; Max-Age=0; HttpOnly; SameSite=Strict",
             ]
         );
+        let mut shown = HeaderMap::new();
+        shown.append(COOKIE, "tf_access=planted; __Host-tf_access=a".parse().unwrap());
+        assert_eq!(Cookies::of(&shown, true).access(), Some("a"));
+        assert_eq!(Cookies::of(&shown, false).access(), Some("planted"));
         assert!(headers.get_all(SET_COOKIE).iter().all(HeaderValue::is_sensitive));
     }
 }

@@ -1,116 +1,59 @@
 //! How people come in, and stay in.
 
-use std::net::IpAddr;
-use std::time::Duration;
-
-use axum::Json;
-use axum::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use taskflows_security::{
-    ACCESS_LIFETIME, Claims, KeptError, LONGEST_PASSWORD, PasswordDigest, Person, REFRESH_LIFETIME, Rotation,
-    Session, TokenKey, TokenUse, TryKey, csrf_token, password_matches, random_hex,
+    KeptError, PasswordDigest, Person, Role, Rotation, TokenKey, TokenUse, TryKey, WentWell,
+    password_matches, random_hex,
 };
-use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use super::channel::Asker;
 use super::cookies;
-use crate::Host;
-use crate::server::Problem;
-use crate::wire::LoginAnswer;
-
-/// So many passwords are looked at, or made, at once: each takes a core for 20 ms, and 19 MiB.
-static LOOKS: Semaphore = Semaphore::const_new(2);
-/// How long somebody waits for their turn.
-const TURN: Duration = Duration::from_secs(10);
+use super::issued::{Handed, Issued, issue};
+use super::work::{beside, failed, in_turn};
+use crate::server::{AuditLogin, Problem};
+use crate::{Access, Host};
 
 /// Who wants in.
 pub(in crate::server) struct Login {
     pub(in crate::server) username: String,
     pub(in crate::server) password: Zeroizing<String>,
-    pub(in crate::server) peer: Option<IpAddr>,
+    pub(in crate::server) from: Asker,
+    pub(in crate::server) to: Handed,
 }
 
-/// The tokens of a session.
-pub(in crate::server) struct Issued {
-    pub(in crate::server) access: Zeroizing<String>,
-    pub(in crate::server) refresh: Zeroizing<String>,
-    pub(in crate::server) csrf: String,
-    pub(in crate::server) is_secure: bool,
+/// Who came in.
+struct Entered {
+    issued: Issued,
+    name: String,
+    role: Role,
 }
 
-/// What became of a try to renew tokens.
-pub(in crate::server) type Refreshed = Result<Issued, Problem>;
-
-impl IntoResponse for Issued {
-    fn into_response(self) -> Response {
-        let mut response = Json(LoginAnswer {
-            access_token: self.access.to_string(),
-            refresh_token: self.refresh.to_string(),
-            token_type: "bearer".to_owned(),
-            expires_in: ACCESS_LIFETIME.as_secs(),
-            csrf_token: self.csrf,
-            csrf_expires_in: REFRESH_LIFETIME.as_secs(),
-        })
-        .into_response();
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        cookies::begun(headers, &self.access, &self.refresh, self.is_secure);
-        response
-    }
+/// Why somebody did not, for the record alone.
+struct Kept {
+    /// Who it would have been, where there is somebody of that name. What else was typed may be a password.
+    claimed: Option<String>,
+    reason: String,
 }
 
-/// Does what may wait for the disk beside what else the server does.
-pub(in crate::server) async fn beside<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| unavailable())
+type Outcome = Result<Entered, Kept>;
+
+fn kept_out(claimed: Option<&str>, reason: impl ToString) -> Outcome {
+    Err(Kept { claimed: claimed.map(str::to_owned), reason: reason.to_string() })
 }
 
-/// Does what takes a core and memory, when it is its turn.
-pub(in crate::server) async fn in_turn<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Problem> {
-    match tokio::time::timeout(TURN, LOOKS.acquire()).await {
-        Ok(Ok(_turn)) => beside(work).await,
-        _ => Err(unavailable()),
-    }
-}
-
-fn unavailable() -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "it cannot be done now").with_code("busy")
-}
-
-/// Tells that what is kept failed. The cause is for the log of this host.
-pub(in crate::server) fn failed(error: KeptError) -> Problem {
-    tracing::error!(error = &error as &dyn std::error::Error, "who may ask cannot be looked up or kept");
-    unavailable()
-}
-
-/// Tells what is wrong with what somebody wants.
-pub(in crate::server) fn invalid(reason: impl ToString) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason.to_string()).with_code("invalid")
-}
-
-/// Tells who manages people or tokens why that cannot be.
-pub(in crate::server) fn told(error: KeptError) -> Problem {
-    match &error {
-        KeptError::NotFound { what, .. } => {
-            Problem::new(StatusCode::NOT_FOUND, error.to_string()).with_code(format!("no-such-{what}"))
+/// Every login that fails has the same answer.
+fn answer(outcome: Outcome) -> Response {
+    let (mut response, login) = match outcome {
+        Ok(Entered { issued, name, role }) => (issued.into_response(), AuditLogin::In { name, role }),
+        Err(Kept { claimed, reason }) => {
+            (Problem::unauthorized().into_response(), AuditLogin::Out { claimed, reason })
         }
-        KeptError::Exists { .. } => Problem::new(StatusCode::CONFLICT, error.to_string()).with_code("exists"),
-        _ => failed(error),
-    }
-}
-
-/// Takes cookies away that are worth nothing any more, with the one answer to who is not recognised.
-pub(in crate::server) fn without_cookies(problem: Problem, host: &Host) -> Response {
-    let is_over = problem.status == StatusCode::UNAUTHORIZED.as_u16();
-    let mut response = problem.into_response();
-    if is_over {
-        cookies::ended(response.headers_mut(), host.access.secure_cookies);
-    }
+    };
+    response.extensions_mut().insert(login);
     response
 }
 
@@ -119,124 +62,132 @@ fn later(wait: SignedDuration) -> Response {
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many tries to log in").with_code("wait");
     let mut response = problem.into_response();
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    let reason = "too many tries to log in".to_owned();
+    response.extensions_mut().insert(AuditLogin::Out { claimed: None, reason });
     response
 }
 
 /// Lets somebody in who knows their password. Every other outcome has the same answer, at the same cost.
-pub(in crate::server) async fn log_in(host: &Host, login: Login) -> Result<Issued, Response> {
-    let account = TryKey::account(&login.username);
-    let address = login.peer.map(TryKey::address);
-    let access = host.access.clone();
-    let now = (host.now)();
-    let keys: Vec<TryKey> = [Some(account), address].into_iter().flatten().collect();
-    let counted =
-        beside(move || access.throttle.attempt(&keys, now)).await.map_err(Problem::into_response)?;
-    if let Some(wait) = counted.map_err(|error| failed(error).into_response())? {
-        tracing::info!(wait = wait.as_secs(), "a login has to wait");
-        return Err(later(wait));
-    }
+pub(in crate::server) async fn log_in(host: &Host, login: Login) -> Result<Response, Problem> {
+    let (access, now) = (host.access.clone(), (host.now)());
+    let Asker { address, is_here } = login.from;
+    let tried = WentWell {
+        account: Some(TryKey::account(&login.username)),
+        address: TryKey::address(address),
+        login: TryKey::login(&login.username, address),
+    };
+    let counted = beside(move || count(&access, tried, is_here, now)).await?;
+    let tried = match counted.map_err(failed)? {
+        Ok(tried) => tried,
+        Err(wait) => return Ok(later(wait)),
+    };
     let host = host.clone();
-    let looked = in_turn(move || enter(&host, &login, account, address)).await;
-    match looked.map_err(Problem::into_response)? {
-        Ok(Some(issued)) => Ok(issued),
-        Ok(None) => {
-            tracing::info!("a login was refused");
-            Err(Problem::unauthorized().into_response())
-        }
-        Err(error) => Err(failed(error).into_response()),
-    }
+    let looked = in_turn(move || enter(&host, &login, &tried)).await?;
+    Ok(answer(looked.map_err(failed)?))
 }
 
-fn enter(
-    host: &Host,
-    login: &Login,
-    account: TryKey,
-    address: Option<TryKey>,
-) -> Result<Option<Issued>, KeptError> {
+/// Counts a try before its outcome is known; returns for what it counts, or how long there is to wait before it.
+///
+/// Who guesses somebody's password from elsewhere makes them wait neither on this host nor where they logged in before: from
+/// there the tries count for the address alone.
+fn count(
+    access: &Access,
+    mut tried: WentWell,
+    is_here: bool,
+    now: Timestamp,
+) -> Result<Result<WentWell, SignedDuration>, KeptError> {
+    if is_here || access.throttle.is_known(tried.login, now)? {
+        tried.account = None;
+    }
+    let keys: Vec<TryKey> = tried.account.into_iter().chain([tried.address]).collect();
+    Ok(access.throttle.attempt(&keys, now)?.map_or(Ok(tried), Err))
+}
+
+fn enter(host: &Host, login: &Login, tried: &WentWell) -> Result<Outcome, KeptError> {
     let key = host.access.people.key()?;
     let person = host.access.people.get(&login.username)?;
     let is_right = password_matches(person.as_ref().map(|one| &one.password), &login.password);
-    let (Some(key), Some(person), true) = (key, person, is_right) else { return Ok(None) };
-    host.access.throttle.succeeded(account, address)?;
-    let issued = begin(host, &key, &person)?;
-    // Their password may have been changed, or they removed, while it was looked at; their sessions were ended then.
-    match host.access.people.get(person.name.as_str())?.is_some_and(|now| now.password == person.password) {
-        true => {}
-        false => {
-            host.access.sessions.revoke_user(person.name.as_str())?;
-            return Ok(None);
-        }
+    let Some(person) = person else { return Ok(kept_out(None, "nobody has this name")) };
+    let name = person.name.as_str();
+    let Some(key) = key else { return Ok(kept_out(Some(name), "nobody may log in here")) };
+    if !is_right {
+        return Ok(kept_out(Some(name), wrong(&person)));
     }
+    host.access.throttle.succeeded(tried, (host.now)())?;
+    let issued = begin(host, &key, &person, login.to)?;
+    // Their password may have been changed, or they removed, while it was looked at; their sessions were ended then.
+    let is_same = |now: &Person| {
+        now.password == person.password || password_matches(Some(&now.password), &login.password)
+    };
+    if !host.access.people.get(name)?.as_ref().is_some_and(is_same) {
+        host.access.sessions.revoke_user(name)?;
+        return Ok(kept_out(Some(name), "the password was changed meanwhile"));
+    }
+    // Now that it is known, it is kept as others are.
+    let renewed = person.password.is_old().then(|| PasswordDigest::of(&login.password));
     let now = (host.now)();
-    host.access.people.change(person.name.as_str(), &mut |one| one.last_login = Some(now))?;
-    Ok(Some(issued))
+    host.access.people.change(name, &mut |one| {
+        one.last_login = Some(now);
+        if let Some(renewed) = renewed.as_ref().filter(|_| one.password == person.password) {
+            one.password = renewed.clone();
+        }
+    })?;
+    Ok(Ok(Entered { issued, name: name.to_owned(), role: person.role }))
 }
 
-fn begin(host: &Host, key: &TokenKey, person: &Person) -> Result<Issued, KeptError> {
-    let (session, issued) = issue(host, key, person.name.as_str(), random_hex::<16>());
+fn wrong(person: &Person) -> &'static str {
+    match person.password.is_usable() {
+        true => "the password is wrong",
+        false => "what is kept of the password cannot be compared: `tf api setup-ui` sets another",
+    }
+}
+
+fn begin(host: &Host, key: &TokenKey, person: &Person, to: Handed) -> Result<Issued, KeptError> {
+    let (family, id) = (random_hex::<16>(), random_hex::<16>());
+    let (session, issued) = issue(host, key, person.name.as_str(), family, id, to);
     host.access.sessions.open(&session, (host.now)())?;
     Ok(issued)
 }
 
-/// Makes the tokens of a session, and what is kept of them.
-fn issue(host: &Host, key: &TokenKey, user: &str, family: String) -> (Session, Issued) {
-    let now = (host.now)();
-    let claims = |kind, jti: &str, lifetime: SignedDuration| Claims {
-        sub: user.to_owned(),
-        aud: host.server_id.clone(),
-        iat: now.as_second(),
-        exp: now.as_second() + lifetime.as_secs(),
-        kind,
-        jti: jti.to_owned(),
-        family: family.clone(),
+/// Gives new tokens for a refresh token, which is worth nothing a moment afterwards; one that was used before ends the session.
+/// Cookies that are worth nothing are taken away.
+pub(in crate::server) async fn refresh(
+    host: &Host,
+    token: Option<Zeroizing<String>>,
+    to: Handed,
+) -> Result<Response, Problem> {
+    let renewed = match token {
+        Some(token) => {
+            let host = host.clone();
+            beside(move || renew(&host, &token, to)).await?.map_err(failed)?
+        }
+        None => kept_out(None, "no refresh token"),
     };
-    let (access_id, refresh_id) = (random_hex::<16>(), random_hex::<16>());
-    let issued = Issued {
-        access: key.issue(&claims(TokenUse::Access, &access_id, ACCESS_LIFETIME)),
-        refresh: key.issue(&claims(TokenUse::Refresh, &refresh_id, REFRESH_LIFETIME)),
-        csrf: csrf_token(key, &family),
-        is_secure: host.access.secure_cookies,
-    };
-    let expires = now.checked_add(REFRESH_LIFETIME).unwrap_or(jiff::Timestamp::MAX);
-    (Session { family, user: user.to_owned(), refresh: refresh_id, expires }, issued)
-}
-
-/// Gives new tokens for a refresh token, which is worth nothing any more afterwards; one that was used before ends the session.
-pub(in crate::server) async fn refresh(host: &Host, token: Zeroizing<String>) -> Refreshed {
-    let host = host.clone();
-    match beside(move || renew(&host, &token)).await? {
-        Ok(Some(issued)) => Ok(issued),
-        Ok(None) => Err(Problem::unauthorized()),
-        Err(error) => Err(failed(error)),
+    let is_over = renewed.is_err();
+    let mut response = answer(renewed);
+    if is_over && to == Handed::Cookies {
+        cookies::ended(response.headers_mut(), host.access.secure_cookies);
     }
+    Ok(response)
 }
 
-fn renew(host: &Host, token: &str) -> Result<Option<Issued>, KeptError> {
-    let Some(key) = host.access.people.key()? else { return Ok(None) };
+fn renew(host: &Host, token: &str, to: Handed) -> Result<Outcome, KeptError> {
+    let Some(key) = host.access.people.key()? else { return Ok(kept_out(None, "nobody may log in here")) };
     let now = (host.now)();
     let claims = match key.read(token, TokenUse::Refresh, &host.server_id, now) {
         Ok(claims) => claims,
-        Err(error) => {
-            tracing::info!(reason = %error, "a refresh token was refused");
-            return Ok(None);
-        }
+        Err(error) => return Ok(kept_out(None, error)),
     };
-    if host.access.people.get(&claims.sub)?.is_none() {
-        return Ok(None);
-    }
-    let (next, issued) = issue(host, &key, &claims.sub, claims.family);
-    match host.access.sessions.rotate(&claims.jti, &next, now)? {
-        Rotation::Rotated => Ok(Some(issued)),
-        Rotation::Over => Ok(None),
-        Rotation::Reused => {
-            tracing::warn!(who = claims.sub, "a refresh token was used twice: its session is ended");
-            Ok(None)
-        }
-    }
-}
-
-/// Returns what is kept of a new password, when it is its turn.
-pub(in crate::server) async fn digest(password: Zeroizing<String>) -> Result<PasswordDigest, Problem> {
-    debug_assert!(password.len() <= LONGEST_PASSWORD, "its strength was looked at");
-    in_turn(move || PasswordDigest::of(&password)).await
+    // The token is one of ours, and so is the name in it.
+    let name = claims.sub.as_str();
+    let Some(person) = host.access.people.get(name)? else {
+        return Ok(kept_out(Some(name), "there is no such person any more"));
+    };
+    let id = key.next_id(&claims.family, &claims.jti);
+    let (next, issued) = issue(host, &key, name, claims.family.clone(), id, to);
+    Ok(match host.access.sessions.rotate(&claims.jti, &next, now)? {
+        Rotation::Rotated => Ok(Entered { issued, name: name.to_owned(), role: person.role }),
+        Rotation::Over => kept_out(Some(name), "the session is over"),
+        Rotation::Reused => kept_out(Some(name), "a refresh token was used twice: its session is ended"),
+    })
 }

@@ -8,7 +8,7 @@ use axum::{Extension, Json};
 use taskflows_security::{Role, csrf_token};
 use utoipa_axum::routes;
 
-use crate::server::people::{self, Body, Cookies, Login, Peer};
+use crate::server::people::{self, Asker, Body, Cookies, Handed, Login, Peer};
 use crate::server::route::{Routes, Rule};
 use crate::server::{Identity, Problem, Shared};
 use crate::wire::{Done, LoginAnswer, LoginRequest, Me, RefreshRequest};
@@ -21,11 +21,12 @@ pub(super) fn add(routes: Routes) -> Routes {
         .add(Rule::Needs(Role::Viewer), routes!(me))
 }
 
-/// Logs somebody in. The tokens are in the answer, and for browsers in cookies.
+/// Logs somebody in. The tokens are in the answer; with `"cookies": true`, as a web page asks for them, in cookies alone.
 #[utoipa::path(post, path = "/auth/login", tag = "people", request_body = LoginRequest, responses(
     (status = 200, description = "They are in.", body = LoginAnswer),
     (status = 400, description = "The body is no JSON.", body = Problem),
     (status = 401, description = "They are not, whatever the reason.", body = Problem),
+    (status = 403, description = "It came over plain HTTP from another host (`needs-tls`), or asks for cookies from a page of another site (`cross-site`).", body = Problem),
     (status = 413, description = "The body is too large.", body = Problem),
     (status = 415, description = "The body is not application/json.", body = Problem),
     (status = 422, description = "The body has other keys.", body = Problem),
@@ -35,17 +36,28 @@ pub(super) fn add(routes: Routes) -> Routes {
 async fn login(
     State(shared): State<Arc<Shared>>,
     Peer(peer): Peer,
+    headers: HeaderMap,
     Body(request): Body<LoginRequest>,
-) -> Response {
-    let login = Login { username: request.username, password: request.password.into_inner(), peer };
-    people::log_in(&shared.host, login).await.into_response()
+) -> Result<Response, Problem> {
+    people::check_private(&shared.host, peer)?;
+    let to = if request.cookies { Handed::Cookies } else { Handed::Bearer };
+    if to == Handed::Cookies {
+        people::check_site(&headers)?;
+    }
+    let from = Asker::of(peer, &headers);
+    let login = Login { username: request.username, password: request.password.into_inner(), from, to };
+    people::log_in(&shared.host, login).await
 }
 
-/// Gives new tokens for a refresh token, which is worth nothing afterwards.
+/// Gives new tokens for a refresh token, in the way that it came.
+///
+/// For ten seconds more the same token gets the same answer, since pages of one browser renew at once; used later again it
+/// ends its session.
 #[utoipa::path(post, path = "/auth/refresh", tag = "people", request_body = RefreshRequest, responses(
     (status = 200, description = "New tokens.", body = LoginAnswer),
     (status = 400, description = "The body is no JSON.", body = Problem),
     (status = 401, description = "The token is over, was used before, or is none.", body = Problem),
+    (status = 403, description = "It came over plain HTTP from another host (`needs-tls`), or its cookie from a page of another site (`cross-site`).", body = Problem),
     (status = 413, description = "The body is too large.", body = Problem),
     (status = 415, description = "The body is not application/json.", body = Problem),
     (status = 422, description = "The body has other keys.", body = Problem),
@@ -53,16 +65,21 @@ async fn login(
 ))]
 async fn refresh(
     State(shared): State<Arc<Shared>>,
+    Peer(peer): Peer,
     headers: HeaderMap,
     Body(request): Body<RefreshRequest>,
-) -> Response {
-    let shown = request.refresh_token.map(crate::wire::Password::into_inner);
-    let cookie = || Cookies::of(&headers).refresh().map(|token| token.to_owned().into());
-    let renewed = match shown.or_else(cookie) {
-        Some(token) => people::refresh(&shared.host, token).await,
-        None => Err(Problem::unauthorized()),
+) -> Result<Response, Problem> {
+    let host = &shared.host;
+    people::check_private(host, peer)?;
+    let (shown, to) = match request.refresh_token {
+        Some(token) => (Some(token.into_inner()), Handed::Bearer),
+        None => {
+            people::check_site(&headers)?;
+            let cookies = Cookies::of(&headers, host.access.secure_cookies);
+            (cookies.refresh().map(|token| token.to_owned().into()), Handed::Cookies)
+        }
     };
-    renewed.map_err(|problem| people::without_cookies(problem, &shared.host)).into_response()
+    people::refresh(host, shown, to).await
 }
 
 /// Ends the session of who asks: none of its tokens is worth anything any more.

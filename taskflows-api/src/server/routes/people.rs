@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use taskflows_security::{KeptError, Person, Role, UserName, check_password};
 use utoipa_axum::routes;
 
-use crate::server::people::{self, Body, Path};
+use crate::server::people::{self, Body, Path, Peer};
 use crate::server::route::{Routes, Rule};
 use crate::server::{Problem, Shared};
 use crate::wire::{NewPerson, PersonChange, PersonEntry};
@@ -37,8 +37,10 @@ async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<PersonEntry>
 ))]
 async fn create(
     State(shared): State<Arc<Shared>>,
+    Peer(peer): Peer,
     Body(new): Body<NewPerson>,
 ) -> Result<(StatusCode, Json<PersonEntry>), Problem> {
+    people::check_private(&shared.host, peer)?;
     let name: UserName = new.username.parse().map_err(people::invalid)?;
     let password = new.password.into_inner();
     check_password(name.as_str(), &password).map_err(people::invalid)?;
@@ -51,7 +53,7 @@ async fn create(
     Ok((StatusCode::CREATED, Json(entry)))
 }
 
-/// Changes somebody's password or role, and ends their sessions.
+/// Ends somebody's sessions, and changes their password or role.
 #[utoipa::path(post, operation_id = "change_person", path = "/api/people/{name}", tag = "people", params(("name" = String, Path,)),
     request_body = PersonChange, responses(
     (status = 200, description = "As they are now.", body = PersonEntry),
@@ -61,6 +63,7 @@ async fn create(
 ))]
 async fn change(
     State(shared): State<Arc<Shared>>,
+    Peer(peer): Peer,
     Path(name): Path<String>,
     Body(change): Body<PersonChange>,
 ) -> Result<Json<PersonEntry>, Problem> {
@@ -70,6 +73,7 @@ async fn change(
     let password = match change.password {
         None => None,
         Some(password) => {
+            people::check_private(&shared.host, peer)?;
             let password = password.into_inner();
             check_password(&name, &password).map_err(people::invalid)?;
             Some(people::digest(password).await?)
@@ -77,6 +81,8 @@ async fn change(
     };
     let access = shared.host.access.clone();
     let changed = people::beside(move || {
+        // First: where sessions cannot be ended, nothing is changed.
+        access.sessions.revoke_user(&name)?;
         let mut entry = None;
         access.people.change(&name, &mut |person| {
             person.role = change.role.unwrap_or(person.role);
@@ -85,14 +91,14 @@ async fn change(
             }
             entry = Some(PersonEntry::from(&*person));
         })?;
-        // Afterwards: who logs in meanwhile does so with what holds from now on.
+        // And those that were begun meanwhile, with what held before.
         access.sessions.revoke_user(&name)?;
         entry.ok_or(KeptError::NotFound { what: "person", name })
     });
     changed.await?.map(Json).map_err(people::told)
 }
 
-/// Lets somebody log in no longer, and ends their sessions.
+/// Ends somebody's sessions, and lets them log in no longer.
 #[utoipa::path(delete, operation_id = "remove_person", path = "/api/people/{name}", tag = "people", params(("name" = String, Path,)), responses(
     (status = 204, description = "They may not log in any more."),
     (status = 404, description = "There is nobody of this name.", body = Problem),
@@ -101,9 +107,9 @@ async fn change(
 async fn remove(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
     let access = shared.host.access.clone();
     let removed = people::beside(move || {
-        let removed = access.people.remove(&name);
+        // First: where sessions cannot be ended, they are not removed, and nobody who takes their name finds them alive.
         access.sessions.revoke_user(&name)?;
-        removed
+        access.people.remove(&name)
     });
     removed.await?.map_err(people::told)?;
     Ok(StatusCode::NO_CONTENT)

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use taskflows_security::{ApiToken, Role, UserName, new_token};
 use utoipa_axum::routes;
 
-use crate::server::people::{self, Body, Path};
+use crate::server::people::{self, Body, Path, Peer};
 use crate::server::route::{Routes, Rule};
 use crate::server::{Problem, Shared};
 use crate::wire::{NewToken, TokenEntry, TokenMade};
@@ -35,7 +35,12 @@ async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<TokenEntry>>
     (status = 422, description = "The name cannot be one, or the end is past.", body = Problem),
     (status = 503, description = "It cannot be done now.", body = Problem),
 ))]
-async fn create(State(shared): State<Arc<Shared>>, Body(new): Body<NewToken>) -> Result<Response, Problem> {
+async fn create(
+    State(shared): State<Arc<Shared>>,
+    Peer(peer): Peer,
+    Body(new): Body<NewToken>,
+) -> Result<Response, Problem> {
+    people::check_private(&shared.host, peer)?;
     let name: UserName = new.name.parse().map_err(people::invalid)?;
     let created = (shared.host.now)();
     if new.expires.is_some_and(|end| end <= created) {
