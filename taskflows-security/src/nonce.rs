@@ -101,6 +101,24 @@ const SHARDS: usize = 64;
 /// Nonces that expire within so many seconds of another are forgotten together.
 const BUCKET_SECONDS: i64 = 16;
 
+/// In seconds. A clock that was set back by more had been wrong, as that of a host whose battery is empty, and what it
+/// forgot by then must not shut everybody out until it is that time again.
+const LONGEST_SET_BACK: i64 = 86_400;
+
+/// Tells whether a nonce counts as used because all that expire by the second `forgotten` may be forgotten: a clock can be
+/// set back, and they could be used once more. By more than a day it is not looked at.
+///
+/// ```
+/// # use taskflows_security::counts_as_used;
+/// // An hour back, and fourteen years.
+/// assert!(counts_as_used(1_000_300, 1_000_000, 1_003_600));
+/// assert!(!counts_as_used(1_000_300, 1_000_000, 450_000_000));
+/// ```
+#[must_use]
+pub fn counts_as_used(expires: i64, now: i64, forgotten: i64) -> bool {
+    expires <= forgotten && forgotten.saturating_sub(now) <= LONGEST_SET_BACK
+}
+
 /// Nonces in memory: the cost of a claim does not grow with how many there are.
 pub struct MemoryNonceStore {
     shards: Vec<Mutex<Shard>>,
@@ -181,8 +199,7 @@ impl MemoryNonceStore {
         let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
         let forgotten = shard.forget(now);
         self.held.fetch_sub(forgotten, Ordering::Relaxed);
-        // Where the clock was set back, what is forgotten could be used once more.
-        if expires <= now || expires <= shard.forgotten || !shard.used.insert(digest) {
+        if expires <= now || counts_as_used(expires, now, shard.forgotten) || !shard.used.insert(digest) {
             return Ok(false);
         }
         if self.held.fetch_add(1, Ordering::Relaxed) >= self.most {

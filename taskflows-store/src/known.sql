@@ -3,6 +3,6 @@ CREATE TABLE login_known (key BLOB NOT NULL PRIMARY KEY, last INTEGER NOT NULL) 
 CREATE INDEX login_known_last ON login_known (last);
 
 -- Nonces that expire before this second, or in it, are used, whether they stand in the table or not: what has expired is
--- deleted, and a clock can be set back.
+-- deleted, and a clock can be set back, by a day at most.
 CREATE TABLE nonces_forgotten (until INTEGER NOT NULL) STRICT;
 INSERT INTO nonces_forgotten VALUES (0);

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use taskflows_security::{Keep, MOST_NONCES, MemoryNonceStore, NonceDigest, NonceError, NonceStore};
+use taskflows_security::{
+    Keep, MOST_NONCES, MemoryNonceStore, NonceDigest, NonceError, NonceStore, counts_as_used,
+};
 use tokio::sync::oneshot;
 
 use crate::{Store, StoreError};
@@ -176,7 +178,7 @@ impl NonceStore for SqliteNonceStore {
         let digest = NonceDigest::of(nonce);
         // In this order: what is deleted in between was not found, and is forgotten by then.
         if self.was_taken_earlier(digest, now.as_second()).await?
-            || expires.as_second() <= self.forgotten.load(Ordering::SeqCst)
+            || counts_as_used(expires.as_second(), now.as_second(), self.forgotten.load(Ordering::SeqCst))
             || !self.memory.claim(nonce, expires, now, keep).await?
         {
             return Ok(false);
@@ -251,13 +253,17 @@ fn write(
             delete_expired(connection, now, forgotten)?;
         }
         // Another process may have deleted what expired.
-        let sql = "INSERT INTO nonces (nonce, expires) SELECT ?1, ?2
-            WHERE ?2 > (SELECT max(until) FROM nonces_forgotten) ON CONFLICT DO NOTHING";
+        let sql = "SELECT max(until) FROM nonces_forgotten";
+        let until = connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0))?.unwrap_or(0);
+        let sql = "INSERT INTO nonces (nonce, expires) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
         let mut insert = connection.prepare_cached(sql)?;
-        let one = |claim: &Claim| {
-            insert.execute(params![claim.digest.as_bytes().as_slice(), claim.expires]).map(|count| count == 1)
+        let mut one = |claim: &Claim| match counts_as_used(claim.expires, claim.now, until) {
+            true => Ok(false),
+            false => insert
+                .execute(params![claim.digest.as_bytes().as_slice(), claim.expires])
+                .map(|count| count == 1),
         };
-        claims.iter().map(one).collect()
+        claims.iter().map(&mut one).collect()
     };
     let operation = "keep nonces in";
     match claims.iter().any(|claim| claim.answer.is_some()) {

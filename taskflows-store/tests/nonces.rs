@@ -197,3 +197,12 @@ async fn a_clock_that_ran_ahead_over_restarts_makes_no_nonce_free_again() {
     assert_eq!(run(&[first, Step::Restart, ahead, new, back, again]).await, 2);
     assert_eq!(run(&[first, Step::Restart, ahead, new, Step::Restart, back, again]).await, 2);
 }
+
+#[tokio::test]
+async fn a_clock_that_was_years_ahead_shuts_nobody_out() {
+    let years = Step::Clock { seconds: 400_000_000 };
+    let back = Step::Clock { seconds: -400_000_000 };
+    let new = Step::New { ahead: 0 };
+    let later = Step::Clock { seconds: 700 };
+    assert_eq!(run(&[years, new, later, new, Step::Restart, back, new, Step::Restart, new]).await, 4);
+}
