@@ -16,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::envelope::RequestId;
+use super::problem::ProblemCode;
 use super::text::bounded;
 use super::{AuditNames, AuditOutcome, AuditRecord, Identity, Problem, Rule, Shared, stream};
 
@@ -165,7 +166,8 @@ impl Guard {
                 names: names.unwrap_or_default().iter().map(|name| bounded(name)).collect(),
                 ..record
             };
-            audit.end(&record, &AuditOutcome::Answered { status: response.status().as_u16() }).await;
+            let code = response.extensions().get::<ProblemCode>().map(|code| code.0.clone());
+            audit.end(&record, &AuditOutcome::Answered { status: response.status().as_u16(), code }).await;
             response
         });
         done.await.unwrap_or_else(|_| Problem::internal().into_response())

@@ -49,7 +49,8 @@ pub struct RotateArguments {
 /// `tf audit`.
 #[derive(Args, Debug)]
 pub struct AuditArguments {
-    /// At most this many records, the newest; 50 unless told.
+    /// At most this many, the newest: a table has a line for each change, other formats a record of its begin and one of
+    /// its end.
     #[arg(short = 'n', long = "number", value_name = "N", default_value = "50")]
     pub number: NonZeroUsize,
     /// Only records not before: `2h` (ago), `yesterday`, `2026-11-24 14:00`; systemd.time(7).
