@@ -3,6 +3,7 @@
 mod audit;
 mod audit_names;
 mod authority;
+mod certificate;
 mod chain;
 mod document;
 mod envelope;
@@ -38,6 +39,7 @@ use utoipa::openapi::OpenApi;
 pub use audit::{Audit, AuditError, AuditOutcome, AuditRecord, LogAudit};
 pub use audit_names::AuditNames;
 pub use authority::{Authority, Identity, Refusal};
+pub use certificate::{Validity, validity};
 pub use chain::AuthorityChain;
 pub use envelope::RequestId;
 pub use extract::{Body, Path, Query};

@@ -36,7 +36,7 @@ pub(super) async fn serve(
     check(app, arguments)?;
     prepare(ui, app, arguments)?;
     log(app);
-    let listeners = listeners(app, arguments.listen)?;
+    let listeners = listeners(app, arguments.address())?;
     let end = end()?;
     raise_file_limit();
     let store =
