@@ -62,7 +62,9 @@ fn a_secret_is_replaced_with_and_without_a_grace() {
     }
     host.tf("security setup");
     let first = secret(&path);
-    for line in ["security regenerate-secret --grace 31d", "security regenerate-secret --grace 400d --dry-run"] {
+    for line in
+        ["security regenerate-secret --grace 31d", "security regenerate-secret --grace 400d --dry-run"]
+    {
         let long = told(&mut host, line);
         assert!(long.contains("a grace is at most 30 days") && long.contains("= Usage"), "{long}");
         assert_eq!(secret(&path), first);

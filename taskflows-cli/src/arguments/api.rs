@@ -16,12 +16,16 @@ pub enum ApiVerb {
     /// Once it is set up, only what is said anew changes: without --listen and --tls-cert it stays as it was. It keeps
     /// its data where you keep yours: TASKFLOWS_DATA_DIR and HOME are written into its unit.
     #[command(
-        before_help = "Examples:\n  tf api start\n  tf api start --listen 0.0.0.0:7777 --tls-cert c.pem --tls-key k.pem\n  tf api start --foreground\n"
+        before_help = "Examples:\n  tf api start\n  tf api start --listen 0.0.0.0:7777 --tls-cert c.pem --tls-key k.pem\n  tf api start --no-tls --listen 127.0.0.1:7777\n  tf api start --foreground\n"
     )]
     Start(ApiStartArguments),
-    /// Stop it; it starts again at boot. `remove` takes it away.
+    /// Stop it until the next boot. `remove` takes it away.
+    #[command(before_help = "Examples:\n  tf api stop\n")]
     Stop,
     /// Restart it as it is set up, and wait until it answers.
+    ///
+    /// A changed secret, new people and tokens, and a renewed certificate are taken without it.
+    #[command(before_help = "Examples:\n  tf api restart\n")]
     Restart,
     /// Stop it and take its unit away. The secret, people, tokens and the audit log are kept.
     #[command(before_help = "Examples:\n  tf api remove --dry-run\n  tf api remove\n")]
@@ -72,10 +76,10 @@ pub struct ApiStartArguments {
     /// The key of the certificate (PEM).
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// Speak TLS no more.
+    /// Speak TLS no more, where it was set up.
     #[arg(long, conflicts_with_all = ["tls_cert", "foreground"])]
     pub no_tls: bool,
-    /// Note in ui_config.json that a web page is wanted. This version has no page: nothing else changes.
+    /// Switch logins on, as `tf api setup-ui` does. This version has no web page.
     #[arg(long)]
     pub enable_ui: bool,
 }

@@ -1,14 +1,13 @@
-use std::fs;
 use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 use taskflows_api::client::{Client, Credentials};
 use taskflows_api::server::Tls;
 use taskflows_api::wire::Health;
 use taskflows_core::effects::{Action, LogOrigin, LogQuery, State};
+use taskflows_security::PeopleFiles;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -19,7 +18,7 @@ use super::unit;
 use crate::arguments::{ApiStartArguments, Global};
 use crate::error::chain;
 use crate::ui::harmless;
-use crate::{App, CliError, Exit, Ui, own_file};
+use crate::{App, CliError, Exit, Ui};
 
 /// How long it has to answer once systemd says that it runs.
 const SOON: Duration = Duration::from_secs(10);
@@ -27,7 +26,6 @@ const SOON: Duration = Duration::from_secs(10);
 const LAST_LINES: usize = 4;
 /// The journal has a line a moment after it was written: so long is waited for the first.
 const JOURNAL_DELAY: Duration = Duration::from_secs(1);
-const UI_FILE: &str = "ui_config.json";
 
 /// Installs the service, starts it, and waits until it answers.
 pub(super) async fn start(
@@ -169,26 +167,12 @@ pub(super) fn prepare(ui: &mut Ui<'_>, app: &App, arguments: &ApiStartArguments)
         ));
     }
     if arguments.enable_ui {
-        enable_ui(app).map_err(|error| {
-            let path = app.data_directory.join(UI_FILE);
-            CliError::new(Exit::Failed, format!("`{}`: {error}", path.display()))
-        })?;
-        ui.remark("note: that the web page is wanted is kept; this version has none yet");
+        if PeopleFiles::new(&app.data_directory).enable()? {
+            ui.remark("Logins to the API of this host are on; `tf api setup-ui` lets somebody log in.");
+        }
+        ui.remark("note: this version has no web page");
     }
     Ok(())
-}
-
-fn enable_ui(app: &App) -> io::Result<()> {
-    let directory = &app.data_directory;
-    own_file::make_directory(directory)?;
-    let _held = own_file::lock(&directory.join(format!("{UI_FILE}.lock")))?;
-    let path = directory.join(UI_FILE);
-    let mut keys: Map<String, Value> = match fs::exists(&path)? {
-        true => serde_json::from_str(&own_file::read(&path)?)?,
-        false => Map::new(),
-    };
-    keys.insert("enabled".to_owned(), Value::from(true));
-    own_file::replace(directory, UI_FILE, &Value::from(keys).to_string())
 }
 
 /// Waits until it answers.

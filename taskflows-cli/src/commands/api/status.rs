@@ -91,6 +91,10 @@ pub(super) async fn status(ui: &mut Ui<'_>, app: &App, global: &Global) -> Resul
             ui.remark("`tf api start` sets it up.");
             Ok(Exit::NotActive)
         }
+        "starting" | "failed" => {
+            ui.remark("hint: `tf logs srv-api` shows what it says");
+            Ok(Exit::NotActive)
+        }
         _ => Ok(Exit::NotActive),
     }
 }
