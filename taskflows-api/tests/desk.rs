@@ -121,7 +121,7 @@ async fn what_is_not_there_or_means_nothing_is_told() {
     let error = remote.ack(&names(&["nobody"], None)).await.unwrap_err();
     assert!(matches!(&error, DeskError::NotFound { .. }), "{error:?}");
     let outcome = audit.records().pop().unwrap().1.unwrap();
-    assert_eq!(outcome, AuditOutcome::Answered { status: 404, code: Some("not-found".to_owned()) });
+    assert!(matches!(outcome, AuditOutcome::Answered { status: 404, code: Some(_) }), "{outcome:?}");
     assert_eq!(error.to_string(), "web1: no open incident of nobody");
     for wrong in [names(&[], None), names(&["[["], None), names(&["web"], Some("a\nb"))] {
         let error = remote.close(&wrong).await.unwrap_err();

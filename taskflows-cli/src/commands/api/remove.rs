@@ -1,7 +1,7 @@
 use taskflows_core::effects::ServiceError;
 
 use super::place::not_set_up;
-use super::unit::{self, NAME};
+use super::unit;
 use crate::commands::remove::take_away;
 use crate::error::Cause;
 use crate::{App, CliError, Exit, Ui};
@@ -22,9 +22,7 @@ pub(super) async fn remove(ui: &mut Ui<'_>, app: &App, dry_run: bool) -> Result<
     let security = security.map(|path| format!("the secret in {}, and ", path.display())).unwrap_or_default();
     let data = app.data_directory.display();
     ui.remark(format!("{kept}: {security}people, tokens, servers and the audit log in {data}."));
-    let socket = format!("taskflows-{NAME}.socket");
-    if app.inspector.survey().await.unit_directory.join(&socket).exists() {
-        // Somebody made it by hand.
+    if let Some(socket) = unit::hand_made_socket(app).await {
         ui.remark(format!("note: {socket} is not ours: `{} disable --now {socket}` ends it", app.systemctl));
     }
     Ok(Exit::Ok)

@@ -120,7 +120,11 @@ async fn check_place(app: &App, place: &Place, before: Option<&Place>) -> Result
     let is_own = state == Some(State::Running)
         && before.is_some_and(|before| before.address.port() == place.address.port());
     if !is_own {
-        check_free(place)?;
+        match check_free(place) {
+            // It may be systemd that listens there for it.
+            Err(error) if unit::hand_made_socket(app).await.is_none() => return Err(error),
+            _ => {}
+        }
     }
     Ok(state)
 }

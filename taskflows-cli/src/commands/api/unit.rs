@@ -81,6 +81,12 @@ pub(super) async fn perform(app: &App, action: Action) -> Result<Effect, CliErro
     }
 }
 
+/// Returns the name of a socket unit for it, which somebody made by hand; `None` where there is none.
+pub(super) async fn hand_made_socket(app: &App) -> Option<String> {
+    let socket = format!("taskflows-{NAME}.socket");
+    app.inspector.survey().await.unit_directory.join(&socket).exists().then_some(socket)
+}
+
 /// Returns how it stands; `None` where it is not installed.
 pub(super) async fn details(app: &App) -> Result<Option<Details>, CliError> {
     let pattern = NamePattern::from_str(NAME);
