@@ -19,7 +19,7 @@ pub(super) async fn remove(ui: &mut Ui<'_>, app: &App, dry_run: bool) -> Result<
     let kept = if dry_run { "It would keep" } else { "Kept" };
     let security = app.security_directory.as_ref().map(|path| path.join("security.json"));
     let security = security.filter(|path| path.exists());
-    let security = security.map(|path| format!("the secret in {}, and ", path.display())).unwrap_or_default();
+    let security = security.map(|path| format!("{}, and ", path.display())).unwrap_or_default();
     let data = app.data_directory.display();
     ui.remark(format!("{kept}: {security}people, tokens, servers and the audit log in {data}."));
     if let Some(socket) = unit::hand_made_socket(app).await {
