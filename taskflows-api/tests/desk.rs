@@ -97,7 +97,7 @@ async fn who_acts_is_who_was_recognised_beside_who_they_say_they_are() {
     let done = audit
         .records()
         .iter()
-        .filter(|(_, outcome)| matches!(outcome, Some(AuditOutcome::Answered { status: 200 })))
+        .filter(|(_, outcome)| matches!(outcome, Some(AuditOutcome::Answered { status: 200, .. })))
         .count();
     assert_eq!(done, 3, "{:?}", audit.records());
 }
@@ -117,9 +117,11 @@ async fn silences_begin_and_end() {
 
 #[tokio::test]
 async fn what_is_not_there_or_means_nothing_is_told() {
-    let (_, remote, _) = desk(Role::Operator).await;
+    let (_, remote, audit) = desk(Role::Operator).await;
     let error = remote.ack(&names(&["nobody"], None)).await.unwrap_err();
     assert!(matches!(&error, DeskError::NotFound { .. }), "{error:?}");
+    let outcome = audit.records().pop().unwrap().1.unwrap();
+    assert!(matches!(outcome, AuditOutcome::Answered { status: 404, code: Some(_) }), "{outcome:?}");
     assert_eq!(error.to_string(), "web1: no open incident of nobody");
     for wrong in [names(&[], None), names(&["[["], None), names(&["web"], Some("a\nb"))] {
         let error = remote.close(&wrong).await.unwrap_err();

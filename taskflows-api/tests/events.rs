@@ -6,11 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use serde_json::Value;
 use taskflows_api::Host;
 use taskflows_api::server::Api;
 use taskflows_api::testing::{RoleTokens, host, serve};
-use taskflows_core::effects::{Action, ServiceError, ServiceManager, StateChange, Target, Wanted};
+use taskflows_core::effects::{Action, ServiceError, ServiceManager, StateChange, StateFeed, Target, Wanted};
 use taskflows_core::testing::FakeServiceManager;
 use taskflows_core::{Service, ServiceName};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -52,7 +54,7 @@ impl Listener {
 
     async fn line(&mut self) -> String {
         let mut line = String::new();
-        timeout(SOON, self.lines.read_line(&mut line)).await.expect("a line in time").unwrap();
+        timeout(SOON * 2, self.lines.read_line(&mut line)).await.expect("a line in time").unwrap();
         line.trim_end().to_owned()
     }
 
@@ -100,12 +102,10 @@ async fn act(services: &FakeServiceManager, name: &str, action: Action) {
 async fn states_services_and_runs_are_told() {
     let (services, address) = begin().await;
     let mut listener = Listener::begin(address, "", "").await;
+    // The server begins to follow with the first who listens, and says so once.
     assert_eq!(listener.next().await.kind, "resync");
-    // The server begins to follow with the first who listens.
-    listener.until("resync").await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
     act(&services, "web", Action::Start).await;
-    let event = listener.until("state").await;
+    let event = listener.next().await;
     assert_eq!((&event.data["name"], &event.data["state"]), (&"web".into(), &"running".into()));
     assert_eq!(event.data["previous"], "stopped");
     act(&services, "fails", Action::Start).await;
@@ -124,10 +124,45 @@ async fn states_services_and_runs_are_told() {
 }
 
 #[tokio::test]
+async fn who_listens_later_is_told_once_to_look_again() {
+    let (services, address) = begin().await;
+    let mut first = Listener::begin(address, "", "").await;
+    first.until("resync").await;
+    let mut second = Listener::begin(address, "", "").await;
+    assert_eq!(second.next().await.kind, "resync");
+    act(&services, "web", Action::Start).await;
+    assert_eq!(second.next().await.kind, "state");
+}
+
+/// A host whose feed says nothing, or that it is lost.
+struct Feed(Option<&'static str>);
+
+impl StateFeed for Feed {
+    fn watch(&self) -> BoxStream<'static, Result<StateChange, ServiceError>> {
+        let lost = self
+            .0
+            .map(|source| ServiceError::Unreachable { what: "the manager".into(), source: source.into() });
+        stream::iter(lost.map(Err)).chain(stream::pending()).boxed()
+    }
+}
+
+#[tokio::test]
+async fn who_listens_to_a_host_that_is_not_watched_is_told_to_look_too() {
+    for (feed, least) in [(Feed(Some("it is gone")), 0), (Feed(None), 4)] {
+        let address =
+            serve(Api::new(Host { feed: Arc::new(feed), ..host() }, Arc::new(RoleTokens))).await.unwrap();
+        let began = std::time::Instant::now();
+        let mut stream = Listener::begin(address, "", "").await;
+        let event = timeout(SOON * 2, stream.next()).await.unwrap();
+        assert_eq!(event.kind, "resync");
+        assert!(began.elapsed().as_secs() >= least);
+    }
+}
+
+#[tokio::test]
 async fn who_comes_back_misses_nothing() {
     let (services, address) = begin().await;
     let mut listener = Listener::begin(address, "", "").await;
-    listener.until("resync").await;
     let last = listener.until("resync").await.id;
     act(&services, "web", Action::Start).await;
     let told = listener.until("state").await;
@@ -145,7 +180,6 @@ async fn who_comes_back_misses_nothing() {
 async fn patterns_select_and_what_is_none_is_refused() {
     let (services, address) = begin().await;
     let mut listener = Listener::begin(address, "?match=we*", "").await;
-    listener.until("resync").await;
     listener.until("resync").await;
     act(&services, "fails", Action::Start).await;
     act(&services, "web", Action::Start).await;
@@ -166,7 +200,6 @@ async fn patterns_select_and_what_is_none_is_refused() {
 async fn a_lost_manager_that_came_back_is_told() {
     let (services, address) = begin().await;
     let mut listener = Listener::begin(address, "", "").await;
-    listener.until("resync").await;
     listener.until("resync").await;
     let source = "it is gone".into();
     services.announce(Err(ServiceError::Unreachable { what: "the manager".into(), source }));

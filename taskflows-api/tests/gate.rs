@@ -140,7 +140,7 @@ async fn a_change_is_recorded_before_and_after_and_a_refusal_once() {
     };
     assert_eq!((begun.who.as_deref(), begun.role), (Some("operator"), Some(Role::Operator)));
     assert_eq!((begun.method.as_str(), begun.path.as_str()), ("POST", "/probe/changed"));
-    assert_eq!(*ended, AuditOutcome::Answered { status: 200 });
+    assert_eq!(*ended, AuditOutcome::Answered { status: 200, code: None });
     assert_eq!((low.who.as_deref(), &low.request_id), (Some("viewer"), &id));
     assert_eq!(*refused, AuditOutcome::Refused { status: 403, reason: "it needs the role operator".into() });
     assert_eq!(unknown.who, None);
@@ -201,7 +201,7 @@ async fn a_change_is_made_to_its_end_though_nobody_waits() {
     assert!(asked.await.is_err());
     tokio::time::sleep(std::time::Duration::from_millis(600)).await;
     let last = audit.records().pop();
-    assert!(matches!(last, Some((_, Some(AuditOutcome::Answered { status: 200 })))), "{last:?}");
+    assert!(matches!(last, Some((_, Some(AuditOutcome::Answered { status: 200, .. })))), "{last:?}");
 }
 
 /// Recognises a browser, and its CSRF token.

@@ -55,8 +55,20 @@ fn setup_makes_a_secret_once() {
 #[test]
 fn a_secret_is_replaced_with_and_without_a_grace() {
     let (mut host, path) = fresh();
+    for line in ["security regenerate-secret --grace 24h", "security regenerate-secret --dry-run"] {
+        let none = told(&mut host, line);
+        assert!(none.contains("no secret yet") && none.contains("tf security setup"), "{none}");
+        assert!(none.contains("= NoSuchService") && !path.exists(), "{none}");
+    }
     host.tf("security setup");
     let first = secret(&path);
+    for line in
+        ["security regenerate-secret --grace 31d", "security regenerate-secret --grace 400d --dry-run"]
+    {
+        let long = told(&mut host, line);
+        assert!(long.contains("a grace is at most 30 days") && long.contains("= Usage"), "{long}");
+        assert_eq!(secret(&path), first);
+    }
     let replaced = told(&mut host, "security regenerate-secret --grace 24h");
     assert!(replaced.contains("The one before is good until Wed 2026-11-25 12:00"), "{replaced}");
     assert_ne!(secret(&path), first);

@@ -13,6 +13,9 @@ use crate::{NONCE_HEADER, SIGNATURE_HEADER, SigningKey, TIMESTAMP_HEADER, Verifi
 /// So many secrets can be on their way out at once, since each request that is refused is tried with all.
 const MOST_PREVIOUS: usize = 4;
 
+/// The longest grace: whoever has the secret before is let in until it is over.
+const LONGEST_GRACE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// The fewest characters of a secret that is set by hand.
 const LEAST_SECRET: usize = 32;
 /// The most characters of any secret.
@@ -202,7 +205,7 @@ impl SecuritySettings {
     /// all before it are worth nothing at once.
     ///
     /// # Errors
-    /// When too many are on their way out.
+    /// When too many are on their way out, or the grace is longer than 30 days.
     pub fn rotate(
         &mut self,
         secret: SecretString,
@@ -210,6 +213,9 @@ impl SecuritySettings {
         now: Timestamp,
     ) -> Result<(), RotateError> {
         let mut previous = Vec::new();
+        if grace > LONGEST_GRACE {
+            return Err(RotateError::TooLong);
+        }
         if grace > SignedDuration::ZERO {
             let until = now.checked_add(grace).map_err(|_| RotateError::TooLong)?;
             previous.extend(self.secret.clone().map(|secret| PreviousSecret { secret, until }));
@@ -253,8 +259,8 @@ pub enum RotateError {
     /// Each request that is refused would be tried with all.
     #[error("{MOST_PREVIOUS} secrets before this one are still good")]
     TooMany,
-    /// The grace ends after all time.
-    #[error("the grace is too long")]
+    /// Whoever has the secret before would be let in for too long.
+    #[error("a grace is at most 30 days")]
     TooLong,
 }
 

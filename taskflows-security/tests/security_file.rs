@@ -217,6 +217,8 @@ fn the_secret_before_is_good_for_the_grace_and_no_longer() {
     }
     let refused = settings.rotate(secret("last"), SignedDuration::from_hours(24), hours(24));
     assert_eq!(refused, Err(RotateError::TooMany));
+    let refused = settings.rotate(secret("last"), SignedDuration::from_hours(30 * 24 + 1), hours(24 * 9));
+    assert_eq!(refused, Err(RotateError::TooLong));
     assert_eq!(settings.secret.unwrap().expose_secret(), "more-3", "what is refused changes nothing");
 }
 

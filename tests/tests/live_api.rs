@@ -2,8 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 use taskflows_tests::{LiveManager, tf_binary, wait_until};
@@ -81,8 +82,126 @@ fn the_api_is_a_service_that_is_set_up_asked_restarted_and_stopped() {
     assert!(ask(port, "GET /health").is_none());
     assert_eq!(status(&manager, 3)["state"], "stopped");
     assert_eq!(manager.property(UNIT, "Result"), "success");
-    manager.tf(&["remove", "srv-api", "--yes"]).expect(0);
+    let told = manager.tf(&["api", "remove"]).expect(0).stderr;
+    assert!(told.contains("its unit is gone") && told.contains("audit log"), "{told}");
     assert_eq!(status(&manager, 3)["state"], "not set up");
+    assert_eq!(manager.property(UNIT, "LoadState"), "not-found");
+    manager.tf(&["api", "remove"]).expect(4);
+}
+
+#[test]
+fn what_is_not_said_again_stays_as_it_was_and_what_changes_is_told() {
+    let manager = LiveManager::start();
+    let ports = [free_port(), free_port()].map(|port| format!("127.0.0.1:{port}"));
+    let data = manager.home().join("other data");
+    let mut first = manager.command(tf_binary());
+    first.args(["api", "start", "--listen", &ports[0]]).env("TASKFLOWS_DATA_DIR", &data);
+    assert!(first.output().unwrap().status.success());
+    assert!(data.join("servers.json").exists(), "the server has the data of who started it");
+    let told = manager.tf(&["api", "start"]).expect(0).stderr;
+    assert!(told.contains(&format!("Kept as it was set up: --listen {}.", ports[0])), "{told}");
+    let is_told = format!("Its TASKFLOWS_DATA_DIR was `{}`, and is unset now", data.display());
+    assert!(told.contains(&is_told), "{told}");
+    let told = manager.tf(&["api", "start", "--listen", &ports[1]]).expect(0).stderr;
+    assert!(told.contains(&format!("It listened at {}, and now does at {}.", ports[0], ports[1])), "{told}");
+    assert!(!told.contains("Kept") && !told.contains("TASKFLOWS_DATA_DIR"), "{told}");
+    manager.tf(&["api", "remove"]).expect(0);
+}
+
+#[test]
+fn why_it_does_not_start_is_told() {
+    let manager = LiveManager::start();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let told = manager.tf(&["api", "start", "--listen", &address]).expect(1).stderr;
+    assert!(told.contains("Address already in use") && told.contains("--listen"), "{told}");
+    drop(taken);
+    let missing = ["api", "start", "--listen", &address, "--tls-cert", "no.pem", "--tls-key", "no.pem"];
+    let told = manager.tf(&missing).expect(2).stderr;
+    assert!(told.contains("no.pem") && told.contains("No such file"), "{told}");
+    assert_eq!(status(&manager, 3)["state"], "not set up", "nothing was changed");
+
+    manager.tf(&["security", "setup"]).expect(0);
+    let secret = manager.home().join(".services/security.json");
+    manager.tf(&["api", "start", "--listen", &address]).expect(0);
+    let pid = manager.property(UNIT, "MainPID");
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644)).unwrap();
+    for verb in ["start", "restart"] {
+        let told = manager.tf(&["api", verb]).expect(5).stderr;
+        assert!(told.contains("others may look into") && told.contains("chmod"), "{told}");
+    }
+    assert_eq!(manager.property(UNIT, "MainPID"), pid, "the one that runs goes on");
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+
+    // What only the server itself finds out: its own lines say it.
+    manager.tf(&["api", "stop"]).expect(0);
+    let store = manager.home().join(".local/state/taskflows/state.db");
+    std::fs::remove_file(&store).unwrap();
+    std::fs::create_dir(&store).unwrap();
+    for verb in ["start", "restart"] {
+        let told = manager.tf(&["api", verb]).expect(1).stderr;
+        assert!(told.contains("could not open") && told.contains("tf api stop"), "{told}");
+    }
+    std::fs::remove_dir(&store).unwrap();
+    manager.tf(&["api", "start"]).expect(0);
+}
+
+/// Writes a certificate for this host and its key; it holds from so many days from now on until so many.
+fn certify(manager: &LiveManager, from: i64, until: i64) -> (String, String) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let at = |days: i64| {
+        let seconds = now.as_secs().checked_add_signed(days * 24 * 3_600).unwrap();
+        rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds)
+    };
+    let mut parameters = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    (parameters.not_before, parameters.not_after) = (at(from), at(until));
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap();
+    (manager.write("tls.pem", &certificate.pem()), manager.write("tls.key", &key.serialize_pem()))
+}
+
+#[test]
+fn it_speaks_tls_takes_a_renewed_certificate_and_warns_of_one_that_ends() {
+    let manager = LiveManager::start();
+    let port = free_port();
+    let address = format!("https://127.0.0.1:{port}");
+    let listen = format!("127.0.0.1:{port}");
+    let (cert, key) = certify(&manager, -1, 400);
+    manager.tf(&["security", "setup"]).expect(0);
+    let start = ["api", "start", "--listen", &listen, "--tls-cert", &cert, "--tls-key", &key];
+    let told = manager.tf(&start).expect(0).stderr;
+    assert!(told.contains(&format!("The API answers at {address}.")) && !told.contains("warning"), "{told}");
+    assert_eq!(ask(port, "GET /health"), None, "without TLS there is no answer");
+    // Another who has the secret, and knows of no server yet.
+    let client = |arguments: &[&str]| {
+        let mut command = manager.command(tf_binary());
+        command.args(arguments).env("TASKFLOWS_DATA_DIR", manager.home().join("client"));
+        command.output().unwrap().status.code().unwrap()
+    };
+    assert_eq!(client(&["server", "add", "web", &address]), 9);
+    assert_eq!(client(&["server", "add", "web", &address, "--ca-file", &cert]), 0);
+    assert_eq!(client(&["server", "test", "web"]), 0);
+    let doctor = manager.tf(&["doctor", "-s", "local", "-v"]).stdout;
+    assert!(doctor.contains("tls.pem: holds until"), "{doctor}");
+
+    // Who trusts the new one alone is served once it is read.
+    let pid = manager.property(UNIT, "MainPID");
+    certify(&manager, -100, 3);
+    assert_eq!(client(&["server", "test", "web"]), 9);
+    wait_until("the new certificate is served", SOON * 3, || client(&["server", "test", "web"]) == 0);
+    assert_eq!(manager.property(UNIT, "MainPID"), pid, "without a new start");
+    let told = manager.tf(&["api", "status"]).expect(0).stderr;
+    assert!(told.contains("warning: the certificate") && told.contains("expires at"), "{told}");
+    assert!(status(&manager, 0)["certificate_expires"].is_string());
+
+    certify(&manager, -9, -1);
+    let told = manager.tf(&["api", "restart"]).expect(0).stderr;
+    assert!(told.contains("expired at"), "{told}");
+    let doctor = manager.tf(&["doctor", "-s", "local"]).expect(1).stdout;
+    assert!(doctor.contains("expired at") && doctor.contains("fix: put a new one"), "{doctor}");
+    let told = manager.tf(&["api", "start", "--no-tls"]).expect(0).stderr;
+    assert!(told.contains("TLS was on") && told.contains(&format!("answers at http://{listen}")), "{told}");
+    assert_eq!(ask(port, "GET /health").unwrap().0, 200);
 }
 
 fn resident_kib(pid: &str) -> u64 {

@@ -43,6 +43,8 @@ pub enum AuditOutcome {
     Answered {
         /// The status that was sent.
         status: u16,
+        /// The word for programs of what went wrong, where there is one.
+        code: Option<String>,
     },
 }
 
@@ -84,8 +86,8 @@ impl Audit for LogAudit {
             AuditOutcome::Refused { status, reason } => {
                 tracing::warn!(request_id = id, who, address, method, what, status, reason, "refused");
             }
-            AuditOutcome::Answered { status } => {
-                tracing::info!(request_id = id, who, address, method, what, status, "a change ended");
+            AuditOutcome::Answered { status, code } => {
+                tracing::info!(request_id = id, who, address, method, what, status, code, "a change ended");
             }
         }
     }

@@ -58,8 +58,11 @@ impl Audit for FileAudit {
             AuditOutcome::Refused { status, reason } => {
                 (AuditResult::Refused, Some(format!("{status}: {reason}")))
             }
-            AuditOutcome::Answered { status } if *status < 400 => (AuditResult::Done, None),
-            AuditOutcome::Answered { status } => (AuditResult::Failed, Some(status.to_string())),
+            AuditOutcome::Answered { status, .. } if *status < 400 => (AuditResult::Done, None),
+            AuditOutcome::Answered { status, code: Some(code) } => {
+                (AuditResult::Failed, Some(format!("{status}: {code}")))
+            }
+            AuditOutcome::Answered { status, code: None } => (AuditResult::Failed, Some(status.to_string())),
         };
         if let Err(error) =
             self.write(taskflows_security::AuditRecord { reason, ..kept(record, result) }).await

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::envelope::RequestId;
 use super::shares::Share;
 use super::stream::{self, Opened};
+use super::problem::ProblemCode;
 use super::text::bounded;
 use super::{Audit, AuditLogin, AuditNames, AuditOutcome, AuditRecord, Identity, Problem, Rule, Shared};
 
@@ -186,7 +187,8 @@ impl Guard {
                 names: names.unwrap_or_default().iter().map(|name| bounded(name)).collect(),
                 ..record
             };
-            audit.end(&record, &AuditOutcome::Answered { status: response.status().as_u16() }).await;
+            let code = code_of(&response);
+            audit.end(&record, &AuditOutcome::Answered { status: response.status().as_u16(), code }).await;
             response
         });
         done.await.unwrap_or_else(|_| Problem::internal().into_response())
@@ -216,7 +218,7 @@ impl Guard {
             }
             let outcome = match reason {
                 Some(reason) => AuditOutcome::Refused { status, reason: bounded(&reason) },
-                None => AuditOutcome::Answered { status },
+                None => AuditOutcome::Answered { status, code: code_of(&response) },
             };
             shared.audit.end(&record, &outcome).await;
             response
@@ -257,6 +259,11 @@ async fn begin(audit: &dyn Audit, record: &AuditRecord) -> Result<(), Problem> {
         tracing::error!(request_id = record.request_id, error, "refused");
         Problem::busy("changes cannot be recorded now").with_code("no-audit")
     })
+}
+
+/// Returns the word for programs of an answer that is a problem.
+fn code_of(response: &Response) -> Option<String> {
+    response.extensions().get::<ProblemCode>().map(|code| code.0.clone())
 }
 
 /// Tells whether a request may change anything.

@@ -8,6 +8,10 @@ use utoipa::ToSchema;
 use super::text::bounded;
 use crate::wire::{Fault, ServiceFailure};
 
+/// The word for programs, beside an answer: for the record of who changed what.
+#[derive(Clone, Debug)]
+pub(super) struct ProblemCode(pub(super) String);
+
 /// An error as it is sent. Source: RFC 9457.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -98,6 +102,9 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(code) = self.code {
+            response.extensions_mut().insert(ProblemCode(code));
         }
         response
     }

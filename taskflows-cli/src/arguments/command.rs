@@ -199,7 +199,9 @@ pub enum Verb {
         verb: AlertVerb,
     },
     /// Serve what `tf` does to other hosts, over HTTP.
-    #[command(before_help = "Examples:\n  tf api start\n  tf api status\n  tf api openapi > openapi.json\n")]
+    #[command(
+        before_help = "Examples:\n  tf api start\n  tf api status\n  tf api setup-ui --username admin\n  tf api remove\n"
+    )]
     Api {
         /// What to do.
         #[command(subcommand)]
@@ -207,7 +209,7 @@ pub enum Verb {
     },
     /// Make, replace and look at the secret by which requests to this host are signed.
     #[command(
-        before_help = "Examples:\n  tf security setup\n  tf security status\n  tf security regenerate-secret --grace 24h\n  ssh web2 tf security set-secret - < secret.txt\n"
+        before_help = "Examples:\n  tf security setup\n  tf security status\n  tf security regenerate-secret --grace 24h\n  tf security disable --dry-run\n"
     )]
     Security {
         /// What to do.

@@ -28,7 +28,7 @@ pub enum TokenVerb {
         /// What may be done with it: `viewer`, `operator` or `admin`.
         #[arg(long)]
         role: Role,
-        /// It ends after so long; never where nothing is said.
+        /// It ends after so long, as `90d` or `12h`; never where nothing is said.
         #[arg(long, value_name = "SPAN")]
         expires: Option<TimeSpan>,
     },

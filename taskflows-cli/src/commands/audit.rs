@@ -1,5 +1,6 @@
 //! `tf audit`, and how commands add to it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use taskflows_journal::{Journal, JournalEntry};
 use taskflows_security::{AuditError, AuditLog, AuditQuery, AuditRecord, AuditResult, Role};
 
 use super::logs::past;
-use crate::arguments::{AuditArguments, Global};
+use crate::arguments::{AuditArguments, Format, Global};
 use crate::error::chain;
 use crate::output::{Column, Row, Styled, Tone, column, emit, whole, wide};
 use crate::ui::harmless;
@@ -106,10 +107,9 @@ impl Row for AuditRow {
         column("WHO"),
         wide("ROLE"),
         wide("FROM"),
-        column("ACTION"),
-        column("TARGET"),
+        whole("WHAT", 26),
         column("RESULT"),
-        column("REASON"),
+        wide("ACTION"),
         wide("REQUEST"),
     ];
 
@@ -133,10 +133,9 @@ impl Row for AuditRow {
             or_dash(who),
             or_dash(record.role.map(|role| role.to_string())),
             or_dash(record.address.clone()),
+            or_dash(Some(what(record))),
+            Styled { text: harmless(&result(record)), tone },
             or_dash(Some(record.action.clone())),
-            or_dash(Some(record.target.join(" "))),
-            Styled { text: record.result.to_string(), tone },
-            or_dash(record.reason.clone()),
             or_dash(record.request_id.clone()),
         ]
     }
@@ -146,6 +145,67 @@ impl Row for AuditRow {
     }
 }
 
+/// Says what was asked for in few words: `start web` for `POST /api/services/web/start`.
+fn what(record: &AuditRecord) -> String {
+    let targets = record.target.join(", ");
+    let Some((method, path)) = record.action.split_once(' ') else {
+        return format!("{} {}", record.action, record.target.join(" ")).trim_end().to_owned();
+    };
+    let path = path.strip_prefix("/api/").unwrap_or(path.trim_start_matches('/'));
+    if let Some((name, verb)) = path.strip_prefix("services/").and_then(|rest| rest.rsplit_once('/')) {
+        return format!("{verb} {name}");
+    }
+    match (method, path) {
+        // Each of its targets says what is done to it.
+        ("POST", "batch") if !targets.is_empty() => targets,
+        ("POST", _) => format!("{path} {targets}").trim_end().to_owned(),
+        _ => format!("{} {path} {targets}", method.to_lowercase()).trim_end().to_owned(),
+    }
+}
+
+/// Says what became of it, and why in words: `failed: own-service`.
+fn result(record: &AuditRecord) -> String {
+    let Some(reason) = record.reason.as_deref().filter(|reason| !reason.is_empty()) else {
+        return record.result.to_string();
+    };
+    let is_status = |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let words = match reason.split_once(": ") {
+        Some((status, words)) if is_status(status) => words,
+        _ => match reason {
+            "400" => "malformed",
+            "401" => "not recognised",
+            "403" => "not allowed",
+            "404" => "not found",
+            "409" => "conflict",
+            "422" => "invalid",
+            "429" => "too many",
+            "500" => "internal error",
+            "502" => "unreachable",
+            "503" => "busy",
+            "504" => "timed out",
+            other => other,
+        },
+    };
+    format!("{}: {words}", record.result)
+}
+
+/// Makes one of the two records that a change has, where both are there: when it began, and what became of it.
+fn paired(records: Vec<AuditRecord>) -> Vec<AuditRecord> {
+    let mut begun: HashMap<(Option<String>, Option<String>, String), Vec<usize>> = HashMap::new();
+    let mut paired: Vec<AuditRecord> = Vec::with_capacity(records.len());
+    for record in records {
+        let key = (record.request_id.clone(), record.who.clone(), record.action.clone());
+        if record.result == AuditResult::Begun {
+            begun.entry(key).or_default().push(paired.len());
+        } else if let Some(index) = begun.get_mut(&key).and_then(Vec::pop) {
+            paired[index] = AuditRecord { time: paired[index].time, ..record };
+            continue;
+        }
+        paired.push(record);
+    }
+    paired
+}
+
 pub(super) fn audit(
     ui: &mut Ui<'_>,
     app: &App,
@@ -153,20 +213,89 @@ pub(super) fn audit(
     arguments: &AuditArguments,
 ) -> Result<Exit, CliError> {
     let since: Option<Timestamp> = arguments.since.as_deref().map(|text| past(app, text)).transpose()?;
+    let number = arguments.number.get();
+    let is_table = matches!(global.output, Format::Table | Format::Wide);
     let query = AuditQuery {
         since,
         who: arguments.who.clone(),
         action: arguments.action.clone(),
         failed: arguments.failed,
-        limit: Some(arguments.number.get()),
+        // Two records may become one line.
+        limit: Some(if is_table { number.saturating_mul(2) } else { number }),
     };
-    let records = audit_log(app).read(&query)?;
+    let mut records = audit_log(app).read(&query)?;
     if records.is_empty() {
         ui.remark("No such records.");
+    }
+    if is_table {
+        records = paired(records);
+        records.drain(..records.len().saturating_sub(number));
     }
     let row =
         |record: AuditRecord| AuditRow { shown: show::past(record.time, (app.now)(), &app.display), record };
     let rows: Vec<AuditRow> = records.into_iter().map(row).collect();
     emit(ui, global.output, &rows)?;
     Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(action: &str, target: &[&str], result: AuditResult, reason: Option<&str>) -> AuditRecord {
+        AuditRecord {
+            target: target.iter().map(|name| (*name).to_owned()).collect(),
+            reason: reason.map(str::to_owned),
+            ..AuditRecord::new(Timestamp::UNIX_EPOCH, action, result)
+        }
+    }
+
+    #[test]
+    fn what_was_asked_is_told_in_few_words() {
+        for (action, target, expected) in [
+            ("POST /api/services/web/start", &[][..], "start web"),
+            ("POST /api/batch", &["stop a", "stop b"], "stop a, stop b"),
+            ("POST /api/batch", &[], "batch"),
+            ("POST /api/apply", &["a"], "apply a"),
+            ("DELETE /api/tokens/ops", &[], "delete tokens/ops"),
+            ("POST /auth/login", &[], "auth/login"),
+            ("token.create", &["ops", "admin"], "token.create ops admin"),
+            ("security.setup", &[], "security.setup"),
+        ] {
+            assert_eq!(what(&record(action, target, AuditResult::Done, None)), expected);
+        }
+    }
+
+    #[test]
+    fn what_became_of_it_is_told_in_words() {
+        for (reason, expected) in [
+            (None, "failed"),
+            (Some("409: own-service"), "failed: own-service"),
+            (Some("404"), "failed: not found"),
+            (Some("a grace is at most 30 days"), "failed: a grace is at most 30 days"),
+            (Some("could not write: disk full"), "failed: could not write: disk full"),
+        ] {
+            assert_eq!(result(&record("x", &[], AuditResult::Failed, reason)), expected);
+        }
+    }
+
+    #[test]
+    fn a_change_is_one_line_and_one_without_an_end_stays_begun() {
+        let at = |second, id: Option<&str>, result| AuditRecord {
+            time: Timestamp::from_second(second).unwrap(),
+            request_id: id.map(str::to_owned),
+            ..record("x", &[], result, None)
+        };
+        use AuditResult::{Begun, Done, Failed};
+        let lines = paired(vec![
+            at(1, Some("a"), Begun),
+            at(2, Some("b"), Begun),
+            at(3, None, Begun),
+            at(4, Some("a"), Done),
+            at(5, Some("c"), Failed),
+            at(6, None, Done),
+        ]);
+        let told: Vec<_> = lines.iter().map(|one| (one.time.as_second(), one.result)).collect();
+        assert_eq!(told, [(1, Done), (2, Begun), (3, Done), (5, Failed)]);
+    }
 }

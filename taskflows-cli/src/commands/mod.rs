@@ -48,6 +48,7 @@ mod token;
 mod validate;
 mod why;
 
+pub(crate) use api::certificate;
 pub(crate) use completion::completion;
 pub(crate) use confirm::ask as ask_question;
 pub(crate) use dashboards::Dashboards;

@@ -32,6 +32,13 @@ pub(crate) fn security(
         SecurityVerb::Setup { dry_run } => setup(ui, app, &file, *dry_run),
         SecurityVerb::Status => status(ui, app, global, &file),
         SecurityVerb::RegenerateSecret(rotate) => {
+            if existing(&file)?.is_none_or(|settings| settings.secret.is_none()) {
+                return Err(CliError::new(
+                    Exit::NoSuchService,
+                    "there is no secret yet to put another in the place of",
+                )
+                .hint("`tf security setup` makes the first"));
+            }
             let secret = SecretString::from(random_secret().as_str());
             replace(ui, app, &file, "security.regenerate-secret", secret, *rotate)
         }
@@ -77,8 +84,16 @@ impl From<SecurityFileError> for CliError {
 
 impl From<RotateError> for CliError {
     fn from(error: RotateError) -> Self {
-        let hint = "`tf security status` shows when they end; without --grace they end at once";
-        Self::new(Exit::Failed, error.to_string()).hint(hint)
+        let (exit, hint) = match error {
+            RotateError::TooLong => (
+                Exit::Usage,
+                "`--grace 24h` is a day; hosts have the new secret by `tf security set-secret -`",
+            ),
+            RotateError::TooMany => {
+                (Exit::Failed, "`tf security status` shows when they end; without --grace they end at once")
+            }
+        };
+        Self::new(exit, error.to_string()).hint(hint)
     }
 }
 
@@ -192,8 +207,7 @@ fn replace(
 ) -> Result<Exit, CliError> {
     let (now, print) = ((app.now)(), fingerprint(&secret));
     let grace = rotate.grace.map_or(Ok(SignedDuration::ZERO), |grace| {
-        SignedDuration::try_from(grace.duration())
-            .map_err(|_| CliError::new(Exit::Usage, "--grace is too long"))
+        SignedDuration::try_from(grace.duration()).map_err(|_| CliError::from(RotateError::TooLong))
     })?;
     if rotate.dry_run {
         let mut settings = existing(file)?.unwrap_or_default();

@@ -1,8 +1,11 @@
+use std::io;
+
 use taskflows_security::{
     LONGEST_PASSWORD, PasswordDigest, PeopleFiles, PeopleStore, Person, Role, SessionStore, WeakPassword,
     check_password, password_matches,
 };
 use taskflows_store::Store;
+use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 use super::audit::recorded;
@@ -94,12 +97,15 @@ fn weak(reason: WeakPassword) -> CliError {
 
 /// Asks for a password twice. It is not seen as it is typed.
 fn asked(name: &str) -> Result<Zeroizing<String>, CliError> {
-    let ask = |prompt: String| -> Result<Zeroizing<String>, CliError> {
-        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
-            CliError::new(Exit::Failed, format!("could not ask for the password: {error}"))
-                .hint("it is read from stdin where that is no terminal")
-        })
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::Interrupted => CliError::new(Exit::Interrupted, "interrupted; nothing was changed"),
+        _ => CliError::new(Exit::Failed, format!("could not ask for the password: {error}"))
+            .hint("it is read from stdin where that is no terminal"),
     };
+    // At Ctrl-C the prompt raises the signal before it gives the terminal back. Where that ended the process, nothing that
+    // is typed afterwards would be seen.
+    let _heard = signal(SignalKind::interrupt()).map_err(failed)?;
+    let ask = |prompt: String| rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(failed);
     let first = ask(format!("Password of {name}: "))?;
     check_password(name, &first).map_err(weak)?;
     match *ask("The same again: ".to_owned())? == *first {

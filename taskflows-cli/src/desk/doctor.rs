@@ -10,6 +10,7 @@ use taskflows_systemd::MONITOR_TIMER;
 
 use crate::App;
 use crate::alerting::AlertDesk;
+use crate::commands::certificate;
 use crate::error::chain;
 use crate::monitor::MemoryFile;
 
@@ -20,6 +21,7 @@ pub(super) async fn doctor(app: &App) -> Vec<DoctorFinding> {
     let mut findings = diagnose(&survey, &host, (app.now)(), &app.zones);
     findings.splice(0..0, judge_environments(app).await);
     findings.extend(judge_alerts(app).await);
+    findings.extend(certificate::judge(app).await);
     findings.extend(judge_monitor(app, &survey.unit_directory));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings.into_iter().map(told).collect()

@@ -5,8 +5,11 @@
 //! are known; the file can be deleted, it is filled again. Of removed services it knows alone when they went.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -155,7 +158,7 @@ impl LastRuns {
 
     fn store_runs(&self, known: &Known) -> std::io::Result<()> {
         let Some(directory) = self.cache.parent() else { return Ok(()) };
-        fs::create_dir_all(directory)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         replace(&self.cache, &serde_json::to_string(known)?)
     }
 
@@ -195,10 +198,23 @@ impl LastRuns {
     }
 }
 
+/// Puts a file that only its owner may read in the place of another: whoever reads it finds the old one or the new one.
 fn replace(path: &std::path::Path, text: &str) -> std::io::Result<()> {
-    let temporary = path.with_added_extension(format!("{}.tmp", std::process::id()));
-    fs::write(&temporary, text)?;
-    fs::rename(&temporary, path)
+    // Several threads of a process may write at once.
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let temporary = path.with_added_extension(format!("{}-{number}.tmp", std::process::id()));
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create_new(true).mode(0o600);
+    let opened = options.open(&temporary).or_else(|_| {
+        // One that a process of this number left behind; where it is none of ours, that fails again.
+        fs::remove_file(&temporary)?;
+        options.open(&temporary)
+    });
+    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
+        let _ = fs::remove_file(&temporary);
+    })
 }
 
 impl Known {
@@ -335,6 +351,21 @@ mod tests {
         let mut known = Known::default();
         entries.iter().for_each(|entry| known.note(Scope::User, entry));
         known.run(&"a".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_kept_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        let runs = LastRuns::new(Scope::User, JournalSource::default(), &state);
+        let latest = Latest { runs: Known::default(), stamp: Stamp::from_text("1"), is_new: true };
+        runs.store(&latest).unwrap();
+        fs::set_permissions(&runs.cache, fs::Permissions::from_mode(0o644)).unwrap();
+        runs.store(&latest).unwrap();
+        let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&state), mode(&runs.cache), mode(&runs.stamp)), (0o700, 0o600, 0o600));
+        assert_eq!(fs::read_dir(&state).unwrap().count(), 2, "no other file is left");
     }
 
     #[test]

@@ -7,11 +7,14 @@ use taskflows_core::effects::{Listing, State, StateChange, StateFeed};
 use taskflows_core::{Outcome, Run, ServiceName};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::{Hub, Snapshot};
 use crate::Host;
 use crate::wire::{RunEvent, ServicesEvent, StateEvent};
 
+/// How long the host has to say that it is watched.
+const FIRST_WORD: Duration = Duration::from_secs(5);
 /// So long after a change it is looked which runs are over,
 const FIRST_LOOK: Duration = Duration::from_millis(200);
 /// and once more when the journal has had time to know it.
@@ -39,8 +42,19 @@ impl Following {
 
 /// Keeps the picture true, and tells of each change after the picture that is older is gone.
 async fn follow(feed: Arc<dyn StateFeed>, snapshot: Arc<Snapshot>, hub: Arc<Hub>, stirred: Arc<Notify>) {
-    let mut changes = feed.watch();
-    while let Some(change) = changes.next().await {
+    let mut changes = feed.watch().fuse();
+    // Who listens waits for the first word, which is a resync. Where there is none, they look for themselves.
+    let mut first = timeout(FIRST_WORD, changes.next()).await.unwrap_or_else(|_| {
+        resync(&hub);
+        None
+    });
+    if let Some(Err(_)) = &first {
+        resync(&hub);
+    }
+    while let Some(change) = match first.take() {
+        None => changes.next().await,
+        first => first,
+    } {
         snapshot.changed();
         match change {
             Ok(change) => {
@@ -73,10 +87,14 @@ fn tell(hub: &Hub, change: &StateChange) {
             let (installed, removed, changed) = (text(installed), text(removed), text(changed));
             hub.publish("services", names(), &ServicesEvent { installed, removed, changed });
         }
-        StateChange::Resync => hub.publish("resync", Vec::new(), &serde_json::json!({})),
+        StateChange::Resync => resync(hub),
         // What a list shows of it is told when it has been looked at.
         StateChange::Touched { .. } => {}
     }
+}
+
+fn resync(hub: &Hub) {
+    hub.publish("resync", Vec::new(), &serde_json::json!({}));
 }
 
 /// Tells of the runs that ended, as lists show them.

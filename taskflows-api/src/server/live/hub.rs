@@ -76,7 +76,8 @@ impl Hub {
     }
 
     /// Begins to read what is about services that one of `patterns` selects, from where somebody stopped; with a resync
-    /// where that is not known any more.
+    /// where that is not known any more. Where nothing was told yet, that is the first event there is: it is said once the
+    /// host is watched, since what changed before would be told to nobody.
     pub(crate) fn read(self: &Arc<Self>, from: Option<&Position>, patterns: Vec<NamePattern>) -> Reader {
         let ring = self.lock();
         let oldest = ring.last + 1 - ring.kept.len() as u64;
@@ -87,7 +88,7 @@ impl Hub {
                 let missed = ring.kept.iter().filter(|event| event.number > from.number);
                 (missed.cloned().collect(), false)
             }
-            None => (VecDeque::new(), true),
+            None => (VecDeque::new(), ring.last > 0),
         };
         let receiver = ring.sender.subscribe();
         drop(ring);

@@ -1,5 +1,6 @@
 //! What this server counts, and what it knows of the host, as text that Prometheus reads.
 
+mod alerts;
 mod host;
 mod process;
 mod requests;
@@ -48,6 +49,7 @@ impl Metrics {
         host::register(&mut registry, &shared.host.name);
         host::register_services(&mut registry, &picture.listings, now);
         host::register_streams(&mut registry, shared.streams_held());
+        alerts::register(&mut registry, &*shared.host.desk, now).await;
         process::register(&mut registry);
         text::write(&registry, format).map_err(|_| Problem::internal())
     }

@@ -44,6 +44,33 @@ async fn there_are_series_for_so_many_services_and_the_rest_is_counted() {
     assert!(text.contains("s-0499") && !text.contains("s-0500"));
 }
 
+#[tokio::test]
+async fn messages_that_wait_are_counted_by_channel_and_many_channels_together() {
+    let services = Arc::new(FakeServiceManager::default());
+    let desk = crate::testing::MemoryDesk::over(Arc::clone(&services));
+    let now = jiff::Timestamp::from_second(1_000).unwrap();
+    let channel = |number: usize| crate::wire::AlertChannel {
+        channel: format!("slack:c-{number:03}"),
+        groups: Vec::new(),
+        queued: 2,
+        oldest: (number == 0).then(|| jiff::Timestamp::from_second(910).unwrap()),
+        next_attempt: None,
+        undelivered: 0,
+        dropped: 0,
+        last_success: None,
+        last_error: None,
+    };
+    desk.state().channels = (0..103).map(channel).collect();
+    let host = Host { desk: Arc::new(desk), services, now: Arc::new(move || now), ..crate::testing::host() };
+    let shared = Shared::new(host, Arc::new(RoleTokens), Arc::new(LogAudit), Limits::default());
+    let text = shared.metrics.text(&shared, Format::Plain).await.unwrap();
+    assert!(text.contains("taskflows_alerts_queued{channel=\"slack:c-000\"} 2\n"), "{text}");
+    assert!(text.contains("taskflows_alerts_queued{channel=\"other\"} 6\n"), "{text}");
+    let age = "taskflows_alerts_oldest_queued_age_seconds{channel=\"slack:c-000\"} 90.0\n";
+    assert!(text.contains(age), "{text}");
+    assert!(text.contains("slack:c-099") && !text.contains("slack:c-100"));
+}
+
 mod runs {
     use std::collections::BTreeMap;
 

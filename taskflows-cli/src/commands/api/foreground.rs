@@ -39,7 +39,7 @@ pub(super) async fn serve(
     lock::take(app)?;
     prepare(ui, app, arguments)?;
     log(app);
-    let listeners = listeners(app, arguments.listen)?;
+    let listeners = listeners(app, arguments.address())?;
     let end = end()?;
     raise_file_limit();
     let store =

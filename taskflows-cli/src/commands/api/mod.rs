@@ -2,10 +2,13 @@
 //!
 //! Each verb has its file. `tf api security …` is `tf security …`.
 
+pub(crate) mod certificate;
 mod foreground;
 mod host;
 mod lock;
+mod place;
 mod register;
+mod remove;
 mod security;
 mod start;
 mod status;
@@ -37,6 +40,7 @@ pub(super) async fn api(
         ApiVerb::Start(arguments) => start::start(ui, app, global, arguments).await,
         ApiVerb::Stop => stop(ui, app).await,
         ApiVerb::Restart => start::restart(ui, app).await,
+        ApiVerb::Remove { dry_run } => remove::remove(ui, app, *dry_run).await,
         ApiVerb::Status => status::status(ui, app, global).await,
         ApiVerb::Openapi => openapi(ui, app),
         ApiVerb::SetupUi(arguments) => setup_ui(ui, app, arguments),
@@ -45,12 +49,12 @@ pub(super) async fn api(
 }
 
 async fn stop(ui: &mut Ui<'_>, app: &App) -> Result<Exit, CliError> {
-    unit::check_installed(app).await?;
+    if matches!(place::installed(app).await?, place::Installed::No) {
+        return Err(place::not_set_up());
+    }
     match unit::perform(app, Action::Stop).await? {
         Effect::AlreadyStopped => ui.remark("The API was not running."),
-        _ => ui.remark(
-            "The API is stopped. It starts again at boot; `tf remove srv-api -s local` takes it away.",
-        ),
+        _ => ui.remark("The API is stopped. It starts again at boot; `tf api remove` takes it away."),
     }
     Ok(Exit::Ok)
 }

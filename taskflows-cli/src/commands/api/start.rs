@@ -1,26 +1,33 @@
-use std::fs;
 use std::io;
+use std::net::TcpListener;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use jiff::Timestamp;
 use taskflows_api::client::{Client, Credentials};
 use taskflows_api::server::Tls;
 use taskflows_api::wire::Health;
-use taskflows_core::effects::{Action, Effect};
+use taskflows_core::effects::{Action, LogOrigin, LogQuery, State};
+use taskflows_security::PeopleFiles;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::certificate;
 use super::lock;
+use super::place::{Installed, Place, check_installed, installed};
 use super::security::{self, ServerId};
-use super::unit::{self, Place};
+use super::unit;
 use super::warning::warn_of_unsigned;
 use crate::arguments::{ApiStartArguments, Global};
 use crate::error::chain;
-use crate::{App, CliError, Exit, Ui, own_file};
+use crate::ui::harmless;
+use crate::{App, CliError, Exit, Ui};
 
 /// How long it has to answer once systemd says that it runs.
 const SOON: Duration = Duration::from_secs(10);
-const UI_FILE: &str = "ui_config.json";
+/// So many of its last lines tell why it does not run.
+const LAST_LINES: usize = 4;
+/// The journal has a line a moment after it was written: so long is waited for the first.
+const JOURNAL_DELAY: Duration = Duration::from_secs(1);
 
 /// Installs the service, starts it, and waits until it answers.
 pub(super) async fn start(
@@ -29,14 +36,22 @@ pub(super) async fn start(
     global: &Global,
     arguments: &ApiStartArguments,
 ) -> Result<Exit, CliError> {
-    check(app, arguments)?;
+    let before = match installed(app).await? {
+        Installed::Yes(place) => Some(place),
+        Installed::No | Installed::Damaged => None,
+    };
+    let place = Place::wanted(app, arguments, before.as_ref())?;
     lock::check(app).await?;
-    prepare(ui, app, arguments)?;
-    let is_changed = unit::install(app, unit::service(app, global, arguments)?).await?;
-    if unit::perform(app, Action::Start).await? == Effect::AlreadyRunning && is_changed {
-        unit::perform(app, Action::Restart).await?;
+    let state = check_place(app, &place, before.as_ref()).await?;
+    prepare(ui, app, &ApiStartArguments { enable_ui: arguments.enable_ui, ..place.arguments() })?;
+    let is_changed = unit::install(app, unit::service(app, global, &place)?).await?;
+    if let Some(before) = &before {
+        place.changes(before).into_iter().chain(place.kept(arguments)).for_each(|text| ui.remark(text));
     }
-    tell(ui, app).await?;
+    if is_changed || state != Some(State::Running) {
+        launch(app, &place).await?;
+    }
+    tell(ui, app, &place).await?;
     warn_of_unsigned(ui, app)?;
     if let Some(hint) = &app.linger_hint {
         ui.remark(format!("note: {hint}"));
@@ -44,32 +59,105 @@ pub(super) async fn start(
     Ok(Exit::Ok)
 }
 
-/// Restarts it and waits until it answers.
+/// Restarts it and waits until it answers. What it could not start with is told while the one that runs goes on.
 pub(super) async fn restart(ui: &mut Ui<'_>, app: &App) -> Result<Exit, CliError> {
-    unit::check_installed(app).await?;
-    unit::perform(app, Action::Restart).await?;
-    tell(ui, app).await?;
+    let place = check_installed(app).await?;
+    check_place(app, &place, Some(&place)).await?;
+    launch(app, &place).await?;
+    tell(ui, app, &place).await?;
     Ok(Exit::Ok)
 }
 
-async fn tell(ui: &mut Ui<'_>, app: &App) -> Result<(), CliError> {
-    let place = unit::check_installed(app).await?;
-    wait(&place).await?;
+/// Starts it, or starts it anew; fails with its last lines where it does not run then.
+async fn launch(app: &App, place: &Place) -> Result<(), CliError> {
+    let began = (app.now)();
+    let failed = match unit::perform(app, Action::Restart).await {
+        Ok(_) => match wait(place).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        },
+        Err(error) => error,
+    };
+    match failed.exit {
+        Exit::Failed | Exit::TimedOut | Exit::Unreachable => Err(with_lines(app, began, failed).await),
+        _ => Err(failed),
+    }
+}
+
+/// Adds what the server wrote last to the reason for which it does not run.
+async fn with_lines(app: &App, began: Timestamp, mut error: CliError) -> CliError {
+    let Ok(name) = unit::name() else { return error };
+    let query = LogQuery { services: vec![name], since: Some(began), ..LogQuery::default() };
+    let until = Instant::now() + JOURNAL_DELAY;
+    let lines = loop {
+        let entries = app.logs.read(&query).await.unwrap_or_default();
+        let own = entries.iter().filter(|entry| entry.origin == LogOrigin::Process);
+        let lines: Vec<String> = own.map(|entry| harmless(&entry.message)).collect();
+        if !lines.is_empty() || Instant::now() >= until {
+            break lines;
+        }
+        sleep(JOURNAL_DELAY / 10).await;
+    };
+    for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
+        error.message.push_str("\n  ");
+        error.message.push_str(line);
+    }
+    let again =
+        "systemd tries again by itself; `tf api stop` ends that, `tf logs srv-api` shows what it says";
+    error.hint(again)
+}
+
+async fn tell(ui: &mut Ui<'_>, app: &App, place: &Place) -> Result<(), CliError> {
+    wait(place).await?;
     ui.remark(format!("The API answers at {}.", place.url()));
+    if let Some(trouble) = certificate::trouble(place, (app.now)()) {
+        ui.remark(format!("warning: {}", trouble.text(&app.display)));
+    }
     Ok(())
+}
+
+/// Refuses what it could not be served with, before anything is changed; returns how it stands.
+async fn check_place(app: &App, place: &Place, before: Option<&Place>) -> Result<Option<State>, CliError> {
+    check(app, &place.arguments())?;
+    let state = unit::details(app).await?.map(|details| details.listing.state);
+    // What listens there now may be the server itself.
+    let is_own = state == Some(State::Running)
+        && before.is_some_and(|before| before.address.port() == place.address.port());
+    if !is_own {
+        match check_free(place) {
+            // It may be systemd that listens there for it.
+            Err(error) if unit::hand_made_socket(app).await.is_none() => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(state)
+}
+
+fn check_free(place: &Place) -> Result<(), CliError> {
+    TcpListener::bind(place.address).map(drop).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "`ss -ltnp` shows what listens there; `--listen` names another address"
+            }
+            _ => "`--listen` names another address",
+        };
+        let text = format!("no connections can be taken at {}: {error}", place.address);
+        CliError::new(Exit::Failed, text).hint(hint)
+    })
 }
 
 /// Refuses what would open this host to others, or could not be served.
 pub(super) fn check(app: &App, arguments: &ApiStartArguments) -> Result<(), CliError> {
-    if !arguments.listen.ip().is_loopback() && !security::is_signing(app)? {
-        let text = format!("{} can be reached by others, and requests are not signed", arguments.listen);
+    let address = arguments.address();
+    let is_signing = security::is_signing(app)?;
+    if !address.ip().is_loopback() && !is_signing {
+        let text = format!("{address} can be reached by others, and requests are not signed");
         return Err(
             CliError::new(Exit::Usage, text).hint("`tf security setup` makes the secret to sign with")
         );
     }
     tls(arguments).map(drop)
 }
-
 /// Reads the certificate, where one is given.
 pub(super) fn tls(arguments: &ApiStartArguments) -> Result<Option<Tls>, CliError> {
     let Some((certificate, key)) = arguments.tls_cert.as_ref().zip(arguments.tls_key.as_ref()) else {
@@ -87,26 +175,12 @@ pub(super) fn prepare(ui: &mut Ui<'_>, app: &App, arguments: &ApiStartArguments)
         ));
     }
     if arguments.enable_ui {
-        enable_ui(app).map_err(|error| {
-            let path = app.data_directory.join(UI_FILE);
-            CliError::new(Exit::Failed, format!("`{}`: {error}", path.display()))
-        })?;
-        ui.remark("note: that the web page is wanted is kept; this version has none yet");
+        if PeopleFiles::new(&app.data_directory).enable()? {
+            ui.remark("Logins to the API of this host are on; `tf api setup-ui` lets somebody log in.");
+        }
+        ui.remark("note: this version has no web page");
     }
     Ok(())
-}
-
-fn enable_ui(app: &App) -> io::Result<()> {
-    let directory = &app.data_directory;
-    own_file::make_directory(directory)?;
-    let _held = own_file::lock(&directory.join(format!("{UI_FILE}.lock")))?;
-    let path = directory.join(UI_FILE);
-    let mut keys: Map<String, Value> = match fs::exists(&path)? {
-        true => serde_json::from_str(&own_file::read(&path)?)?,
-        false => Map::new(),
-    };
-    keys.insert("enabled".to_owned(), Value::from(true));
-    own_file::replace(directory, UI_FILE, &Value::from(keys).to_string())
 }
 
 /// Waits until it answers.
@@ -128,7 +202,7 @@ pub(super) async fn wait(place: &Place) -> Result<(), CliError> {
 /// Asks how it is. By TLS it is only connected to: its certificate is for those who call it by its name.
 pub(super) async fn ask(place: &Place) -> Result<Option<Health>, String> {
     let local = place.local();
-    if place.by_tls {
+    if place.tls.is_some() {
         let connected = timeout(Duration::from_secs(2), TcpStream::connect(local)).await;
         return match connected {
             Ok(Ok(_)) => Ok(None),

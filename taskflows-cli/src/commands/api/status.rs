@@ -1,14 +1,15 @@
 use std::fs;
 use std::net::SocketAddr;
-use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::Serialize;
-use taskflows_core::NamePattern;
-use taskflows_core::effects::{Depth, State};
+use taskflows_core::effects::State;
 
+use super::certificate;
+use super::place::{self, Place};
 use super::security;
 use super::start::ask;
-use super::unit::{self, NAME, Place};
+use super::unit::{self, NAME};
 use crate::arguments::Global;
 use crate::output::{Column, Row, Styled, Tone, column, emit, whole, wide};
 use crate::{App, CliError, Exit, Ui, show};
@@ -26,6 +27,8 @@ struct StatusRow {
     /// How many connections it has.
     clients: Option<usize>,
     memory_bytes: Option<u64>,
+    /// Until when its certificate holds; null where it speaks no TLS.
+    certificate_expires: Option<Timestamp>,
     #[serde(skip)]
     tone: Tone,
 }
@@ -62,8 +65,9 @@ impl Row for StatusRow {
 
 /// Shows how the API stands.
 pub(super) async fn status(ui: &mut Ui<'_>, app: &App, global: &Global) -> Result<Exit, CliError> {
-    let row = match unit::place(app).await? {
-        Some(place) => look(app, &place).await?,
+    let place = place::place(app).await?;
+    let row = match &place {
+        Some(place) => look(app, place).await?,
         None => StatusRow {
             state: "not set up",
             address: None,
@@ -72,10 +76,14 @@ pub(super) async fn status(ui: &mut Ui<'_>, app: &App, global: &Global) -> Resul
             uptime_seconds: None,
             clients: None,
             memory_bytes: None,
+            certificate_expires: None,
             tone: Tone::Faint,
         },
     };
     emit(ui, global.output, std::slice::from_ref(&row))?;
+    if let Some(trouble) = place.as_ref().and_then(|place| certificate::trouble(place, (app.now)())) {
+        ui.remark(format!("warning: {}", trouble.text(&app.display)));
+    }
     match row.state {
         "running" => Ok(Exit::Ok),
         "silent" => Ok(Exit::Unreachable),
@@ -83,14 +91,16 @@ pub(super) async fn status(ui: &mut Ui<'_>, app: &App, global: &Global) -> Resul
             ui.remark("`tf api start` sets it up.");
             Ok(Exit::NotActive)
         }
+        "starting" | "failed" => {
+            ui.remark("hint: `tf logs srv-api` shows what it says");
+            Ok(Exit::NotActive)
+        }
         _ => Ok(Exit::NotActive),
     }
 }
 
 async fn look(app: &App, place: &Place) -> Result<StatusRow, CliError> {
-    let pattern = NamePattern::from_str(NAME);
-    let pattern = pattern.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
-    let details = app.services.details(&[pattern], Depth::Table).await?.pop();
+    let details = unit::details(app).await?;
     let unit = details.as_ref().map_or(State::Stopped, |details| details.listing.state);
     let health = match unit {
         State::Running => ask(place).await,
@@ -113,6 +123,7 @@ async fn look(app: &App, place: &Place) -> Result<StatusRow, CliError> {
         uptime_seconds: began.map(|began| (app.now)().as_second() - began.at.as_second()),
         clients: is_running.then(|| connections(place.address)),
         memory_bytes: details.and_then(|details| details.memory),
+        certificate_expires: certificate::expires(place),
         tone,
     })
 }

@@ -1,13 +1,14 @@
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use taskflows_core::effects::{Action, Edits, Effect, Wanted};
+use taskflows_core::NamePattern;
+use taskflows_core::effects::{Action, Depth, Details, Edits, Effect, Wanted};
 use taskflows_core::{
     BuildServiceError, RestartCondition, RestartPolicy, Section, Service, ServiceName, TimeSpan, Watchdog,
 };
 
 use super::WHOLE;
-use crate::arguments::{ApiStartArguments, Global, ScopeArgument};
+use super::place::Place;
+use crate::arguments::{Global, ScopeArgument};
 use crate::{App, CliError, Exit};
 
 /// The name of the service that is the API.
@@ -31,21 +32,17 @@ pub(super) fn name() -> Result<ServiceName, CliError> {
     NAME.parse().map_err(|error| CliError::new(Exit::Failed, format!("{error}")))
 }
 
-/// Returns the service that serves as `arguments` say.
-pub(super) fn service(
-    app: &App,
-    global: &Global,
-    arguments: &ApiStartArguments,
-) -> Result<Service, CliError> {
+/// Returns the service that serves so.
+pub(super) fn service(app: &App, global: &Global, place: &Place) -> Result<Service, CliError> {
     let mut argv = vec![app.program.as_str().to_owned()];
     if global.scope == ScopeArgument::System {
         argv.extend(["--scope", "system"].map(str::to_owned));
     }
     argv.extend(["api", "start", "--foreground", "--listen"].map(str::to_owned));
-    argv.push(arguments.listen.to_string());
-    for (flag, file) in [("--tls-cert", &arguments.tls_cert), ("--tls-key", &arguments.tls_key)] {
-        if let Some(file) = file {
-            argv.extend([flag.to_owned(), absolute(file)?.display().to_string()]);
+    argv.push(place.address.to_string());
+    if let Some((certificate, key)) = &place.tls {
+        for (flag, file) in [("--tls-cert", certificate), ("--tls-key", key)] {
+            argv.extend([flag.to_owned(), file.display().to_string()]);
         }
     }
     let mut builder = Service::builder(NAME)
@@ -56,18 +53,15 @@ pub(super) fn service(
     if let Some(watchdog) = Watchdog::new(SILENCE) {
         builder = builder.watchdog(watchdog);
     }
+    for (name, value) in &place.variables {
+        builder = builder.env(name, value);
+    }
     for (key, value) in HARDENING {
         builder = builder.directive(Section::Service, key, value);
     }
     builder.build().map_err(|error: BuildServiceError| {
         CliError::new(Exit::Usage, format!("no unit can be written: {}", crate::error::chain(&error)))
     })
-}
-
-/// A unit does not start in the directory of who wrote it.
-fn absolute(path: &Path) -> Result<PathBuf, CliError> {
-    std::path::absolute(path)
-        .map_err(|error| CliError::new(Exit::Usage, format!("`{}`: {error}", path.display())))
 }
 
 /// Installs it, and tells whether anything of it changed.
@@ -87,52 +81,15 @@ pub(super) async fn perform(app: &App, action: Action) -> Result<Effect, CliErro
     }
 }
 
-/// Where the installed service takes connections.
-pub(super) struct Place {
-    pub(super) address: SocketAddr,
-    pub(super) by_tls: bool,
+/// Returns the name of a socket unit for it, which somebody made by hand; `None` where there is none.
+pub(super) async fn hand_made_socket(app: &App) -> Option<String> {
+    let socket = format!("taskflows-{NAME}.socket");
+    app.inspector.survey().await.unit_directory.join(&socket).exists().then_some(socket)
 }
 
-impl Place {
-    pub(super) fn url(&self) -> String {
-        let scheme = if self.by_tls { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
-    }
-
-    /// Where a client of this host asks, which cannot connect to "any address".
-    pub(super) fn local(&self) -> SocketAddr {
-        let mut address = self.address;
-        if address.ip().is_unspecified() {
-            address.set_ip(match address {
-                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        address
-    }
-}
-
-/// Reads the unit; `None` where it is not installed.
-pub(super) async fn place(app: &App) -> Result<Option<Place>, CliError> {
-    let files = match app.services.files(&name()?).await {
-        Ok(files) => files,
-        Err(error) if error.is_not_found() => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let text = files.files.get(&format!("taskflows-{NAME}.service"));
-    let start = text.and_then(|text| text.lines().find_map(|line| line.strip_prefix("ExecStart=")));
-    let words = start.and_then(|line| shell_words::split(line).ok()).unwrap_or_default();
-    let listen = words.iter().skip_while(|word| *word != "--listen").nth(1);
-    let address = listen.and_then(|text| text.parse().ok()).ok_or_else(|| {
-        CliError::new(Exit::Failed, "the unit of the API does not say where it listens")
-            .hint("`tf api start` writes it again")
-    })?;
-    Ok(Some(Place { address, by_tls: words.iter().any(|word| word == "--tls-cert") }))
-}
-
-/// Returns where it listens, or says how it is set up.
-pub(super) async fn check_installed(app: &App) -> Result<Place, CliError> {
-    place(app).await?.ok_or_else(|| {
-        CliError::new(Exit::NoSuchService, "the API is not set up here").hint("`tf api start` does")
-    })
+/// Returns how it stands; `None` where it is not installed.
+pub(super) async fn details(app: &App) -> Result<Option<Details>, CliError> {
+    let pattern = NamePattern::from_str(NAME);
+    let pattern = pattern.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
+    Ok(app.services.details(&[pattern], Depth::Table).await?.pop())
 }

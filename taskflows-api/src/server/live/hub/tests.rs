@@ -37,6 +37,17 @@ async fn a_stream_begins_with_a_resync_and_goes_on_from_where_it_was_read() {
 }
 
 #[tokio::test]
+async fn the_first_word_is_waited_for_and_told_once() {
+    let hub = Arc::new(Hub::default());
+    let mut reader = hub.read(Some(&Position::parse("x-1").unwrap()), Vec::new());
+    assert!(futures_util::FutureExt::now_or_never(reader.next()).is_none());
+    hub.publish("resync", Vec::new(), &());
+    say(&hub, "a", 1);
+    assert!(next(&mut reader).await.starts_with("event: resync"));
+    assert!(next(&mut reader).await.starts_with("event: state"));
+}
+
+#[tokio::test]
 async fn who_comes_back_too_late_or_from_another_server_is_told_to_look_again() {
     let hub = Arc::new(Hub::default());
     say(&hub, "a", 1);
@@ -61,11 +72,15 @@ async fn who_comes_back_too_late_or_from_another_server_is_told_to_look_again() 
 #[tokio::test]
 async fn who_reads_slowly_is_told_to_look_again_and_then_what_is_new() {
     let hub = Arc::new(Hub::default());
+    say(&hub, "x", 0);
     let mut reader = hub.read(None, Vec::new());
     next(&mut reader).await;
     (0..KEPT * 3).for_each(|number| say(&hub, "a", number));
     let behind = next(&mut reader).await;
-    assert!(behind.starts_with("event: resync") && behind.contains(&format!("-{}\n", KEPT * 3)), "{behind}");
+    assert!(
+        behind.starts_with("event: resync") && behind.contains(&format!("-{}\n", KEPT * 3 + 1)),
+        "{behind}"
+    );
     say(&hub, "a", 7);
     assert!(next(&mut reader).await.contains("data: 7\n"));
 }
@@ -73,6 +88,7 @@ async fn who_reads_slowly_is_told_to_look_again_and_then_what_is_new() {
 #[tokio::test]
 async fn only_what_is_selected_is_told_beside_what_is_for_all() {
     let hub = Arc::new(Hub::default());
+    say(&hub, "x", 0);
     let mut reader = hub.read(None, vec!["web*".parse().unwrap()]);
     next(&mut reader).await;
     say(&hub, "db", 1);
@@ -85,6 +101,7 @@ async fn only_what_is_selected_is_told_beside_what_is_for_all() {
 #[tokio::test(start_paused = true)]
 async fn a_quiet_stream_says_that_it_lives_also_where_others_are_told_of() {
     let hub = Arc::new(Hub::default());
+    say(&hub, "x", 0);
     let mut reader = hub.read(None, vec!["web".parse().unwrap()]);
     reader.next().await;
     let began = Instant::now();
@@ -102,6 +119,7 @@ async fn a_quiet_stream_says_that_it_lives_also_where_others_are_told_of() {
 #[tokio::test]
 async fn readers_end_with_the_hub_s_sender() {
     let hub = Arc::new(Hub::default());
+    say(&hub, "x", 0);
     let mut reader = hub.read(None, Vec::new());
     next(&mut reader).await;
     hub.lock().sender = broadcast::Sender::new(1);
