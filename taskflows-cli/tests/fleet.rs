@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clap::Parser;
 use host::{DEFINITION, Host, check};
-use taskflows_cli::{Arguments, Asking, CliError, Exit, LocalDefiner, Ui, Way, run_on_servers};
+use taskflows_cli::{Arguments, Asking, CliError, Closed, Exit, LocalDefiner, Ui, Way, run_on_servers};
 
 /// How a server is reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,10 +29,10 @@ struct FakeWay(Mutex<State>);
 
 #[async_trait]
 impl Way for FakeWay {
-    async fn open(&self, _: bool) -> Result<(), String> {
+    async fn open(&self, _: bool) -> Result<(), Closed> {
         let state = *self.0.lock().unwrap();
         match state {
-            State::Refused => Err("connection refused".to_owned()),
+            State::Refused => Err(Closed::Silent("connection refused".to_owned())),
             State::Hangs => std::future::pending().await,
             State::There | State::NoKey => Ok(()),
         }

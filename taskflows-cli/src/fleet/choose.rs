@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use taskflows_api::client::Client;
+use taskflows_api::client::{Client, remedy};
 
 use super::define;
 use super::engine::{Asking, Way, ask};
@@ -103,7 +103,7 @@ pub fn choose(app: &App, arguments: &Arguments) -> Result<Choice, CliError> {
     }
     let patience = Patience::of(&arguments.verb);
     let chosen: Vec<Chosen> =
-        selection.asked.into_iter().map(|asked| chosen(app, asked, &registered.own, patience)).collect();
+        selection.asked.into_iter().map(|asked| chosen(app, asked, &registered, patience)).collect();
     match <[Chosen; 1]>::try_from(chosen) {
         Ok([one]) if selection.is_one => Ok(Choice::One(Box::new(one))),
         Ok(one) => Ok(Choice::Several(one.into())),
@@ -111,10 +111,10 @@ pub fn choose(app: &App, arguments: &Arguments) -> Result<Choice, CliError> {
     }
 }
 
-fn chosen(app: &App, asked: Asked, own: &OwnKey, patience: Patience) -> Chosen {
+fn chosen(app: &App, asked: Asked, registered: &Registered, patience: Patience) -> Chosen {
     let Asked { name, server, .. } = asked;
     let remote = server.map(|server| {
-        let client = client(app, &name, &server, own)?.with_deadline(patience.request());
+        let client = client(app, &name, &server, registered)?.with_deadline(patience.request());
         Ok((App::remote(app, &name, &client), client))
     });
     Chosen { name, remote }
@@ -145,7 +145,8 @@ pub(super) fn refused(server: &Asking<'_>, end: End) -> CliError {
         End::Failed(error) => error,
         End::Silent(reason) => {
             let error = CliError::new(Exit::Unreachable, format!("{} did not answer: {reason}", server.name));
-            error.hint(format!("`tf server test {}` tells more", server.name))
+            let error = error.hint(format!("`tf server test {}` tells more", server.name));
+            error.hint_of(remedy(&reason))
         }
         End::Ended(exit) => CliError::new(exit, "it ended before it was asked"),
         End::NothingThere => CliError::new(Exit::NoSuchService, "there is no such service"),

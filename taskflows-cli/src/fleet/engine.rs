@@ -24,14 +24,23 @@ use crate::{App, Arguments, CliError, Exit, Ui, Verb};
 /// The greatest standard input that is kept for several servers, in bytes.
 const LARGEST_INPUT: u64 = 16 << 20;
 
+/// Why a server cannot be asked.
+#[derive(Debug)]
+pub enum Closed {
+    /// There was no answer: `connection refused`.
+    Silent(String),
+    /// It is not asked, or what it answered is no answer.
+    Refused(CliError),
+}
+
 /// The way to a server, beside what it is asked.
 #[async_trait]
 pub trait Way: Send + Sync {
     /// Makes sure that requests can be made; where it `knocks`, that the server is there.
     ///
     /// # Errors
-    /// Why there was no answer: `connection refused`.
-    async fn open(&self, knocks: bool) -> Result<(), String>;
+    /// Why it cannot be asked.
+    async fn open(&self, knocks: bool) -> Result<(), Closed>;
 
     /// Returns why the last request had no answer; `None` where it had one.
     fn trouble(&self) -> Option<String>;
@@ -281,7 +290,10 @@ pub(super) async fn ask<T>(
     let silent = |limit: Duration| move |_| End::Silent(format!("no answer within {} s", limit.as_secs()));
     let opened = async {
         let opened = timeout(LOOK, way.open(patience.knocks)).await.map_err(silent(LOOK))?;
-        opened.map_err(End::Silent)
+        opened.map_err(|closed| match closed {
+            Closed::Silent(reason) => End::Silent(reason),
+            Closed::Refused(error) => End::Failed(error),
+        })
     };
     let worked = async {
         work(app).await.map_err(|error| match way.trouble() {

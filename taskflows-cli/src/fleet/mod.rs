@@ -17,10 +17,11 @@ mod verdict;
 pub use address::{Address, ParseAddressError};
 pub(crate) use choose::Registered;
 pub use choose::{Choice, Chosen, choose, run_on_one};
-pub use engine::{Asking, Way, run_on_servers};
+pub use engine::{Asking, Closed, Way, run_on_servers};
 pub use gathered::Gathered;
 pub use own_key::OwnKey;
 pub use registry::{Server, Servers, ServersFile};
 pub use selection::{Asked, Known, Selection, ServerChoice};
 
 pub(crate) use registry::{check_group, check_name};
+pub(crate) use selection::no_such_server;

@@ -1,5 +1,7 @@
 //! How a command ends that several servers answered, and what is said of those that did not.
 
+use taskflows_api::client::remedy;
+
 use crate::ui::{error_style, note_style};
 use crate::{CliError, Exit, Ui};
 
@@ -142,6 +144,12 @@ fn tell_silent(ui: &mut Ui<'_>, all: usize, silent: &[(&str, Vec<&str>)]) -> Res
             writeln!(ui.status, "{red}error{red:#}: none of {all} servers answered: {reasons}")?;
         }
         (count, all) => writeln!(ui.status, "{count} of {all} servers did not answer: {reasons}")?,
+    }
+    for (reason, servers) in silent {
+        if let Some(remedy) = remedy(reason) {
+            let cyan = note_style();
+            writeln!(ui.status, "{}: {cyan}hint{cyan:#}: {remedy}", listed(servers))?;
+        }
     }
     Ok(())
 }
