@@ -185,6 +185,7 @@ fn a_command_asks_this_host_one_other_or_several() {
         }
     };
     assert_eq!(chosen(&host, "tf list"), "here");
+    assert_eq!(chosen(&host, "tf stop nobody/x y"), "NoSuchService", "it is not taken for this host");
     host.tf("server add web1 10.0.0.1 --group web --offline");
     host.tf("server add web2 10.0.0.2 --offline");
     for (line, expected) in [
@@ -197,6 +198,22 @@ fn a_command_asks_this_host_one_other_or_several() {
         ("tf list -s nobody", "NoSuchService"),
         ("tf list -s x*", "NoSuchService"),
         ("tf list -s @nobody", "NoSuchService"),
+        ("tf stop web1/x", "one"),
+        ("tf run web1/x", "one"),
+        ("tf why local/x", "here"),
+        ("tf stop local/x", "here"),
+        ("tf stop web1/x web2/y", "2 servers"),
+        ("tf stop web1/x y", "2 servers"),
+        ("tf stop web1/x web1/y", "one"),
+        ("tf stop 10.0.0.1:7777/x", "one"),
+        ("tf stop web1/x -s web2", "Usage"),
+        ("tf stop web1/x -s local", "Usage"),
+        ("tf logs web1/x --source loki", "Usage"),
+        ("tf stop nobody/x", "NoSuchService"),
+        ("tf remove srv-api", "here"),
+        ("tf remove srv-api -s web1", "one"),
+        ("tf remove srv-api web", "2 servers"),
+        ("tf status srv-api", "2 servers"),
         ("tf run web", "here"),
         ("tf run web -s web1", "one"),
         ("tf run web -s web*", "Usage"),

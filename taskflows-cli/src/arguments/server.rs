@@ -23,8 +23,9 @@ pub enum ServerVerb {
     )]
     Test {
         /// Their names, or addresses (host:port); all that are registered where none is given.
+        // `servers` is what -s names.
         #[arg(value_name = "SERVER", value_parser = tested)]
-        servers: Vec<ServerChoice>,
+        tested: Vec<ServerChoice>,
     },
     /// Forget servers; nothing changes on them.
     #[command(visible_alias = "rm")]

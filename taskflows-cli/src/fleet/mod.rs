@@ -7,6 +7,7 @@ mod engine;
 mod gathered;
 mod merge;
 mod narrow;
+mod opening;
 mod own_key;
 mod reach;
 mod registry;

@@ -168,6 +168,9 @@ impl Known<'_> {
             ServerChoice::Address(address) => return Ok(vec![self.at(address)]),
             ServerChoice::Name(name) => {
                 let found = matching(&format!("-s {name}"), &|own, _| own == name);
+                if found.is_empty() && name == self.own_name {
+                    return Ok(vec![self.local(format!("-s {name}"))]);
+                }
                 if found.is_empty() {
                     return Err(no_such_server(self.servers, name));
                 }

@@ -106,9 +106,13 @@ pub(super) fn tell(ui: &mut Ui<'_>, answers: Vec<Answer>) -> Result<Exit, CliErr
             _ => {}
         }
     }
-    for (error, servers) in &failed {
-        let before =
-            if servers.len() == answers.len() { String::new() } else { format!("{}: ", listed(servers)) };
+    for (error, servers) in &mut failed {
+        let is_of_all = servers.len() == answers.len();
+        let before = if is_of_all { String::new() } else { format!("{}: ", listed(servers)) };
+        // Where it was looked for in vain.
+        if is_of_all && servers.len() > 1 && error.exit == Exit::NoSuchService && !error.is_report {
+            error.message = format!("{} on {}", error.message, listed(servers));
+        }
         tell_error(ui, &before, error)?;
     }
     tell_silent(ui, answers.len(), &silent)?;

@@ -46,9 +46,7 @@ async fn stop(ui: &mut Ui<'_>, app: &App) -> Result<Exit, CliError> {
     unit::check_installed(app).await?;
     match unit::perform(app, Action::Stop).await? {
         Effect::AlreadyStopped => ui.remark("The API was not running."),
-        _ => ui.remark(
-            "The API is stopped. It starts again at boot; `tf remove srv-api -s local` takes it away.",
-        ),
+        _ => ui.remark("The API is stopped. It starts again at boot; `tf remove srv-api` takes it away."),
     }
     Ok(Exit::Ok)
 }

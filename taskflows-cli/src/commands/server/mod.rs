@@ -20,7 +20,7 @@ pub(super) async fn server(
     match verb {
         ServerVerb::Add(arguments) => add::add(ui, app, arguments).await,
         ServerVerb::List => list::list(ui, app, global),
-        ServerVerb::Test { servers } => test::test(ui, app, global, servers).await,
+        ServerVerb::Test { tested } => test::test(ui, app, global, tested).await,
         ServerVerb::Remove { names } => remove(ui, app, names),
     }
 }
