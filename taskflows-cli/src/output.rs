@@ -38,7 +38,7 @@ pub(crate) const fn column(title: &'static str) -> Column {
     Column { title, wide: false, least: title.len() }
 }
 
-/// A column of every table whose texts have so many characters and are not broken.
+/// A column of every table whose texts are not broken where none has more characters.
 pub(crate) const fn whole(title: &'static str, least: usize) -> Column {
     Column { title, wide: false, least }
 }
@@ -182,7 +182,11 @@ pub(crate) fn write_grid(ui: &mut Ui<'_>, grid: &Grid, wide: bool) -> Result<(),
         table.add_row(cells.map(|(styled, _)| cell(styled)));
     }
     // Where all texts are shorter than what is not broken, others may have the space.
-    let least = grid.columns.iter().zip(longest).map(|(column, longest)| column.least.min(longest));
+    // One that is longer is broken in any case, and has its share of the space.
+    let least = grid.columns.iter().zip(longest).map(|(column, longest)| match longest <= column.least {
+        true => longest,
+        false => column.title.len(),
+    });
     let least = least.zip(&shown).filter(|(_, shown)| **shown).map(|(least, _)| least);
     for (column, least) in table.column_iter_mut().zip(least) {
         column.set_padding((0, GAP));
