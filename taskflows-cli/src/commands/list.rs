@@ -7,7 +7,7 @@ use taskflows_core::{NamePattern, Outcome, ServiceName};
 use super::remark_interruption;
 use crate::arguments::{Global, OptionalSelector, patterns};
 use crate::error::chain;
-use crate::output::{Column, Row, Styled, Tone, column, emit, whole, wide};
+use crate::output::{Column, Row, Styled, Tone, column, emit, unbroken, wide};
 use crate::select::is_meant;
 use crate::{App, CliError, Exit, Ui, show};
 
@@ -83,7 +83,7 @@ fn copy(styled: &Styled) -> Styled {
 
 impl Row for ListRow {
     const COLUMNS: &'static [Column] = &[
-        whole("NAME", WHOLE_NAME),
+        unbroken("NAME", WHOLE_NAME),
         column("STATE"),
         column("LAST"),
         column("NEXT"),

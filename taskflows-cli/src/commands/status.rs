@@ -8,7 +8,7 @@ use super::log_lines::plain_line;
 use super::remark_interruption;
 use crate::arguments::{Format, Global, OptionalSelector, patterns};
 use crate::error::chain;
-use crate::output::{Column, Row, Styled, Tone, column, emit, whole, wide};
+use crate::output::{Column, Row, Styled, Tone, column, emit, unbroken, wide};
 use crate::select::is_meant;
 use crate::{App, CliError, Exit, Ui, show};
 
@@ -27,7 +27,7 @@ struct StatusRow {
 
 impl Row for StatusRow {
     const COLUMNS: &'static [Column] = &[
-        whole("NAME", WHOLE_NAME),
+        unbroken("NAME", WHOLE_NAME),
         column("STATE"),
         column("LAST"),
         column("NEXT"),
