@@ -108,6 +108,24 @@ async fn a_request_is_signed_for_the_server_whose_id_is_asked_for_where_it_is_no
 }
 
 #[tokio::test]
+async fn an_id_is_learnt_where_nobody_stands_between_alone_and_is_no_other_servers() {
+    for base in
+        ["http://10.0.0.1:1", "http://web1:1", "http://localhost.example:1", "http://127.0.0.1.example:1"]
+    {
+        // Nothing is sent.
+        let client = client(base, "secret", "").with_deadline(Duration::from_millis(1));
+        let told = client.get::<Value>("/api/x").await.unwrap_err();
+        assert!(matches!(told, ClientError::Unidentified { .. }), "{base}: {told}");
+    }
+    let fake = Fake::new("secret");
+    let base = fake.serve().await;
+    let others = [(ID.to_owned(), "web2".to_owned())].into();
+    let told = client(&base, "secret", "").with_others(others).get::<Value>("/api/x").await;
+    assert_eq!(said(told), "web1 says that it is `web2`");
+    assert_eq!(fake.asked.load(Ordering::Relaxed), 0, "nothing was signed for it");
+}
+
+#[tokio::test]
 async fn a_key_that_was_changed_meanwhile_is_read_again_and_no_command_fails() {
     let fake = Fake::new("new");
     let base = fake.serve().await;
@@ -222,6 +240,10 @@ async fn an_answer_that_is_none_of_this_api_is_told_as_such() {
     for (answer, told) in [
         (&b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"[..], "gave an answer that could not be read"),
         (b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 5\r\n\r\nhello", "web1: HTTP status 502"),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>",
+            "it is a web page, which the API of taskflows",
+        ),
         (b"HTTP/1.1 302 Found\r\nlocation: /y\r\ncontent-length: 0\r\n\r\n", "web1: HTTP status 302"),
         (b"nonsense\r\n\r\n", "web1 did not answer"),
         (b"HTTP/1.1 404 Not Found\r\ncontent-length: 99999999\r\n\r\n", "web1 did not answer"),
@@ -233,9 +255,22 @@ async fn an_answer_that_is_none_of_this_api_is_told_as_such() {
     }
 }
 
-/// Serves TLS with a certificate for `name` and returns its address and the certificate.
+/// Serves TLS with a certificate for `name` that signs itself, and returns its address and the certificate.
 async fn tls(name: &str) -> (String, tempfile::NamedTempFile) {
-    let certified = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+    tls_with(rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap()).await
+}
+
+/// The same for a certificate as `openssl req -x509` makes it: one that calls itself an authority.
+fn authority(name: &str) -> rcgen::CertificateParams {
+    let mut made = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    made.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    made
+}
+
+async fn tls_with(made: rcgen::CertificateParams) -> (String, tempfile::NamedTempFile) {
+    let signing_key = rcgen::KeyPair::generate().unwrap();
+    let cert = made.self_signed(&signing_key).unwrap();
+    let certified = rcgen::CertifiedKey { cert, signing_key };
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), certified.cert.pem()).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
@@ -271,11 +306,54 @@ async fn a_certificate_is_trusted_where_its_file_is_named_and_for_its_name_alone
     let open = |base: &str, file| Client::trusting("web1", base, Credentials::None, file).unwrap();
     assert!(open(&base, Some(file.path())).get::<Value>("/x").await.is_ok());
     let told = said(open(&base, None).get("/x").await);
-    assert!(told.starts_with("web1 did not answer: certificate not trusted"), "{told}");
+    assert!(told.ends_with("certificate not trusted: nobody vouches for it who is known here"), "{told}");
     let (base, file) = tls("other.example").await;
     let told = said(open(&base, Some(file.path())).get("/x").await);
-    assert!(told.starts_with("web1 did not answer: certificate not trusted"), "{told}");
+    assert!(told.ends_with("certificate not trusted: it is for other.example, not for localhost"), "{told}");
     let empty = tempfile::NamedTempFile::new().unwrap();
     let unusable = Client::trusting("web1", &base, Credentials::None, Some(empty.path())).unwrap_err();
     assert!(unusable.to_string().contains("holds no certificate"), "{unusable}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_calls_itself_an_authority_is_trusted_where_it_is_the_one_that_is_named() {
+    let told = async |made: rcgen::CertificateParams, other: Option<&std::path::Path>| {
+        let (base, file) = tls_with(made).await;
+        let client = Client::trusting("web1", &base, Credentials::None, Some(other.unwrap_or(file.path())));
+        let answer = client.unwrap().get::<Value>("/x").await;
+        answer.map_or_else(|error| error.to_string(), |_| "trusted".to_owned())
+    };
+    assert_eq!(told(authority("localhost"), None).await, "trusted");
+    // Another one of the same name.
+    let (_, other) = tls_with(authority("localhost")).await;
+    let [mut late, mut early, mut nameless] = [(); 3].map(|()| authority("localhost"));
+    late.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    early.not_before = rcgen::date_time_ymd(3000, 1, 1);
+    nameless.subject_alt_names.clear();
+    for (made, other, reason) in [
+        (authority("localhost"), Some(other.path()), "nobody vouches for it who is known here"),
+        (authority("other.example"), None, "it is for other.example, not for localhost"),
+        (late, None, "it has expired"),
+        (early, None, "it is not valid yet"),
+        (nameless, None, "it names no host"),
+    ] {
+        let expected = format!("web1 did not answer: certificate not trusted: {reason}");
+        assert_eq!(told(made, other).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn what_keeps_tls_from_working_is_told_with_what_helps() {
+    let (base, _) = tls("localhost").await;
+    let (page, _) = raw(OK, 0).await;
+    for (base, reason, remedy) in [
+        (base.replace("https", "http"), "it speaks no plain HTTP", "https://"),
+        (page.replace("http", "https"), "it speaks no TLS", "http://"),
+        (base, "nobody vouches for it", "--ca-file"),
+    ] {
+        let client = Client::new("web1", &base, Credentials::None).unwrap();
+        let told = client.get::<Value>("/x").await.unwrap_err();
+        assert!(told.to_string().contains(reason), "{told}");
+        assert!(told.remedy().unwrap().contains(remedy), "{told}");
+    }
 }

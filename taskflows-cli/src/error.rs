@@ -54,6 +54,12 @@ impl CliError {
         self.hint = Some(hint.into());
         self
     }
+
+    /// Adds the same where it is known.
+    pub(crate) fn hint_of(mut self, hint: Option<impl Into<String>>) -> Self {
+        self.hint = hint.map(Into::into).or(self.hint);
+        self
+    }
 }
 
 impl fmt::Display for CliError {

@@ -35,8 +35,8 @@ pub use desk::LocalDesk;
 pub use error::CliError;
 pub use exit::Exit;
 pub use fleet::{
-    Address, Asked, Asking, Choice, Chosen, Gathered, Known, OwnKey, ParseAddressError, Selection, Server,
-    ServerChoice, Servers, ServersFile, Way, choose, run_on_one, run_on_servers,
+    Address, Asked, Asking, Choice, Chosen, Closed, Gathered, Known, OwnKey, ParseAddressError, Selection,
+    Server, ServerChoice, Servers, ServersFile, Way, choose, run_on_one, run_on_servers,
 };
 pub use monitor::{MonitorSink, NoSink, Told, message};
 pub use run::{run, run_on};

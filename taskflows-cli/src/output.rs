@@ -31,21 +31,28 @@ pub(crate) struct Column {
     pub(crate) wide: bool,
     /// So many characters are never broken.
     pub(crate) least: usize,
+    /// Where a text has more, it is broken in any case, and the column has its share of the space.
+    pub(crate) yields: bool,
 }
 
 /// A column of every table.
 pub(crate) const fn column(title: &'static str) -> Column {
-    Column { title, wide: false, least: title.len() }
+    Column { title, wide: false, least: title.len(), yields: false }
+}
+
+/// A column of every table whose texts are not broken where none of them has more characters.
+pub(crate) const fn unbroken(title: &'static str, most: usize) -> Column {
+    Column { title, wide: false, least: most, yields: true }
 }
 
 /// A column of every table whose texts have so many characters and are not broken.
 pub(crate) const fn whole(title: &'static str, least: usize) -> Column {
-    Column { title, wide: false, least }
+    Column { title, wide: false, least, yields: false }
 }
 
 /// A column of wide tables.
 pub(crate) const fn wide(title: &'static str) -> Column {
-    Column { title, wide: true, least: title.len() }
+    Column { title, wide: true, least: title.len(), yields: false }
 }
 
 /// A text and how it looks.
@@ -182,7 +189,10 @@ pub(crate) fn write_grid(ui: &mut Ui<'_>, grid: &Grid, wide: bool) -> Result<(),
         table.add_row(cells.map(|(styled, _)| cell(styled)));
     }
     // Where all texts are shorter than what is not broken, others may have the space.
-    let least = grid.columns.iter().zip(longest).map(|(column, longest)| column.least.min(longest));
+    let least = grid.columns.iter().zip(longest).map(|(column, longest)| match column.yields {
+        true if longest > column.least => column.title.len(),
+        _ => column.least.min(longest),
+    });
     let least = least.zip(&shown).filter(|(_, shown)| **shown).map(|(least, _)| least);
     for (column, least) in table.column_iter_mut().zip(least) {
         column.set_padding((0, GAP));

@@ -4,6 +4,23 @@ use taskflows_core::{NamePattern, ServiceName, nearest};
 
 use crate::{App, CliError, Exit};
 
+/// The services that are taskflows itself.
+const OWN: [&str; 1] = ["srv-api"];
+/// How their names begin.
+const OWN_PREFIX: &str = "srv-";
+
+/// Tells whether a service is taskflows itself.
+pub(crate) fn is_own(name: &str) -> bool {
+    OWN.contains(&name)
+}
+
+/// Tells whether `patterns`, none of which is all, mean a service that they match: one that is taskflows itself is meant
+/// where one of them begins as its name does. `tf remove '*'` is not to end what answers for a server.
+pub(crate) fn is_meant(patterns: &[NamePattern], name: &ServiceName) -> bool {
+    let names_own = |pattern: &NamePattern| pattern.as_str().starts_with(OWN_PREFIX) && pattern.matches(name);
+    !is_own(name.as_str()) || patterns.iter().any(names_own)
+}
+
 /// Returns the services that `patterns` select, each once, in the order of the patterns.
 ///
 /// A plain name is taken as it is: whether it exists, and is ours, the action on it tells.
@@ -15,7 +32,12 @@ pub(crate) async fn select(app: &App, patterns: &[NamePattern]) -> Result<Vec<Se
     for pattern in patterns {
         let found = match pattern.as_str().parse::<ServiceName>() {
             Ok(name) if pattern.is_exact() => vec![name],
-            _ => app.services.names(std::slice::from_ref(pattern)).await?,
+            _ => {
+                let one = std::slice::from_ref(pattern);
+                let mut found = app.services.names(one).await?;
+                found.retain(|name| is_meant(one, name));
+                found
+            }
         };
         if found.is_empty() {
             return Err(CliError::new(Exit::NoSuchService, format!("no service matches `{pattern}`"))

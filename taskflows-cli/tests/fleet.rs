@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clap::Parser;
 use host::{DEFINITION, Host, check};
-use taskflows_cli::{Arguments, Asking, CliError, Exit, LocalDefiner, Ui, Way, run_on_servers};
+use taskflows_cli::{Arguments, Asking, CliError, Closed, Exit, LocalDefiner, Ui, Way, run_on_servers};
 
 /// How a server is reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,10 +29,10 @@ struct FakeWay(Mutex<State>);
 
 #[async_trait]
 impl Way for FakeWay {
-    async fn open(&self, _: bool) -> Result<(), String> {
+    async fn open(&self, _: bool) -> Result<(), Closed> {
         let state = *self.0.lock().unwrap();
         match state {
-            State::Refused => Err("connection refused".to_owned()),
+            State::Refused => Err(Closed::Silent("connection refused".to_owned())),
             State::Hangs => std::future::pending().await,
             State::There | State::NoKey => Ok(()),
         }
@@ -47,6 +47,8 @@ impl Way for FakeWay {
 struct Fleet {
     local: Host,
     servers: Vec<(String, Host, State)>,
+    /// The patterns that are for some servers alone.
+    meant: Vec<(&'static str, Vec<&'static str>)>,
     answer: &'static str,
     interactive: bool,
     input: String,
@@ -72,6 +74,7 @@ impl Fleet {
         Self {
             local,
             servers: names.iter().map(server).collect(),
+            meant: Vec::new(),
             answer: "",
             interactive: false,
             input: String::new(),
@@ -109,15 +112,18 @@ impl Fleet {
         )
         .unwrap_or_else(|error| panic!("{error}"));
         let no_key = CliError::new(Exit::Permission, "there is no key");
-        let asking: Vec<Asking<'_>> = self
-            .servers
-            .iter()
-            .map(|(name, host, state)| Asking {
-                name: name.clone(),
-                app: if *state == State::NoKey { Err(no_key.clone()) } else { Ok(&host.app) },
-                way: Some(Arc::new(FakeWay(Mutex::new(*state)))),
-            })
-            .collect();
+        let asking: Vec<Asking<'_>> =
+            self.servers
+                .iter()
+                .map(|(name, host, state)| Asking {
+                    name: name.clone(),
+                    app: if *state == State::NoKey { Err(no_key.clone()) } else { Ok(&host.app) },
+                    way: Some(Arc::new(FakeWay(Mutex::new(*state)))),
+                    meant: self.meant.iter().find(|(own, _)| own == name).map(|(_, patterns)| {
+                        patterns.iter().map(|pattern| pattern.parse().unwrap()).collect()
+                    }),
+                })
+                .collect();
         let input = format!("{}{}", self.input, self.answer);
         let (mut out, mut status, mut input) = (Vec::new(), Vec::new(), input.as_bytes());
         let mut ui = Ui {
@@ -323,5 +329,92 @@ fn the_same_failure_everywhere_keeps_its_exit_code() {
     assert_eq!(fleet.tf("list").0, Exit::Permission);
     fleet.set("web2", State::There);
     assert_eq!(fleet.tf("list").0, Exit::Partial);
+    check!(fleet);
+}
+
+/// The service that answers for a server, and others.
+const WITH_API: &str = "version = 1\n[[services]]\nname = \"srv-api\"\nstart_command = \"tf api\"\n";
+
+#[test]
+fn what_answers_for_a_server_is_meant_where_it_is_named_alone() {
+    let mut fleet = Fleet::new(&["web1", "web2"]);
+    for name in ["web1", "web2"] {
+        fleet.host(name).write("api.toml", WITH_API);
+        fleet.host(name).tf("create api.toml");
+    }
+    fleet.tf("list -o name");
+    fleet.tf("list --all -o name");
+    fleet.tf("list 'srv-*' -o name");
+    fleet.tf("status -o name");
+    fleet.tf("restart '*' -o name");
+    fleet.tf("remove '*' --yes");
+    fleet.tf("list srv-api -o name");
+    fleet.tf("remove '*' --yes");
+    check!(fleet);
+}
+
+#[test]
+fn a_service_of_one_server_is_looked_for_there_alone() {
+    let mut fleet = Fleet::new(&["web1", "web2"]);
+    fleet.meant = vec![("web1", vec!["web"]), ("web2", vec!["broken"])];
+    fleet.tf("list web1/web web2/broken -o name");
+    fleet.tf("remove web1/web web2/broken");
+    fleet.meant = vec![("web1", vec!["nightly-backup"]), ("web2", vec![])];
+    fleet.tf("stop web1/nightly-backup -o name");
+    fleet.tf("remove web1/nightly-backup");
+    assert_eq!((fleet.installed("web1"), fleet.installed("web2")), (1, 2));
+    check!(fleet);
+}
+
+#[test]
+fn what_is_gone_from_the_definitions_is_asked_about_once_for_all() {
+    let mut fleet = Fleet::of(&["web1", "web2", "web3"], Host::new);
+    fleet.tf("create jobs.toml -s @all");
+    let left = DEFINITION.replace("[[services]]\nname = \"broken\"\nstart_command = \"false\"\n", "");
+    fleet.host("web1").write("jobs.toml", &left.replace("sleep infinity", "sleep 1d"));
+    fleet.transcript.clear();
+    // Nobody is there to answer.
+    fleet.tf("create jobs.toml --prune");
+    fleet.interactive = true;
+    fleet.answer = "n\n";
+    fleet.tf("create jobs.toml --prune");
+    assert_eq!([fleet.installed("web1"), fleet.installed("web2"), fleet.installed("web3")], [3, 3, 3]);
+    fleet.answer = "y\n";
+    fleet.set("web3", State::Refused);
+    fleet.tf("create jobs.toml --prune");
+    assert_eq!([fleet.installed("web1"), fleet.installed("web2"), fleet.installed("web3")], [2, 2, 3]);
+    fleet.set("web3", State::There);
+    fleet.answer = "";
+    fleet.tf("create jobs.toml --prune --yes");
+    assert_eq!(fleet.installed("web3"), 2);
+    check!(fleet);
+}
+
+#[test]
+fn long_names_of_servers_leave_room_for_the_rest() {
+    let mut fleet =
+        Fleet::new(&["web1.eu-central-1.compute.example.com", "web2.eu-central-1.compute.example.com"]);
+    fleet.tf("status");
+    let mut fleet =
+        Fleet { transcript: fleet.transcript, ..Fleet::new(&["ip-10-0-12-34-of-rack-7", "web1"]) };
+    fleet.host("web1").tf("start web");
+    fleet.tf("status");
+    fleet.tf("list web -o wide");
+    assert_eq!(
+        fleet.transcript.matches(" nightly-backup ").count(),
+        4,
+        "names are whole: {}",
+        fleet.transcript
+    );
+    check!(fleet);
+}
+
+#[test]
+fn units_that_are_alike_are_shown_once() {
+    let mut fleet = Fleet::of(&["web1", "web2", "web3"], Host::new);
+    fleet.tf("create jobs.toml");
+    fleet.set("web3", State::Refused);
+    fleet.transcript.clear();
+    fleet.tf("show web");
     check!(fleet);
 }

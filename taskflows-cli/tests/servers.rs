@@ -135,6 +135,44 @@ fn a_test_of_servers_tells_what_is_wrong_with_each() {
 }
 
 #[test]
+fn the_id_of_a_server_is_kept_when_it_is_asked_first_and_no_other_has_it() {
+    let mut host = keyed();
+    let (address, clone) = (serve(ID), serve(ID));
+    host.tf(&format!("server add web1 {address} --offline"));
+    host.tf("server test web1");
+    host.tf("server test web1");
+    assert_eq!(host.transcript.matches(&format!("! Kept the id of web1: {ID}.")).count(), 1);
+    host.tf("server list -o json");
+    assert!(host.transcript.contains(&format!("\"server_id\": \"{ID}\"")), "{}", host.transcript);
+    let mut told = |line: &str| {
+        host.transcript.clear();
+        host.tf(line);
+        host.transcript.clone()
+    };
+    let text = told(&format!("server add web2 {clone}"));
+    assert!(text.contains(&format!("{clone} has the id of `web1` at {address}: {ID}")), "{text}");
+    told(&format!("server add web2 {clone} --offline"));
+    let text = told("server test web2 -o json");
+    assert!(text.contains("it has the id of `web1`") && !text.contains("Kept"), "{text}");
+    // One that is not registered can be tested as well.
+    let other = serve("00000000000000000000000000000001");
+    let text = told(&format!("server test {other} -o json"));
+    assert!(text.contains("\"is_reachable\": true") && !text.contains("Kept"), "{text}");
+    // The machine at the address is another one now.
+    let file = host.app.data_directory.join("servers.json");
+    let written = std::fs::read_to_string(&file).unwrap().replace(ID, "00000000000000000000000000000002");
+    std::fs::write(&file, written).unwrap();
+    host.transcript.clear();
+    host.tf("server test web1 -o json");
+    let expected = format!("its id is {ID}, not 00000000000000000000000000000002");
+    assert!(
+        host.transcript.contains(&expected) && host.transcript.contains("= Permission"),
+        "{}",
+        host.transcript
+    );
+}
+
+#[test]
 fn a_command_asks_this_host_one_other_or_several() {
     let mut host = keyed();
     let chosen = |host: &Host, line: &str| {
@@ -147,6 +185,7 @@ fn a_command_asks_this_host_one_other_or_several() {
         }
     };
     assert_eq!(chosen(&host, "tf list"), "here");
+    assert_eq!(chosen(&host, "tf stop nobody/x y"), "NoSuchService", "it is not taken for this host");
     host.tf("server add web1 10.0.0.1 --group web --offline");
     host.tf("server add web2 10.0.0.2 --offline");
     for (line, expected) in [
@@ -156,7 +195,25 @@ fn a_command_asks_this_host_one_other_or_several() {
         ("tf list -s @web", "1 servers"),
         ("tf list -s local", "here"),
         ("tf list -s web1 -s local", "2 servers"),
-        ("tf list -s nobody", "Usage"),
+        ("tf list -s nobody", "NoSuchService"),
+        ("tf list -s x*", "NoSuchService"),
+        ("tf list -s @nobody", "NoSuchService"),
+        ("tf stop web1/x", "one"),
+        ("tf run web1/x", "one"),
+        ("tf why local/x", "here"),
+        ("tf stop local/x", "here"),
+        ("tf stop web1/x web2/y", "2 servers"),
+        ("tf stop web1/x y", "2 servers"),
+        ("tf stop web1/x web1/y", "one"),
+        ("tf stop 10.0.0.1:7777/x", "one"),
+        ("tf stop web1/x -s web2", "Usage"),
+        ("tf stop web1/x -s local", "Usage"),
+        ("tf logs web1/x --source loki", "Usage"),
+        ("tf stop nobody/x", "NoSuchService"),
+        ("tf remove srv-api", "here"),
+        ("tf remove srv-api -s web1", "one"),
+        ("tf remove srv-api web", "2 servers"),
+        ("tf status srv-api", "2 servers"),
         ("tf run web", "here"),
         ("tf run web -s web1", "one"),
         ("tf run web -s web*", "Usage"),

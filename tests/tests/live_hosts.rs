@@ -118,7 +118,7 @@ fn three_hosts_are_one_fleet() {
     let told = hosts.tf(1, &["remove", "web", "tick", "nightly", "-s", "@all", "--yes"]).expect(0).stderr;
     assert!(told.contains("h1, h2, h3: Removed 3 services."), "{told}");
     for host in 1..=3 {
-        let left = hosts.tf(host, &["list", "-s", "local", "-o", "name"]).expect(0).stdout;
+        let left = hosts.tf(host, &["list", "--all", "-s", "local", "-o", "name"]).expect(0).stdout;
         assert_eq!(left.trim(), "srv-api", "h{host}");
     }
 }

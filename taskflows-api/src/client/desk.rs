@@ -42,7 +42,11 @@ impl RemoteDesk {
 fn refused(error: ClientError) -> DeskError {
     let said = error.to_string();
     match (error.status(), error.code()) {
-        (Some(404), Some("not-found")) => DeskError::NotFound { what: said, hint: None },
+        // What can be done about it comes behind it.
+        (Some(404), Some("not-found")) => match said.rsplit_once("; ") {
+            Some((what, hint)) => DeskError::NotFound { what: what.to_owned(), hint: Some(hint.to_owned()) },
+            None => DeskError::NotFound { what: said, hint: None },
+        },
         (Some(422), _) => DeskError::Invalid { what: said },
         _ => DeskError::Services(service_error(error, "look at what is wrong")),
     }

@@ -22,6 +22,21 @@ pub enum ClientError {
         /// What it said.
         problem: Problem,
     },
+    /// Its id is not known, and what it tells of it cannot be relied on: a request that is signed for an id is good for
+    /// whoever has that id.
+    #[error("{server} has no known id, and without TLS what it says of that cannot be relied on")]
+    Unidentified {
+        /// Its name or address.
+        server: String,
+    },
+    /// It says that its id is that of a server which is known to be another.
+    #[error("{server} says that it is `{other}`")]
+    Impostor {
+        /// Its name or address.
+        server: String,
+        /// The name of the one that has the id.
+        other: String,
+    },
     /// It said something that is no answer of this API.
     #[error("{server} gave an answer that could not be read: {reason}")]
     Malformed {
@@ -43,6 +58,15 @@ impl ClientError {
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
+    }
+
+    /// Returns what can be done about it, where that shows in the reason.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Unreachable { reason, .. } => super::reason::remedy(reason),
+            _ => None,
+        }
     }
 
     /// Returns the status of a refusal.

@@ -13,6 +13,11 @@ use crate::wire::{LogLine, LogParameters, StreamedLine};
 /// The longest line that is read, in bytes.
 const LONGEST_LINE: usize = 65 << 20;
 
+/// The longest log that is kept as a whole, in bytes.
+const LARGEST_LOG: usize = 256 << 20;
+/// What an entry takes beside its message, about.
+const ENTRY: usize = 200;
+
 /// Reads what the services of another host wrote.
 ///
 /// To follow goes on after a cut, from the last line that came: with a journal, no line is lost and none comes twice, as
@@ -40,7 +45,18 @@ impl RemoteLogReader {
 #[async_trait]
 impl LogReader for RemoteLogReader {
     async fn read(&self, query: &LogQuery) -> Result<Vec<LogEntry>, LogError> {
-        self.stream(query).try_collect().await
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        let mut stream = self.stream(query);
+        while let Some(entry) = stream.try_next().await? {
+            bytes += entry.message.len() + ENTRY;
+            if bytes > LARGEST_LOG {
+                let reason = "its log is too long to be read at once: ask for fewer lines".to_owned();
+                return Err(unavailable(&self.client, self.client.malformed(reason)));
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
     }
 
     fn stream<'a>(&'a self, query: &LogQuery) -> BoxStream<'a, Result<LogEntry, LogError>> {

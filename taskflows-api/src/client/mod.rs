@@ -22,6 +22,7 @@ pub use environments::RemoteEnvironments;
 pub use error::ClientError;
 pub use events::{Patience, ServerEvent};
 pub use logs::RemoteLogReader;
+pub use reason::remedy;
 pub use request::{Client, Credentials};
 pub use runs::RemoteRuns;
 pub use services::RemoteServiceManager;

@@ -1,4 +1,6 @@
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,6 +34,8 @@ const LARGEST_ANSWER: usize = 64 << 20;
 const LARGEST_REFUSAL: usize = 64 << 10;
 /// How long a server is asked why it refused.
 const EXPLANATION: Duration = Duration::from_secs(3);
+/// What is said of an answer that no API of ours gives.
+const NO_API: &str = "which the API of taskflows does not answer";
 /// A clock that is off by more is told of: a third of the time in which a signature is good.
 const SKEW: SignedDuration = SignedDuration::from_secs(100);
 /// Who asks, as they say themselves. It is written down and never relied on.
@@ -61,6 +65,7 @@ pub struct Client {
     base: String,
     credentials: Arc<Mutex<Credentials>>,
     keys: Option<Arc<Keys>>,
+    others: Arc<BTreeMap<String, String>>,
     user: Option<HeaderValue>,
     deadline: Duration,
     trouble: Arc<Mutex<Option<String>>>,
@@ -115,6 +120,7 @@ impl Client {
             base: base.trim_end_matches('/').to_owned(),
             credentials: Arc::new(Mutex::new(credentials)),
             keys: None,
+            others: Arc::default(),
             user: None,
             deadline: DEADLINE,
             trouble: Arc::default(),
@@ -133,6 +139,12 @@ impl Client {
     #[must_use]
     pub fn with_keys(self, read: impl Fn() -> Vec<SigningKey> + Send + Sync + 'static) -> Self {
         Self { keys: Some(Arc::new(Keys::new(read))), ..self }
+    }
+
+    /// Says which ids are known to be other servers', by their names: one that is asked for its id cannot have them.
+    #[must_use]
+    pub fn with_others(self, others: BTreeMap<String, String>) -> Self {
+        Self { others: Arc::new(others), ..self }
     }
 
     /// Says who asks; a name that no header can have is left out.
@@ -170,15 +182,22 @@ impl Client {
         self.read(&asked.await?)
     }
 
-    /// Asks for the id of the server where it is needed and not known.
+    /// Asks for the id of the server where it is needed and not known: by TLS, or on this host. Elsewhere anybody on the
+    /// way could tell the id of another server, and hand on to that what is signed for it.
     ///
     /// # Errors
-    /// As [`Self::get`].
+    /// As [`Self::get`], when there is no way to ask that can be relied on, and when the server tells an id that is another's.
     pub async fn learn_id(&self) -> Result<(), ClientError> {
         if !matches!(&*self.lock(), Credentials::Signed { server_id, .. } if server_id.is_empty()) {
             return Ok(());
         }
+        if !is_reliable(&self.base) {
+            return Err(ClientError::Unidentified { server: self.server.clone() });
+        }
         let health = self.health().await?;
+        if let Some(other) = self.others.get(&health.server_id) {
+            return Err(ClientError::Impostor { server: self.server.clone(), other: other.clone() });
+        }
         if let Credentials::Signed { server_id, .. } = &mut *self.lock() {
             *server_id = health.server_id;
         }
@@ -212,7 +231,10 @@ impl Client {
     fn read<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, ClientError> {
         // An answer without a body reads as `null`.
         let bytes = if bytes.is_empty() { b"null".as_slice() } else { bytes };
-        serde_json::from_slice(bytes).map_err(|error| self.malformed(error.to_string()))
+        serde_json::from_slice(bytes).map_err(|error| match bytes.trim_ascii_start().starts_with(b"<") {
+            true => self.malformed(format!("it is a web page, {NO_API}")),
+            false => self.malformed(error.to_string()),
+        })
     }
 
     async fn within<T>(&self, asked: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
@@ -330,8 +352,8 @@ impl Client {
             return Ok(bytes);
         }
         let problem = serde_json::from_slice(&bytes);
-        let problem =
-            problem.unwrap_or_else(|_| Problem::new(status, format!("HTTP status {}", status.as_u16())));
+        let other = |_| Problem::new(status, format!("HTTP status {}, {NO_API}", status.as_u16()));
+        let problem = problem.unwrap_or_else(|error| other(error).with_code("no-api"));
         Err(ClientError::Refused { server: self.server.clone(), problem })
     }
 
@@ -347,6 +369,14 @@ impl Client {
     pub(crate) fn malformed(&self, reason: String) -> ClientError {
         ClientError::Malformed { server: self.server.clone(), reason }
     }
+}
+
+/// Tells whether what answers at `base` is sure to be what is there: nobody stands between.
+fn is_reliable(base: &str) -> bool {
+    let Some(rest) = base.strip_prefix("http://") else { return base.starts_with("https://") };
+    let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host);
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
 fn is_unauthorized(answer: &Result<Vec<u8>, ClientError>) -> bool {

@@ -13,6 +13,9 @@ pub(super) fn service_error(error: ClientError, operation: &str) -> ServiceError
             ServiceError::Unreachable { what: server, source: reason.into() }
         }
         ClientError::Refused { server, problem } => refused(server, problem, operation),
+        error @ (ClientError::Unidentified { .. } | ClientError::Impostor { .. }) => {
+            ServiceError::PermissionDenied { operation: operation.to_owned(), source: error.into() }
+        }
         ClientError::Malformed { server, reason } => {
             let reason = format!("its answer could not be read: {reason}");
             ServiceError::Remote { server, reason }

@@ -2,10 +2,10 @@
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum, value_parser};
+use taskflows_core::ServiceName;
 use taskflows_core::log::{LogPattern, priority_of};
-use taskflows_core::{NamePattern, ServiceName};
 
-use super::service::OptionalSelector;
+use super::service::{On, OptionalSelector, Wanted};
 
 /// `tf next`.
 #[derive(Args, Clone, Debug)]
@@ -21,9 +21,9 @@ pub struct NextArguments {
 /// `tf why`.
 #[derive(Args, Debug)]
 pub struct WhyArguments {
-    /// The service.
+    /// The service, of one server as `web1/backup`.
     #[arg(value_name = "SERVICE")]
-    pub service: ServiceName,
+    pub service: On<ServiceName>,
     /// At this time instead of now: `2h` (ago), `2026-11-24 14:00`, `2026-11-24T14:00:00Z`.
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
@@ -32,9 +32,9 @@ pub struct WhyArguments {
 /// `tf logs`.
 #[derive(Args, Clone, Debug)]
 pub struct LogsArguments {
-    /// Names or patterns (`'web-*'`); their lines are merged in the order of time.
+    /// Names or patterns (`'web-*'`), of one server as `web1/backup`; their lines are merged in the order of time.
     #[arg(required_unless_present = "run", value_name = "SERVICE")]
-    pub services: Vec<NamePattern>,
+    pub services: Vec<Wanted>,
     /// Go on with new lines as they are written.
     #[arg(short, long)]
     pub follow: bool,

@@ -36,7 +36,9 @@ pub(crate) use monitor::{MonitorCheckArguments, MonitorVerb};
 pub(crate) use people::{SetupUiArguments, TokenVerb};
 pub(crate) use security::{AuditArguments, RotateArguments, SecurityVerb};
 pub(crate) use server::{ServerAddArguments, ServerVerb};
-pub(crate) use service::{ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments};
+pub(crate) use service::{
+    ActArguments, Names, OptionalSelector, RemoveArguments, Selector, StartArguments, Wanted, patterns,
+};
 pub(crate) use source::{CreateArguments, EditArguments, PlanArguments, SourceArguments};
 pub(crate) use task::{
     ExecArguments, HistoryArguments, HistorySource, PolicyArguments, RetryArguments, RunArguments,

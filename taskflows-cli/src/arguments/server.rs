@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::fleet::{Address, check_group, check_name};
+use crate::fleet::{Address, ServerChoice, check_group, check_name};
 
 /// What to do with servers.
 #[derive(Debug, Subcommand)]
@@ -16,12 +16,16 @@ pub enum ServerVerb {
     Add(ServerAddArguments),
     /// List the servers that are registered; none is asked.
     List,
-    /// Ask servers whether they are there, know our key, and have the right time.
-    #[command(before_help = "Examples:\n  tf server test\n  tf server test web1 -o json\n")]
+    /// Ask servers whether they are there, know our key, and have the right time. The id of one that was never asked is
+    /// kept from now on.
+    #[command(
+        before_help = "Examples:\n  tf server test\n  tf server test web1 -o json\n  tf server test https://10.0.0.7:7777\n"
+    )]
     Test {
-        /// Their names; all where none is given.
-        #[arg(value_name = "NAME", value_parser = name)]
-        names: Vec<String>,
+        /// Their names, or addresses (host:port); all that are registered where none is given.
+        // `servers` is what -s names.
+        #[arg(value_name = "SERVER", value_parser = tested)]
+        tested: Vec<ServerChoice>,
     },
     /// Forget servers; nothing changes on them.
     #[command(visible_alias = "rm")]
@@ -47,13 +51,23 @@ pub struct ServerAddArguments {
     /// A file of certificates (PEM) to trust beside those of the system.
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
-    /// Do not ask it; its id is asked for at each command.
+    /// Do not ask it; `tf server test` asks for its id later.
     #[arg(long)]
     pub offline: bool,
 }
 
 fn name(text: &str) -> Result<String, String> {
     check_name(text).map(|()| text.to_owned())
+}
+
+fn tested(text: &str) -> Result<ServerChoice, String> {
+    match text.parse()? {
+        one @ (ServerChoice::Name(_) | ServerChoice::Address(_)) => Ok(one),
+        _ => {
+            Err("name a server, or give its address; without any, all that are registered are asked"
+                .to_owned())
+        }
+    }
 }
 
 fn group(text: &str) -> Result<String, String> {

@@ -8,6 +8,8 @@ use clap::{Args, ValueEnum};
 use taskflows_core::task::Backoff;
 use taskflows_core::{ServiceName, TimeSpan, VariableName};
 
+use super::service::On;
+
 /// `tf exec`.
 #[derive(Args, Clone, Debug)]
 pub struct ExecArguments {
@@ -72,9 +74,9 @@ fn variable(text: &str) -> Result<(VariableName, String), String> {
 /// `tf run`.
 #[derive(Args, Debug)]
 pub struct RunArguments {
-    /// The service.
+    /// The service, of one server as `web1/backup`.
     #[arg(value_name = "SERVICE")]
-    pub service: ServiceName,
+    pub service: On<ServiceName>,
 }
 
 /// `tf retry`.

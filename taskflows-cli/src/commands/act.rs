@@ -11,7 +11,7 @@ use taskflows_core::task::Trigger;
 
 use super::log_lines::plain_line;
 use super::run::caller;
-use crate::arguments::{ActArguments, Format, Global, Selector, StartArguments};
+use crate::arguments::{ActArguments, Format, Global, Selector, StartArguments, patterns};
 use crate::error::{chain, exit_of};
 use crate::output::data;
 use crate::select::{no_such_service, select};
@@ -89,7 +89,7 @@ async fn perform(
     action: Action,
     target: Target,
 ) -> Result<Exit, CliError> {
-    let names = select(app, &selector.names.services).await?;
+    let names = select(app, &patterns(&selector.names.services)).await?;
     if selector.dry_run {
         let row = |name: &ServiceName| {
             let result = format!("would {}", verb(action, target));

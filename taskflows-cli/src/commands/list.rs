@@ -5,10 +5,14 @@ use taskflows_core::effects::{Listing, Next};
 use taskflows_core::{NamePattern, Outcome, ServiceName};
 
 use super::remark_interruption;
-use crate::arguments::{Global, OptionalSelector};
+use crate::arguments::{Global, OptionalSelector, patterns};
 use crate::error::chain;
-use crate::output::{Column, Row, Styled, Tone, column, emit, wide};
+use crate::output::{Column, Row, Styled, Tone, column, emit, unbroken, wide};
+use crate::select::is_meant;
 use crate::{App, CliError, Exit, Ui, show};
+
+/// The name of a service is not broken up to so many characters.
+pub(super) const WHOLE_NAME: usize = 20;
 
 /// A line of `tf list`.
 #[derive(Serialize)]
@@ -79,7 +83,7 @@ fn copy(styled: &Styled) -> Styled {
 
 impl Row for ListRow {
     const COLUMNS: &'static [Column] = &[
-        column("NAME"),
+        unbroken("NAME", WHOLE_NAME),
         column("STATE"),
         column("LAST"),
         column("NEXT"),
@@ -144,8 +148,9 @@ pub(super) async fn list(
     selector: &OptionalSelector,
 ) -> Result<Exit, CliError> {
     remark_interruption(ui, app);
-    let patterns = &selector.services;
+    let patterns = &patterns(&selector.services);
     let mut listings = app.services.list(patterns).await?;
+    listings.retain(|listing| selector.all || is_meant(patterns, &listing.name));
     check_each_selects(app, patterns, listings.iter().map(|listing| &listing.name)).await?;
     complete(ui, app, listings.iter_mut()).await;
     let now = (app.now)();

@@ -12,7 +12,7 @@ use super::log_lines::{LogRow, human_line, row};
 use super::log_source::LogSource;
 use super::retry::by_digits;
 use crate::alerting::span_of_lines;
-use crate::arguments::{Format, Global, LogSourceArgument, LogsArguments};
+use crate::arguments::{Format, Global, LogSourceArgument, LogsArguments, patterns};
 use crate::output::data;
 use crate::select::{no_such_service, select};
 use crate::{App, CliError, Exit, Ui};
@@ -61,7 +61,7 @@ async fn wanted(app: &App, logs: &LogsArguments) -> Result<Wanted, CliError> {
     let time = |text: &Option<String>| text.as_deref().map(|text| past(app, text)).transpose();
     let (since, until) = (time(&logs.since)?, time(&logs.until)?);
     let mut query = LogQuery {
-        services: select(app, &logs.services).await?,
+        services: select(app, &patterns(&logs.services)).await?,
         lines: logs.lines.or_else(|| (since.is_none() && logs.run.is_none()).then_some(DEFAULT_LINES)),
         since,
         until,

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::list::check_each_selects;
-use crate::arguments::{Global, NextArguments};
+use crate::arguments::{Global, NextArguments, patterns};
 use crate::output::{Column, Row, Styled, Tone, column, emit};
 use crate::{App, CliError, Exit, Ui, show};
 
@@ -48,7 +48,7 @@ pub(super) async fn next(
     global: &Global,
     arguments: &NextArguments,
 ) -> Result<Exit, CliError> {
-    let patterns = &arguments.selector.services;
+    let patterns = &patterns(&arguments.selector.services);
     if !patterns.is_empty() {
         let names = app.services.names(patterns).await?;
         check_each_selects(app, patterns, names.iter()).await?;

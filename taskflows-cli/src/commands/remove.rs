@@ -6,7 +6,7 @@ use super::confirm::may_remove;
 use super::define::plan_in;
 use super::remark_left_behind;
 use super::show::remark_drop_ins;
-use crate::arguments::{Global, RemoveArguments};
+use crate::arguments::{Global, RemoveArguments, patterns};
 use crate::error::Cause;
 use crate::select::{no_such_service, select};
 use crate::{AlertGroups, App, CliError, Exit, Ui};
@@ -18,8 +18,8 @@ pub(super) async fn remove(
     _global: &Global,
     arguments: &RemoveArguments,
 ) -> Result<Exit, CliError> {
-    let patterns = &arguments.selector.names.services;
-    let names = select(app, patterns).await?;
+    let patterns = patterns(&arguments.selector.names.services);
+    let names = select(app, &patterns).await?;
     if arguments.selector.dry_run {
         for name in &names {
             app.services.files(name).await?;

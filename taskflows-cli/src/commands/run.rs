@@ -49,7 +49,7 @@ pub(super) async fn run(
     _: &Global,
     arguments: &RunArguments,
 ) -> Result<Exit, CliError> {
-    run_service(ui, app, &arguments.service, &Trigger::Manual(caller(&*app.variable))).await
+    run_service(ui, app, &arguments.service.what, &Trigger::Manual(caller(&*app.variable))).await
 }
 
 /// Starts a service, shows what it writes until it ends, and ends as it does.

@@ -1,7 +1,7 @@
 use serde::Serialize;
 use taskflows_core::ServiceName;
 
-use crate::arguments::{Format, Global, Names};
+use crate::arguments::{Format, Global, Names, patterns};
 use crate::output::data;
 use crate::select::{no_such_service, select};
 use crate::ui::harmless;
@@ -23,7 +23,7 @@ pub(super) async fn show(
     names: &Names,
 ) -> Result<Exit, CliError> {
     let mut rows = Vec::new();
-    for name in select(app, &names.services).await? {
+    for name in select(app, &patterns(&names.services)).await? {
         let units = match app.services.files(&name).await {
             Err(error) if error.is_not_found() => return Err(no_such_service(app, name.as_str()).await),
             other => other?,

@@ -3,12 +3,13 @@ use serde::Serialize;
 use taskflows_core::effects::{Depth, Details, LogQuery, Next, State};
 use taskflows_core::{NamePattern, ServiceName};
 
-use super::list::{ListRow, check_each_selects, complete};
+use super::list::{ListRow, WHOLE_NAME, check_each_selects, complete};
 use super::log_lines::plain_line;
 use super::remark_interruption;
-use crate::arguments::{Format, Global, OptionalSelector};
+use crate::arguments::{Format, Global, OptionalSelector, patterns};
 use crate::error::chain;
-use crate::output::{Column, Row, Styled, Tone, column, emit, wide};
+use crate::output::{Column, Row, Styled, Tone, column, emit, unbroken, wide};
+use crate::select::is_meant;
 use crate::{App, CliError, Exit, Ui, show};
 
 /// How many log lines stand under the status of one service.
@@ -26,7 +27,7 @@ struct StatusRow {
 
 impl Row for StatusRow {
     const COLUMNS: &'static [Column] = &[
-        column("NAME"),
+        unbroken("NAME", WHOLE_NAME),
         column("STATE"),
         column("LAST"),
         column("NEXT"),
@@ -63,10 +64,11 @@ pub(super) async fn status(
     selector: &OptionalSelector,
 ) -> Result<Exit, CliError> {
     remark_interruption(ui, app);
-    let patterns = &selector.services;
+    let patterns = &patterns(&selector.services);
     let single = patterns.len() == 1 && patterns[0].is_exact();
     let depth = if single { Depth::Full } else { Depth::Table };
     let mut details = app.services.details(patterns, depth).await?;
+    details.retain(|details| selector.all || is_meant(patterns, &details.listing.name));
     check_each_selects(app, patterns, details.iter().map(|details| &details.listing.name)).await?;
     complete(ui, app, details.iter_mut().map(|details| &mut details.listing)).await;
     let now = (app.now)();

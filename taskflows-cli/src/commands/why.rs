@@ -19,9 +19,9 @@ pub(super) async fn why(
     why: &WhyArguments,
 ) -> Result<Exit, CliError> {
     let at = why.at.as_deref().map(|text| past(app, text)).transpose()?;
-    let answer = match app.desk().why(&why.service, at).await {
+    let answer = match app.desk().why(&why.service.what, at).await {
         Err(error) if is_no_such_service(&error) => {
-            return Err(no_such_service(app, why.service.as_str()).await);
+            return Err(no_such_service(app, why.service.what.as_str()).await);
         }
         other => other?,
     };

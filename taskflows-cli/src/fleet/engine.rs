@@ -13,16 +13,27 @@ use tokio::time::timeout;
 
 use super::gathered::{Gathered, Kept, Live, LiveRemarks, Shared};
 use super::merge;
-use super::narrow::{narrowed, patterns, with_patterns};
+use super::narrow::{narrowed, wanted, with_patterns};
+use super::opening::Opening;
 use super::reach::{LOOK, Order, Patience, is_endless};
 use super::verdict::{self, End};
-use crate::arguments::{EnvVerb, Format, Global};
+use crate::arguments::{EnvVerb, Format, Global, Wanted, patterns};
 use crate::commands::{Reading, carry_out, check_format, execute_verb};
+use crate::select::is_meant;
 use crate::ui::Out;
 use crate::{App, Arguments, CliError, Exit, Ui, Verb};
 
 /// The greatest standard input that is kept for several servers, in bytes.
 const LARGEST_INPUT: u64 = 16 << 20;
+
+/// Why a server cannot be asked.
+#[derive(Debug)]
+pub enum Closed {
+    /// There was no answer: `connection refused`.
+    Silent(String),
+    /// It is not asked, or what it answered is no answer.
+    Refused(CliError),
+}
 
 /// The way to a server, beside what it is asked.
 #[async_trait]
@@ -30,8 +41,8 @@ pub trait Way: Send + Sync {
     /// Makes sure that requests can be made; where it `knocks`, that the server is there.
     ///
     /// # Errors
-    /// Why there was no answer: `connection refused`.
-    async fn open(&self, knocks: bool) -> Result<(), String>;
+    /// Why it cannot be asked.
+    async fn open(&self, knocks: bool) -> Result<(), Closed>;
 
     /// Returns why the last request had no answer; `None` where it had one.
     fn trouble(&self) -> Option<String>;
@@ -45,6 +56,15 @@ pub struct Asking<'a> {
     pub app: Result<&'a App, CliError>,
     /// The way to it; `None` is this host.
     pub way: Option<Arc<dyn Way>>,
+    /// Which of the patterns of the command are for it; `None` is all of them.
+    pub meant: Option<Vec<NamePattern>>,
+}
+
+impl Asking<'_> {
+    /// Returns those of the patterns of a command that may be for it.
+    pub(super) fn patterns(&self, wanted: &[Wanted]) -> Vec<NamePattern> {
+        self.meant.clone().unwrap_or_else(|| patterns(wanted))
+    }
 }
 
 impl fmt::Debug for Asking<'_> {
@@ -135,14 +155,15 @@ pub(super) enum Turn {
 
 /// Looks which server has which of the services that a command selects.
 pub(super) async fn verbs(servers: &[Asking<'_>], verb: &Verb) -> Vec<Turn> {
-    let wanted = patterns(verb);
+    let wanted = wanted(verb);
     if wanted.is_empty() {
         return servers.iter().map(|_| Turn::AsTold).collect();
     }
     let names = names(servers, wanted).await;
     let found: Vec<Vec<ServiceName>> =
         names.iter().map(|names| names.as_ref().map_or_else(|_| Vec::new(), Vec::clone)).collect();
-    let narrowed = narrowed(wanted, &found);
+    let may: Vec<Vec<NamePattern>> = servers.iter().map(|server| server.patterns(wanted)).collect();
+    let narrowed = narrowed(&may, &found);
     let turn = |(names, meant): (Result<Vec<ServiceName>, End>, Vec<NamePattern>)| match names {
         Err(end) => Turn::Over(end),
         Ok(_) if meant.is_empty() => Turn::Over(End::NothingThere),
@@ -152,12 +173,18 @@ pub(super) async fn verbs(servers: &[Asking<'_>], verb: &Verb) -> Vec<Turn> {
 }
 
 /// Returns which services each server has of those that are selected.
-pub(super) async fn names(
-    servers: &[Asking<'_>],
-    wanted: &[NamePattern],
-) -> Vec<Result<Vec<ServiceName>, End>> {
+pub(super) async fn names(servers: &[Asking<'_>], wanted: &[Wanted]) -> Vec<Result<Vec<ServiceName>, End>> {
     let look = Patience { answer: Some(LOOK), knocks: false };
-    let one = |server| ask(server, look, async |app: &App| Ok(app.services.names(wanted).await?));
+    let one = async |server: &Asking<'_>| {
+        let patterns = server.patterns(wanted);
+        // No pattern at all would be every service.
+        if patterns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut names = ask(server, look, async |app: &App| Ok(app.services.names(&patterns).await?)).await?;
+        names.retain(|name| is_meant(&patterns, name));
+        Ok(names)
+    };
     join_all(servers.iter().map(one)).await
 }
 
@@ -221,8 +248,9 @@ async fn follow(
     let width = servers.iter().map(|server| server.name.chars().count()).max().unwrap_or_default();
     let is_raw = command.global.output == Format::Raw;
     let shared: Shared<'_, '_> = RefCell::new(ui);
+    let opening = Opening::new(servers.len());
     let one = async |(server, turn): (&Asking<'_>, Turn)| {
-        let mut out = Live::new(&shared, &server.name, width, is_raw);
+        let mut out = Live::new(&shared, &opening, &server.name, width, is_raw);
         let mut status = LiveRemarks { shared: &shared, server: &server.name, line: Vec::new() };
         let mut end = take_turn(server, command, turn, look, &mut out, &mut status).await;
         if let Err(error) = out.flush() {
@@ -234,7 +262,17 @@ async fn follow(
         }
         Answer { server: server.name.clone(), gathered: Gathered::default(), status: Vec::new(), end }
     };
-    Ok(join_all(servers.iter().zip(turns).map(one)).await)
+    let order = Order::of(command.verb);
+    let mut all = std::pin::pin!(join_all(servers.iter().zip(turns).map(one)));
+    let answers = tokio::select! {
+        answers = &mut all => Ok(answers),
+        () = opening.settled() => Err(()),
+    };
+    opening.open(&shared, order)?;
+    match answers {
+        Ok(answers) => Ok(answers),
+        Err(()) => Ok(all.await),
+    }
 }
 
 async fn take_turn(
@@ -281,7 +319,10 @@ pub(super) async fn ask<T>(
     let silent = |limit: Duration| move |_| End::Silent(format!("no answer within {} s", limit.as_secs()));
     let opened = async {
         let opened = timeout(LOOK, way.open(patience.knocks)).await.map_err(silent(LOOK))?;
-        opened.map_err(End::Silent)
+        opened.map_err(|closed| match closed {
+            Closed::Silent(reason) => End::Silent(reason),
+            Closed::Refused(error) => End::Failed(error),
+        })
     };
     let worked = async {
         work(app).await.map_err(|error| match way.trouble() {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::opening::Opening;
 use crate::Ui;
 use crate::output::{Grid, Tone, paint};
 use crate::ui::Out;
@@ -75,6 +76,7 @@ pub(super) type Shared<'a, 'b> = RefCell<&'a mut Ui<'b>>;
 /// The results of one server, shown as they come: each line with the server's name before it.
 pub(super) struct Live<'a, 'b, 'c> {
     shared: &'c Shared<'a, 'b>,
+    opening: &'c Opening,
     server: &'c str,
     /// The name as it stands before a line.
     before: String,
@@ -84,10 +86,16 @@ pub(super) struct Live<'a, 'b, 'c> {
 }
 
 impl<'a, 'b, 'c> Live<'a, 'b, 'c> {
-    pub(super) fn new(shared: &'c Shared<'a, 'b>, server: &'c str, width: usize, is_raw: bool) -> Self {
+    pub(super) fn new(
+        shared: &'c Shared<'a, 'b>,
+        opening: &'c Opening,
+        server: &'c str,
+        width: usize,
+        is_raw: bool,
+    ) -> Self {
         let colour = shared.borrow().colour;
         let before = format!("{} ", paint(colour, Tone::Faint, &format!("{server:<width$}")));
-        Self { shared, server, before, is_raw, gathered: Gathered::default() }
+        Self { shared, opening, server, before, is_raw, gathered: Gathered::default() }
     }
 }
 
@@ -100,13 +108,18 @@ impl Write for Live<'_, '_, '_> {
         let gathered = std::mem::take(&mut self.gathered);
         let mut ui = self.shared.borrow_mut();
         for value in gathered.values {
-            writeln!(ui.out, "{}", with_server(self.server, value))?;
+            let time = value.get("time").and_then(Value::as_str).and_then(|time| time.parse().ok());
+            let line = format!("{}\n", with_server(self.server, value));
+            self.opening.write(ui.out, self.server, time, line.into_bytes())?;
         }
         let before = if self.is_raw { "" } else { self.before.as_str() };
-        let texts =
-            gathered.entries.iter().map(|(_, text)| text.as_bytes()).chain([gathered.text.as_slice()]);
-        for text in texts.filter(|text| !text.is_empty()) {
-            write_lines(ui.out, before, text)?;
+        for (time, text) in gathered.entries {
+            let mut lines = Vec::new();
+            write_lines(&mut lines, before, text.as_bytes())?;
+            self.opening.write(ui.out, self.server, Some(time), lines)?;
+        }
+        if !gathered.text.is_empty() {
+            write_lines(ui.out, before, &gathered.text)?;
         }
         ui.out.flush()
     }

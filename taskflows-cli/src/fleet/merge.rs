@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
 use super::engine::Answer;
 use super::gathered::{with_server, write_lines};
@@ -15,7 +16,7 @@ use crate::{CliError, Ui};
 /// So many names of servers are shown of a long list.
 const SHOWN: usize = 5;
 
-/// So many characters of a server's name are not broken.
+/// Of a longer name of a server a table shows a part.
 const LONGEST_NAME: usize = 16;
 
 /// Writes names in one line; of many the first ones.
@@ -35,7 +36,7 @@ pub(super) fn show(
 ) -> Result<(), CliError> {
     match format {
         Format::Json | Format::Jsonl | Format::Yaml => show_values(ui, format, order, answers),
-        Format::Name => show_names(ui, answers),
+        Format::Name => show_names(ui, order, answers),
         Format::Table | Format::Wide | Format::Raw => {
             show_grids(ui, format == Format::Wide, order, answers)?;
             show_entries(ui, format == Format::Raw, order, answers)?;
@@ -92,10 +93,12 @@ fn show_values(ui: &mut Ui<'_>, format: Format, order: Order, answers: &[Answer]
     data(ui, format, &rows)
 }
 
-fn show_names(ui: &mut Ui<'_>, answers: &[Answer]) -> Result<(), CliError> {
+/// Writes names as commands take them: `web1/backup`. Runs are no server's: their ids are each there once.
+fn show_names(ui: &mut Ui<'_>, order: Order, answers: &[Answer]) -> Result<(), CliError> {
     let answering = answers.iter().filter(|answer| !answer.gathered.text.is_empty()).count();
+    let is_of_runs = matches!(order, Order::NewestFirst { .. });
     for answer in answers {
-        let before = if answering > 1 { format!("{}/", answer.server) } else { String::new() };
+        let before = if answering > 1 && !is_of_runs { format!("{}/", answer.server) } else { String::new() };
         if !answer.gathered.text.is_empty() {
             write_lines(ui.out, &before, &answer.gathered.text)?;
         }
@@ -103,9 +106,36 @@ fn show_names(ui: &mut Ui<'_>, answers: &[Answer]) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Returns the names of servers as a table shows them: without the domain that all are in, and without the middle of what
+/// is long still. Where two would be alike, they are whole.
+fn shown(answers: &[Answer]) -> Vec<String> {
+    let names: Vec<&str> = answers.iter().map(|answer| answer.server.as_str()).collect();
+    let is_long = |name: &str| name.chars().count() > LONGEST_NAME;
+    if !names.iter().any(|name| is_long(name)) {
+        return names.into_iter().map(str::to_owned).collect();
+    }
+    let domain = |name: &str| name.find('.').map(|dot| name[dot..].to_owned());
+    let common = names.first().and_then(|name| domain(name));
+    let common = common.filter(|common| names.len() > 1 && names.iter().all(|name| name.ends_with(common)));
+    let short = |name: &&str| {
+        let name = name.strip_suffix(common.as_deref().unwrap_or_default()).unwrap_or(name);
+        if !is_long(name) {
+            return name.to_owned();
+        }
+        let letters: Vec<char> = name.chars().collect();
+        let (first, last) = (&letters[..LONGEST_NAME / 2], &letters[letters.len() - LONGEST_NAME / 2 + 1..]);
+        first.iter().chain(&['…']).chain(last).collect()
+    };
+    let shown: Vec<String> = names.iter().map(short).collect();
+    let is_alike = shown.iter().collect::<HashSet<_>>().len() < names.len();
+    if is_alike { names.into_iter().map(str::to_owned).collect() } else { shown }
+}
+
 fn show_grids(ui: &mut Ui<'_>, wide: bool, order: Order, answers: &[Answer]) -> Result<(), CliError> {
-    let longest = answers.iter().map(|answer| answer.server.chars().count()).max().unwrap_or_default();
-    let mut columns: Vec<Column> = vec![whole("SERVER", longest.clamp("SERVER".len(), LONGEST_NAME))];
+    let names =
+        if wide { answers.iter().map(|answer| answer.server.clone()).collect() } else { shown(answers) };
+    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+    let mut columns: Vec<Column> = vec![whole("SERVER", longest.max("SERVER".len()))];
     let first = answers.iter().flat_map(|answer| &answer.gathered.grids).next();
     let Some(first) = first else { return Ok(()) };
     columns.extend_from_slice(&first.columns);
@@ -113,9 +143,9 @@ fn show_grids(ui: &mut Ui<'_>, wide: bool, order: Order, answers: &[Answer]) -> 
         let cells = [Styled::from(server)].into_iter().chain(row.cells.iter().cloned());
         GridRow { cells: cells.collect(), time: row.time }
     };
-    let rows = answers.iter().flat_map(|answer| {
+    let rows = answers.iter().zip(&names).flat_map(|(answer, name)| {
         let rows = answer.gathered.grids.iter().flat_map(|grid| &grid.rows);
-        rows.map(|one| row(&answer.server, one))
+        rows.map(|one| row(name, one))
     });
     let mut rows: Vec<GridRow> = rows.collect();
     in_order(&mut rows, order, |row| row.time);
@@ -123,7 +153,7 @@ fn show_grids(ui: &mut Ui<'_>, wide: bool, order: Order, answers: &[Answer]) -> 
 }
 
 /// Puts rows into their order where each has a time, and leaves as many as are wanted.
-fn in_order<T>(rows: &mut Vec<T>, order: Order, time: impl Fn(&T) -> Option<Timestamp>) {
+pub(super) fn in_order<T>(rows: &mut Vec<T>, order: Order, time: impl Fn(&T) -> Option<Timestamp>) {
     match order {
         Order::Servers => {}
         Order::OldestFirst { newest } => {

@@ -19,9 +19,9 @@ pub(super) async fn remove(
     command: Command<'_>,
     arguments: &RemoveArguments,
 ) -> Result<Exit, CliError> {
-    let patterns = &arguments.selector.names.services;
-    let found = names(servers, patterns).await;
-    let named = patterns.iter().all(|pattern| pattern.is_exact());
+    let wanted = &arguments.selector.names.services;
+    let found = names(servers, wanted).await;
+    let named = wanted.iter().all(|wanted| wanted.what.is_exact());
     let known: Vec<Vec<ServiceName>> =
         found.iter().map(|names| names.as_ref().map_or_else(|_| Vec::new(), Vec::clone)).collect();
     let goes: Vec<(&str, &[ServiceName])> =
@@ -33,7 +33,8 @@ pub(super) async fn remove(
     }
     // It was asked, and is not asked again on each server.
     let verb = Verb::Remove(RemoveArguments { yes: true, ..arguments.clone() });
-    let meant = narrowed(patterns, &known).into_iter();
+    let may: Vec<_> = servers.iter().map(|server| server.patterns(wanted)).collect();
+    let meant = narrowed(&may, &known).into_iter();
     let turns = found.into_iter().zip(meant).map(|(names, meant)| match names {
         Err(end) => Turn::Over(end),
         Ok(_) if meant.is_empty() => Turn::Over(End::NothingThere),

@@ -168,8 +168,11 @@ impl Known<'_> {
             ServerChoice::Address(address) => return Ok(vec![self.at(address)]),
             ServerChoice::Name(name) => {
                 let found = matching(&format!("-s {name}"), &|own, _| own == name);
+                if found.is_empty() && name == self.own_name {
+                    return Ok(vec![self.local(format!("-s {name}"))]);
+                }
                 if found.is_empty() {
-                    return Err(self.no_such(name));
+                    return Err(no_such_server(self.servers, name));
                 }
                 (found, String::new())
             }
@@ -189,7 +192,7 @@ impl Known<'_> {
             }
         };
         if found.is_empty() {
-            let error = CliError::new(Exit::Usage, format!("no registered server {what}"));
+            let error = CliError::new(Exit::NoSuchService, format!("no registered server {what}"));
             return Err(error.hint("`tf server list` shows names and groups"));
         }
         Ok(found)
@@ -205,15 +208,14 @@ impl Known<'_> {
             }
         }
     }
+}
 
-    fn no_such(&self, name: &str) -> CliError {
-        let error = CliError::new(Exit::Usage, format!("no server `{name}` is registered"));
-        match nearest(name, self.servers.keys().map(String::as_str)) {
-            Some(near) => error.hint(format!("did you mean `{near}`?")),
-            None => {
-                error.hint("`tf server list` shows them; one that is not registered is named by host:port")
-            }
-        }
+/// Says that no server has a name, and which one may have been meant.
+pub(crate) fn no_such_server(servers: &Servers, name: &str) -> CliError {
+    let error = CliError::new(Exit::NoSuchService, format!("no server `{name}` is registered"));
+    match nearest(name, servers.keys().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("`tf server list` shows them; one that is not registered is named by host:port"),
     }
 }
 
@@ -256,7 +258,7 @@ mod tests {
                 let error = names.unwrap_err();
                 let whole = format!("{} {}", error.message, error.hint.unwrap_or_default());
                 assert!(whole.contains(words), "{whole}");
-                assert_eq!(error.exit, Exit::Usage);
+                assert_eq!(error.exit, Exit::NoSuchService);
             }
         }
     }

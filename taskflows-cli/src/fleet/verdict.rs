@@ -1,5 +1,7 @@
 //! How a command ends that several servers answered, and what is said of those that did not.
 
+use taskflows_api::client::remedy;
+
 use crate::ui::{error_style, note_style};
 use crate::{CliError, Exit, Ui};
 
@@ -104,9 +106,13 @@ pub(super) fn tell(ui: &mut Ui<'_>, answers: Vec<Answer>) -> Result<Exit, CliErr
             _ => {}
         }
     }
-    for (error, servers) in &failed {
-        let before =
-            if servers.len() == answers.len() { String::new() } else { format!("{}: ", listed(servers)) };
+    for (error, servers) in &mut failed {
+        let is_of_all = servers.len() == answers.len();
+        let before = if is_of_all { String::new() } else { format!("{}: ", listed(servers)) };
+        // Where it was looked for in vain.
+        if is_of_all && servers.len() > 1 && error.exit == Exit::NoSuchService && !error.is_report {
+            error.message = format!("{} on {}", error.message, listed(servers));
+        }
         tell_error(ui, &before, error)?;
     }
     tell_silent(ui, answers.len(), &silent)?;
@@ -142,6 +148,12 @@ fn tell_silent(ui: &mut Ui<'_>, all: usize, silent: &[(&str, Vec<&str>)]) -> Res
             writeln!(ui.status, "{red}error{red:#}: none of {all} servers answered: {reasons}")?;
         }
         (count, all) => writeln!(ui.status, "{count} of {all} servers did not answer: {reasons}")?,
+    }
+    for (reason, servers) in silent {
+        if let Some(remedy) = remedy(reason) {
+            let cyan = note_style();
+            writeln!(ui.status, "{}: {cyan}hint{cyan:#}: {remedy}", listed(servers))?;
+        }
     }
     Ok(())
 }

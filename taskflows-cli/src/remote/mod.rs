@@ -15,7 +15,7 @@ use taskflows_api::wire::RunSource;
 use taskflows_core::effects::{EnvironmentStore, LogReader, RunHistory, RunStore, ServiceManager};
 
 use self::unasked::Unasked;
-use crate::fleet::{OwnKey, Server, Way};
+use crate::fleet::{Closed, OwnKey, Registered, Server, ServerChoice, Way};
 use crate::{App, CliError, Exit};
 
 /// What answers for another server.
@@ -93,7 +93,13 @@ impl App {
 ///
 /// # Errors
 /// When there is no key, or a file of certificates cannot be read.
-pub(crate) fn client(local: &App, name: &str, server: &Server, own: &OwnKey) -> Result<Client, CliError> {
+pub(crate) fn client(
+    local: &App,
+    name: &str,
+    server: &Server,
+    registered: &Registered,
+) -> Result<Client, CliError> {
+    let Registered { servers, own } = registered;
     let Some(key) = own.keys.first().cloned() else {
         let message = "there is no key by which other servers would know who asks";
         return Err(CliError::new(Exit::Permission, message)
@@ -108,7 +114,10 @@ pub(crate) fn client(local: &App, name: &str, server: &Server, own: &OwnKey) -> 
         let own = OwnKey::read(directory.as_deref(), Timestamp::now());
         own.map(|own| own.keys).unwrap_or_default()
     };
-    Ok(client.with_keys(keys).with_user(&user(local).unwrap_or_default()))
+    let known = servers.iter().filter(|(other, _)| *other != name);
+    let ids = known.filter_map(|(other, server)| Some((server.server_id.clone()?, other.clone())));
+    let others = ids.collect();
+    Ok(client.with_keys(keys).with_others(others).with_user(&user(local).unwrap_or_default()))
 }
 
 /// Returns who runs this command, as they say.
@@ -121,17 +130,48 @@ fn user(local: &App) -> Option<String> {
 pub(crate) fn refused(error: &ClientError) -> CliError {
     let exit = match error.status() {
         _ if error.is_unreachable() => Exit::Unreachable,
+        _ if matches!(error, ClientError::Unidentified { .. } | ClientError::Impostor { .. }) => {
+            Exit::Permission
+        }
+        _ if error.code() == Some("no-api") => Exit::Failed,
         Some(401 | 403) => Exit::Permission,
         Some(404) => Exit::NoSuchService,
         _ => Exit::Failed,
     };
+    let told = CliError::new(exit, error.to_string());
     let hint = match error.code() {
+        _ if error.is_unreachable() => return told.hint_of(error.remedy()),
+        None => match error {
+            ClientError::Unidentified { server } => return told.hint(identify(server)),
+            ClientError::Impostor { other, .. } => {
+                let hint = format!(
+                    "ask it by its name, `-s {other}`; `tf server list -o wide` shows addresses and ids"
+                );
+                return told.hint(hint);
+            }
+            ClientError::Malformed { .. } => Some(NO_API),
+            _ => None,
+        },
+        Some("no-api") => Some(NO_API),
         Some("clock-skew") => Some("set the clocks right: `timedatectl` tells how they are kept"),
         Some("other-server") => Some("if that is meant, `tf server remove` it and `tf server add` it again"),
         Some("not-recognised") => Some("is its secret the same as that of this host? `tf security status`"),
         _ => None,
     };
-    CliError { hint: hint.map(str::to_owned), ..CliError::new(exit, error.to_string()) }
+    told.hint_of(hint)
+}
+
+const NO_API: &str =
+    "is that the address and port of a server of taskflows? `tf api status` there tells them";
+
+/// Says how the id of a server becomes known.
+fn identify(server: &str) -> String {
+    match server.parse::<ServerChoice>() {
+        Ok(ServerChoice::Address(_)) => {
+            format!("`tf server add NAME {server}` asks for its id once, shows it and keeps it")
+        }
+        _ => format!("`tf server test {server}` asks for its id, shows it and keeps it"),
+    }
 }
 
 /// The way to a server by its client.
@@ -139,14 +179,14 @@ pub(crate) struct ClientWay(pub(crate) Client);
 
 #[async_trait]
 impl Way for ClientWay {
-    async fn open(&self, knocks: bool) -> Result<(), String> {
-        let words = |error: ClientError| match error {
-            ClientError::Unreachable { reason, .. } => reason,
-            other => other.to_string(),
+    async fn open(&self, knocks: bool) -> Result<(), Closed> {
+        let closed = |error: ClientError| match error {
+            ClientError::Unreachable { reason, .. } => Closed::Silent(reason),
+            other => Closed::Refused(refused(&other)),
         };
-        self.0.learn_id().await.map_err(words)?;
+        self.0.learn_id().await.map_err(closed)?;
         match knocks {
-            true => self.0.health().await.map(drop).map_err(words),
+            true => self.0.health().await.map(drop).map_err(closed),
             false => Ok(()),
         }
     }

@@ -32,7 +32,9 @@ pub(super) async fn add(
         Ok(())
     })?;
     match health {
-        None => ui.remark(format!("Added {name} at {address}, which was not asked.")),
+        None => ui.remark(format!(
+            "Added {name} at {address}, which was not asked; `tf server test {name}` asks for its id and keeps it."
+        )),
         Some(health) => {
             let Health { hostname, server_id, version, .. } = health;
             let (hostname, id, version) = (harmless(&hostname), harmless(&server_id), harmless(&version));
@@ -65,7 +67,13 @@ fn check_new(servers: &Servers, name: &str, server: &Server) -> Result<(), CliEr
             return error(format!("{} is registered already, as `{other}`", server.address));
         }
         if before.server_id.is_some() && before.server_id == server.server_id {
-            return error(format!("the server at {} is registered already, as `{other}`", server.address));
+            let id = harmless(before.server_id.as_deref().unwrap_or_default());
+            let message = format!("{} has the id of `{other}` at {}: {id}", server.address, before.address);
+            let hint = format!(
+                "where it is the same server, `tf server remove {other}` first; where it was cloned from that, give it an \
+                 id of its own: `systemd-machine-id-setup` after `rm /etc/machine-id`, then `tf api restart` there"
+            );
+            return error(message).map_err(|error| error.hint(hint));
         }
     }
     Ok(())
@@ -78,20 +86,22 @@ async fn ask(name: &str, server: &Server) -> Result<Health, CliError> {
     let health = client.health().await.map_err(|error| {
         let error = refused(&error);
         match error.exit {
-            Exit::Unreachable => {
+            Exit::Unreachable if error.hint.is_none() => {
                 error.hint("does `tf api start` run there? `--offline` adds it without asking")
             }
             _ => error,
         }
     })?;
-    // It is kept, and shown to people.
-    let is_id = (8..=64).contains(&health.server_id.len())
-        && health.server_id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match is_id {
+    match is_id(&health.server_id) {
         true => Ok(health),
         false => Err(CliError::new(
             Exit::Failed,
             format!("{name} did not tell its id, so it is no server of taskflows"),
         )),
     }
+}
+
+/// Tells whether a text may be the id of a server: it is kept, and shown to people.
+pub(super) fn is_id(text: &str) -> bool {
+    (8..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -8,7 +8,7 @@ mod test;
 pub(super) use context::context;
 
 use crate::arguments::{Global, ServerVerb};
-use crate::fleet::{Servers, ServersFile};
+use crate::fleet::{ServersFile, no_such_server};
 use crate::{App, CliError, Exit, Ui};
 
 pub(super) async fn server(
@@ -20,7 +20,7 @@ pub(super) async fn server(
     match verb {
         ServerVerb::Add(arguments) => add::add(ui, app, arguments).await,
         ServerVerb::List => list::list(ui, app, global),
-        ServerVerb::Test { names } => test::test(ui, app, global, names).await,
+        ServerVerb::Test { tested } => test::test(ui, app, global, tested).await,
         ServerVerb::Remove { names } => remove(ui, app, names),
     }
 }
@@ -34,7 +34,7 @@ fn remove(ui: &mut Ui<'_>, app: &App, names: &[String]) -> Result<Exit, CliError
     file(app).change(|servers| {
         for name in names {
             if servers.remove(name).is_none() {
-                return Err(no_such(servers, name));
+                return Err(no_such_server(servers, name));
             }
         }
         Ok(())
@@ -43,13 +43,4 @@ fn remove(ui: &mut Ui<'_>, app: &App, names: &[String]) -> Result<Exit, CliError
         ui.remark(format!("Forgot {name}; nothing changed on it."));
     }
     Ok(Exit::Ok)
-}
-
-/// Says that no server has a name, and which one may have been meant.
-fn no_such(servers: &Servers, name: &str) -> CliError {
-    let error = CliError::new(Exit::NoSuchService, format!("no server `{name}` is registered"));
-    match taskflows_core::nearest(name, servers.keys().map(String::as_str)) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint("`tf server list` shows them"),
-    }
 }

@@ -2,15 +2,16 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde::Serialize;
-use taskflows_api::client::{Client, ClientError, Credentials};
+use taskflows_api::client::{Client, ClientError, Credentials, remedy};
 use taskflows_api::wire::Health;
 
-use super::no_such;
+use super::add::is_id;
+use super::file;
 use crate::arguments::Global;
-use crate::fleet::{OwnKey, Registered, Server};
+use crate::fleet::{Registered, Server, ServerChoice, no_such_server};
 use crate::output::{Column, Row, Styled, Tone, column, emit, whole};
 use crate::remote::{client, refused};
-use crate::ui::harmless;
+use crate::ui::{harmless, note_style};
 use crate::{App, CliError, Exit, Ui};
 
 /// What anybody who is recognised may ask.
@@ -30,8 +31,12 @@ struct TestRow {
     clock_ahead_seconds: Option<f64>,
     version: Option<String>,
     latency_ms: Option<f64>,
+    /// What it says its id is.
+    server_id: Option<String>,
     /// What is wrong.
     problem: Option<String>,
+    /// What can be done about it.
+    hint: Option<String>,
     #[serde(skip)]
     exit: Exit,
 }
@@ -79,23 +84,84 @@ pub(super) async fn test(
     ui: &mut Ui<'_>,
     app: &App,
     global: &Global,
-    names: &[String],
+    choices: &[ServerChoice],
 ) -> Result<Exit, CliError> {
     let registered = Registered::read(app)?;
-    if let Some(name) = names.iter().find(|name| !registered.servers.contains_key(*name)) {
-        return Err(no_such(&registered.servers, name));
-    }
-    let wanted = registered.servers.iter().filter(|(name, _)| names.is_empty() || names.contains(name));
-    let rows = join_all(wanted.map(|(name, server)| ask(app, name, server, &registered.own))).await;
+    let wanted = wanted(&registered, choices)?;
+    let asked = wanted.iter().map(|(name, server)| ask(app, name, server, &registered));
+    let rows = join_all(asked).await;
+    keep_ids(ui, app, &wanted, &rows)?;
     if rows.is_empty() {
         ui.remark("No servers are registered. `tf server add NAME ADDRESS` registers one.");
     }
     emit(ui, global.output, &rows)?;
+    for row in &rows {
+        if let Some(hint) = &row.hint {
+            let cyan = note_style();
+            ui.remark(format!("{}: {cyan}hint{cyan:#}: {hint}", row.name));
+        }
+    }
     let first = rows.first().map_or(Exit::Ok, |row| row.exit);
     Ok(if rows.iter().all(|row| row.exit == first) { first } else { Exit::Partial })
 }
 
-async fn ask(app: &App, name: &str, server: &Server, own: &OwnKey) -> TestRow {
+/// Returns the servers that are to be asked, this host as well where it is registered.
+fn wanted(registered: &Registered, choices: &[ServerChoice]) -> Result<Vec<(String, Server)>, CliError> {
+    let servers = &registered.servers;
+    if choices.is_empty() {
+        return Ok(servers.clone().into_iter().collect());
+    }
+    let one = |choice: &ServerChoice| match choice {
+        ServerChoice::Address(address) => {
+            let known = servers.iter().find(|(_, server)| server.address == *address);
+            let known = known.map(|(name, server)| (name.clone(), server.clone()));
+            let unknown = || (address.to_string(), Server::new(address.clone(), jiff::Timestamp::UNIX_EPOCH));
+            Ok(known.unwrap_or_else(unknown))
+        }
+        ServerChoice::Name(name) | ServerChoice::Glob(name) | ServerChoice::Group(name) => servers
+            .get(name)
+            .map(|server| (name.clone(), server.clone()))
+            .ok_or_else(|| no_such_server(servers, name)),
+        ServerChoice::Local => Err(no_such_server(servers, "local")),
+    };
+    choices.iter().map(one).collect()
+}
+
+/// Keeps the ids of servers that were never asked before, and shows them: from now on requests are signed for these.
+fn keep_ids(
+    ui: &mut Ui<'_>,
+    app: &App,
+    wanted: &[(String, Server)],
+    rows: &[TestRow],
+) -> Result<(), CliError> {
+    let told = wanted.iter().zip(rows).filter(|((_, server), _)| server.server_id.is_none());
+    let told: Vec<(&str, &str)> =
+        told.filter_map(|((name, _), row)| Some((name.as_str(), row.server_id.as_deref()?))).collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    let kept = file(app).change(|servers| {
+        let mut kept = Vec::new();
+        for (name, id) in told {
+            // Two that tell one id are told of, and neither is relied on.
+            let is_taken = servers.values().any(|other| other.server_id.as_deref() == Some(id));
+            if let Some(server) =
+                servers.get_mut(name).filter(|server| server.server_id.is_none() && !is_taken)
+            {
+                server.server_id = Some(id.to_owned());
+                server.last_updated = Some((app.now)().to_string());
+                kept.push((name, id));
+            }
+        }
+        Ok(kept)
+    })?;
+    for (name, id) in kept {
+        ui.remark(format!("Kept the id of {name}: {id}."));
+    }
+    Ok(())
+}
+
+async fn ask(app: &App, name: &str, server: &Server, registered: &Registered) -> TestRow {
     let mut row = TestRow {
         name: name.to_owned(),
         address: server.address.to_string(),
@@ -104,12 +170,15 @@ async fn ask(app: &App, name: &str, server: &Server, own: &OwnKey) -> TestRow {
         clock_ahead_seconds: None,
         version: None,
         latency_ms: None,
+        server_id: None,
         problem: None,
+        hint: None,
         exit: Exit::Ok,
     };
-    if let Err(error) = tested(app, name, server, own, &mut row).await {
+    if let Err(error) = tested(app, name, server, registered, &mut row).await {
         row.exit = error.exit;
         row.problem = Some(error.message);
+        row.hint = error.hint;
     }
     row
 }
@@ -118,14 +187,17 @@ async fn tested(
     app: &App,
     name: &str,
     server: &Server,
-    own: &OwnKey,
+    registered: &Registered,
     row: &mut TestRow,
 ) -> Result<(), CliError> {
     let base = server.address.base();
     let open = Client::trusting(name, &base, Credentials::None, server.ca_file.as_deref());
     let open = open.map_err(|error| refused(&error))?;
     let health = open.health().await.map_err(|error| match error {
-        ClientError::Unreachable { reason, .. } => CliError::new(Exit::Unreachable, reason),
+        ClientError::Unreachable { reason, .. } => {
+            let hint = remedy(&reason);
+            CliError::new(Exit::Unreachable, reason).hint_of(hint)
+        }
         other => refused(&other),
     })?;
     // The second one has the connection already.
@@ -136,11 +208,15 @@ async fn tested(
     row.latency_ms = Some(took.as_secs_f64() * 1000.0);
     row.version = Some(version);
     row.clock_ahead_seconds = Some(ahead(app, time, took));
-    if server.server_id.as_ref().is_some_and(|known| *known != server_id) {
-        let message = "it is another server than the one that was registered";
-        return Err(CliError::new(Exit::Permission, message));
+    if !is_id(&server_id) {
+        return Err(CliError::new(Exit::Failed, "it did not tell its id, so it is no server of taskflows"));
     }
-    let signed = client(app, name, server, own)?;
+    row.server_id = Some(server_id.clone());
+    check_id(name, server, &server_id, registered)?;
+    // Whoever else has this id learns from it that somebody asked who they are, and nothing more.
+    let mut server = server.clone();
+    server.server_id = Some(server_id);
+    let signed = client(app, name, &server, registered)?;
     let told = signed.get::<serde_json::Value>(WHO).await;
     row.is_recognised = match &told {
         Ok(_) => Some(true),
@@ -153,8 +229,28 @@ async fn tested(
     told.map(drop).map_err(|error| refused(&error))
 }
 
+/// Fails where a server tells another id than before, or that of another server.
+fn check_id(name: &str, server: &Server, id: &str, registered: &Registered) -> Result<(), CliError> {
+    if let Some(known) = server.server_id.as_ref().filter(|known| *known != id) {
+        let message =
+            format!("it is another server than the one that was registered: its id is {id}, not {known}");
+        let hint = format!("if that is meant, `tf server remove {name}` and `tf server add {name}` again");
+        return Err(CliError::new(Exit::Permission, message).hint(hint));
+    }
+    let has_it =
+        |(other, server): &(&String, &Server)| *other != name && server.server_id.as_deref() == Some(id);
+    match registered.servers.iter().find(has_it) {
+        None => Ok(()),
+        Some((other, _)) => {
+            let hint = "one of them was cloned from the other, or both are one server";
+            Err(CliError::new(Exit::Permission, format!("it has the id of `{other}`")).hint(hint))
+        }
+    }
+}
+
 /// Returns how far the clock of a server is ahead, which told its time about half way through the request.
 fn ahead(app: &App, time: jiff::Timestamp, took: Duration) -> f64 {
     let ahead = time.duration_since((app.now)()).as_secs_f64() + took.as_secs_f64() / 2.0;
-    (ahead * 10.0).round() / 10.0
+    // A clock that is behind by nothing is not shown as `-0.0`.
+    (ahead * 10.0).round() / 10.0 + 0.0
 }
