@@ -11,8 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use taskflows_security::{MemoryPeople, TokenKey};
 
-const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401}"#;
-const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403}"#;
+const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401,"detail":"no credentials, or none that are good here and now","code":"unauthorized"}"#;
+const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403,"detail":"it needs a greater role, or a cookie came without its CSRF token","code":"forbidden"}"#;
 
 #[track_caller]
 fn unauthorized(answer: &Answer) {

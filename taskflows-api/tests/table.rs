@@ -20,8 +20,8 @@ use whole::{NAME, Signing, Whole};
 /// The only routes that answer to anybody.
 const OPEN: [&str; 4] = ["GET /health", "GET /openapi.json", "POST /auth/login", "POST /auth/refresh"];
 
-const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401}"#;
-const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403}"#;
+const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401,"detail":"no credentials, or none that are good here and now","code":"unauthorized"}"#;
+const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403,"detail":"it needs a greater role, or a cookie came without its CSRF token","code":"forbidden"}"#;
 
 /// The path of a route, with the name of something that is there in the place of whatever varies.
 fn path(route: &RuledRoute) -> String {

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::envelope::RequestId;
 use super::text::bounded;
@@ -147,27 +148,32 @@ impl Guard {
     ) -> Response {
         let shared = Arc::clone(&self.shared);
         let audit = Arc::clone(&shared.audit);
-        let done = tokio::spawn(async move {
-            let _permit = permit;
-            if let Err(error) = audit.begin(&record).await {
-                tracing::error!(
-                    request_id = record.request_id,
-                    error = bounded(&error.to_string()),
-                    "refused"
-                );
-                return Problem::busy("changes cannot be recorded now").with_code("no-audit").into_response();
+        let done = tokio::spawn(
+            async move {
+                let _permit = permit;
+                if let Err(error) = audit.begin(&record).await {
+                    tracing::error!(
+                        request_id = record.request_id,
+                        error = bounded(&error.to_string()),
+                        "refused"
+                    );
+                    return Problem::busy("changes cannot be recorded now")
+                        .with_code("no-audit")
+                        .into_response();
+                }
+                let response = run(request, next).await;
+                shared.live.changed();
+                let names = response.extensions().get::<AuditNames>().map(|names| names.0.clone());
+                let record = AuditRecord {
+                    time: (shared.host.now)(),
+                    names: names.unwrap_or_default().iter().map(|name| bounded(name)).collect(),
+                    ..record
+                };
+                audit.end(&record, &AuditOutcome::Answered { status: response.status().as_u16() }).await;
+                response
             }
-            let response = run(request, next).await;
-            shared.live.changed();
-            let names = response.extensions().get::<AuditNames>().map(|names| names.0.clone());
-            let record = AuditRecord {
-                time: (shared.host.now)(),
-                names: names.unwrap_or_default().iter().map(|name| bounded(name)).collect(),
-                ..record
-            };
-            audit.end(&record, &AuditOutcome::Answered { status: response.status().as_u16() }).await;
-            response
-        });
+            .in_current_span(),
+        );
         done.await.unwrap_or_else(|_| Problem::internal().into_response())
     }
 

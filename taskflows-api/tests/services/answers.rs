@@ -57,6 +57,27 @@ async fn a_batch_of_which_some_fails() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&answer).unwrap());
 }
 
+/// Each name is acted on once and told as often as it was asked for; what answers is told in its place and goes on.
+#[tokio::test]
+async fn a_batch_of_one_name_twice_and_of_what_answers() {
+    let served = busy().await;
+    served.install(&[("srv-api", "sleep 9")]).await;
+    let names = ["web", "srv-api", "nobody", "web"];
+    let ask = async |action: &str| {
+        let body = json!({"names": names, "action": action});
+        let answer: Value = served.client().send(Method::POST, "/api/batch", Some(&body)).await.unwrap();
+        let text = |one: &Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
+        let each = answer["results"].as_array().unwrap().iter();
+        each.map(|one| (text(one, "name"), text(one, "code"), text(one, "effect"))).collect::<Vec<_>>()
+    };
+    let row = |name: &str, code: &str, effect: &str| (name.to_owned(), code.to_owned(), effect.to_owned());
+    ask("start").await;
+    let (web, nobody) = (row("web", "", "stopped"), row("nobody", "no-such-service", ""));
+    assert_eq!(ask("stop").await, [web.clone(), row("srv-api", "own-service", ""), nobody.clone(), web]);
+    let web = row("web", "", "started");
+    assert_eq!(ask("start").await, [web.clone(), row("srv-api", "", "already-running"), nobody, web]);
+}
+
 #[tokio::test]
 async fn an_action_on_one_service() {
     let served = busy().await;

@@ -269,7 +269,7 @@ async fn next(
 ) -> Result<Json<Vec<Start>>, Problem> {
     let count = query.count.unwrap_or(DEFAULT_STARTS);
     if count > MOST_STARTS {
-        return Err(Problem::invalid(format!("`count` is at most {MOST_STARTS}")));
+        return Err(Problem::invalid(format!("`count`: `{count}` is more than {MOST_STARTS}")));
     }
     let patterns = match query.patterns.is_empty() {
         true => Vec::new(),
