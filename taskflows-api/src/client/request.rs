@@ -3,8 +3,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -317,6 +317,7 @@ impl Client {
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, ClientError> {
         let mut response = request.send().await.map_err(|error| self.unreachable(reason(&error)))?;
         let status = response.status();
+        let id = request_id(&response);
         let largest = if status.is_success() { LARGEST_ANSWER } else { LARGEST_REFUSAL };
         let mut bytes = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(|error| self.unreachable(reason(&error)))? {
@@ -330,8 +331,13 @@ impl Client {
             return Ok(bytes);
         }
         let problem = serde_json::from_slice(&bytes);
-        let problem =
+        let mut problem: Problem =
             problem.unwrap_or_else(|_| Problem::new(status, format!("HTTP status {}", status.as_u16())));
+        if let (StatusCode::INTERNAL_SERVER_ERROR, Some(id), Some(detail)) = (status, id, &mut problem.detail)
+        {
+            // By it the reason is found in the log over there.
+            *detail = format!("{detail} {id}");
+        }
         Err(ClientError::Refused { server: self.server.clone(), problem })
     }
 
@@ -356,4 +362,9 @@ fn is_unauthorized(answer: &Result<Vec<u8>, ClientError>) -> bool {
 /// Returns 128 bits of chance in hexadecimal digits.
 fn nonce() -> String {
     taskflows_security::random_hex::<16>()
+}
+
+/// Returns by what the log of a server knows the request of an answer.
+fn request_id(response: &reqwest::Response) -> Option<uuid::Uuid> {
+    response.headers().get("x-request-id")?.to_str().ok()?.parse().ok()
 }

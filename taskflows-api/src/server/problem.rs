@@ -121,7 +121,7 @@ fn usual(status: StatusCode) -> (&'static str, &'static str) {
         }
         StatusCode::GATEWAY_TIMEOUT => ("timed-out", "what this host asked did not answer in time"),
         status if status.is_client_error() => ("refused", "the request is not answered as it is"),
-        _ => ("internal", "it failed here; the log of this host says why, under the id in `X-Request-Id`"),
+        _ => ("internal", "it failed there; why is in the log of that host, under the request id"),
     }
 }
 
