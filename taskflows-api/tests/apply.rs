@@ -105,6 +105,39 @@ async fn refused(client: &Client, order: &Order) -> (Problem, DefineError) {
     (problem, RemoteDefiner(client.clone()).apply(order).await.unwrap_err())
 }
 
+/// Fails in a way of which only the log of the host may tell.
+#[derive(Debug)]
+struct Broken;
+
+#[async_trait]
+impl Definer for Broken {
+    async fn plan(&self, order: &Order) -> Result<Applied, DefineError> {
+        self.apply(order).await
+    }
+
+    async fn apply(&self, _: &Order) -> Result<Applied, DefineError> {
+        Err(DefineError::Failed { reason: "could not write `/home/ann/alerts.json`: disk full".to_owned() })
+    }
+
+    async fn remove(&self, _: &[ServiceName]) -> Result<Applied, DefineError> {
+        self.apply(&Order::default()).await
+    }
+}
+
+#[tokio::test]
+async fn what_failed_on_the_host_is_for_its_log_alone() {
+    let host = taskflows_api::Host { definer: Arc::new(Broken), ..taskflows_api::testing::host() };
+    let base = format!("http://{}", serve(Api::new(host, Arc::new(Everybody(Role::Admin)))).await.unwrap());
+    let client = Client::new("web1", &base, Credentials::None).unwrap();
+    let (problem, error) = refused(&client, &order(web())).await;
+    assert_eq!((problem.status, problem.code.as_deref()), (500, Some("failed")));
+    // The client adds which id that is.
+    let id = problem.detail.as_deref().unwrap().rsplit(' ').next().unwrap();
+    assert!(id.parse::<uuid::Uuid>().is_ok(), "{problem:?}");
+    let said = format!("{problem:?} {error:?}");
+    assert!(!said.contains("ann") && !said.contains("disk"), "{said}");
+}
+
 #[tokio::test]
 async fn a_wrong_definition_is_told_with_its_places_and_changes_nothing() {
     let (services, client) = server(Role::Admin).await;

@@ -27,6 +27,9 @@ async fn problem(response: Response) -> Value {
     let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
     let problem: Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(problem["status"], status);
+    for key in ["code", "detail"] {
+        assert!(problem[key].as_str().is_some_and(|text| !text.is_empty()), "no `{key}`: {problem}");
+    }
     problem
 }
 
@@ -87,7 +90,11 @@ async fn what_a_route_cannot_read_is_a_problem_that_says_why() {
         let problem = problem(ask(&api, request).await).await;
         (problem["status"].as_u64().unwrap(), problem["detail"].as_str().unwrap_or_default().to_owned())
     };
-    assert_eq!(told(get("/probe/asked?wrod=x", "viewer")).await, (422, "unknown key `wrod`".to_owned()));
+    assert_eq!(
+        told(get("/probe/asked?wrod=x", "viewer")).await,
+        (422, "unknown key `wrod`, did you mean `word`? (known: `word`, `count`)".to_owned())
+    );
+    assert_eq!(told(get("/probe/named/7?word", "viewer")).await.1, "unknown key `word`; none is read here");
     assert_eq!(told(get("/probe/asked?count=300", "viewer")).await.0, 422);
     assert_eq!(told(get("/probe/named/x", "viewer")).await.0, 404);
     let (status, detail) = told(post("/probe/changed", "admin", r#"{"wrod":""}"#)).await;
@@ -186,7 +193,11 @@ async fn what_cannot_be_recorded_is_not_done() {
 async fn a_panic_is_one_answer_and_no_more() {
     let api = api(&MemoryAudit::default());
     let told = problem(ask(&api, get("/probe/panics", "viewer")).await).await;
-    assert_eq!(told, json!({ "title": "Internal Server Error", "status": 500 }));
+    assert_eq!(
+        (&told["status"], &told["code"], &told["error"]),
+        (&json!(500), &json!("internal"), &Value::Null)
+    );
+    assert!(!told.to_string().contains("probe"), "{told}");
     assert_eq!(ask(&api, get("/probe/asked", "viewer")).await.status(), 200);
 }
 

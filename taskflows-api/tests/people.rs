@@ -15,9 +15,10 @@ use taskflows_security::{
     KeptError, MemoryPeople, PasswordDigest, Rotation, Session, SessionStore, TokenKey,
 };
 
-const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401}"#;
-const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403,"code":"role-too-low"}"#;
-const NOT_MEANT: &str = r#"{"title":"Forbidden","status":403,"code":"csrf"}"#;
+const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401,"detail":"no credentials, or none that are good here and now","code":"unauthorized"}"#;
+const FORBIDDEN: &str =
+    r#"{"title":"Forbidden","status":403,"detail":"it needs a greater role","code":"role-too-low"}"#;
+const NOT_MEANT: &str = r#"{"title":"Forbidden","status":403,"detail":"a change by a cookie needs its CSRF token in `X-CSRF-Token`","code":"csrf"}"#;
 
 #[track_caller]
 fn unauthorized(answer: &Answer) {

@@ -20,9 +20,10 @@ use whole::{NAME, Signing, Whole};
 /// The only routes that answer to anybody.
 const OPEN: [&str; 4] = ["GET /health", "GET /openapi.json", "POST /auth/login", "POST /auth/refresh"];
 
-const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401}"#;
-const TOO_LOW: &str = r#"{"title":"Forbidden","status":403,"code":"role-too-low"}"#;
-const NOT_MEANT: &str = r#"{"title":"Forbidden","status":403,"code":"csrf"}"#;
+const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401,"detail":"no credentials, or none that are good here and now","code":"unauthorized"}"#;
+const TOO_LOW: &str =
+    r#"{"title":"Forbidden","status":403,"detail":"it needs a greater role","code":"role-too-low"}"#;
+const NOT_MEANT: &str = r#"{"title":"Forbidden","status":403,"detail":"a change by a cookie needs its CSRF token in `X-CSRF-Token`","code":"csrf"}"#;
 
 /// The path of a route, with the name of something that is there in the place of whatever varies.
 fn path(route: &RuledRoute) -> String {

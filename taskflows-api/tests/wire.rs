@@ -129,13 +129,18 @@ fn environment_error() -> impl Strategy<Value = EnvironmentError> {
     prop_oneof![
         (text(), of(text())).prop_map(|(name, near)| EnvironmentError::NotFound { name, near }),
         text().prop_map(|name| EnvironmentError::Exists { name }),
-        (text(), text()).prop_map(|(path, reason)| EnvironmentError::Damaged { path: path.into(), reason }),
-        (text(), text(), cause()).prop_map(|(operation, path, source)| EnvironmentError::File {
+        (file(), text()).prop_map(|(path, reason)| EnvironmentError::Damaged { path: path.into(), reason }),
+        (text(), file(), cause()).prop_map(|(operation, path, source)| EnvironmentError::File {
             operation: operation.into(),
             path: path.into(),
             source,
         }),
     ]
+}
+
+/// Names of files: their directories are not sent.
+fn file() -> impl Strategy<Value = String> {
+    text().prop_map(|text| text.replace('/', "_"))
 }
 
 fn error() -> impl Strategy<Value = ServiceError> {
@@ -164,13 +169,13 @@ fn error() -> impl Strategy<Value = ServiceError> {
         (name(), end()).prop_map(|(name, end)| E::RunFailed { name, end }),
         (name(), text()).prop_map(|(name, reason)| E::Render { name, reason }),
         environment_error().prop_map(E::Environments),
-        (text(), text(), cause()).prop_map(|(operation, path, source)| E::File {
+        (text(), file(), cause()).prop_map(|(operation, path, source)| E::File {
             operation: operation.into(),
             path: path.into(),
             source,
         }),
         (text(), text()).prop_map(|(server, reason)| E::Remote { server, reason }),
-        (text(), span()).prop_map(|(path, waited)| E::Busy { path: path.into(), waited }),
+        (file(), span()).prop_map(|(path, waited)| E::Busy { path: path.into(), waited }),
     ];
     prop_oneof![first, second]
 }
@@ -228,6 +233,27 @@ fn error_comes_back(error: &ServiceError) {
     assert_eq!(seen(&back), seen(error));
     assert_eq!(wire::ServiceFailure::from(&back), wire);
     assert_eq!(std::mem::discriminant(&back), std::mem::discriminant(error));
+}
+
+/// Where a host keeps its files, and what its operating system said, is in its log alone.
+#[test]
+fn an_error_tells_no_directory_of_the_host() {
+    let source = || std::io::Error::other("secret");
+    let path = || "/home/ann/.config/web.service".into();
+    let errors = [
+        ServiceError::File { operation: "read".into(), path: path(), source: source() },
+        ServiceError::Busy { path: path(), waited: Duration::ZERO },
+        EnvironmentError::File { operation: "read".into(), path: path(), source: source() }.into(),
+        EnvironmentError::Damaged { path: path(), reason: "no JSON".into() }.into(),
+    ];
+    for error in errors {
+        let problem = taskflows_api::server::Problem::from(error);
+        let json = serde_json::to_string(&problem).unwrap();
+        assert!(
+            json.contains("web.service") && !json.contains("/home") && !json.contains("secret"),
+            "{json}"
+        );
+    }
 }
 
 proptest! {
@@ -310,6 +336,7 @@ proptest! {
         let failure = wire::ServiceFailure::TimedOut { operation: name.clone(), limit_seconds: seconds };
         prop_assert!(sent(&failure).into_error("web1").is_ok());
         let result = wire::Performed {
+            code: None,
             name, ok: true, effect: None, run: None, message: None, error: None,
         };
         prop_assert!(result.into_performed("web1").is_err());

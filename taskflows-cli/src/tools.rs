@@ -105,6 +105,12 @@ impl HostTools {
     }
 }
 
+/// Tells whether a path is that of conda or one of its kin, by its name: `conda`, `mamba-2`, `micromamba.sh`.
+fn is_conda(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    ["conda", "mamba", "micromamba"].iter().any(|kin| name.starts_with(kin))
+}
+
 fn is_program(path: &Path) -> bool {
     path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
 }
@@ -127,6 +133,12 @@ impl Toolbox for HostTools {
             Some(rest) => self.at_home(rest),
             None => Some(PathBuf::from(path.as_str())),
         };
+        if let Some(path) = custom.filter(|path| !is_conda(path.as_str())) {
+            // It is run to learn its options: a definition chooses which conda, and nothing else to run.
+            let reason = "it was not run, since its name is not that of conda, mamba or micromamba";
+            let remedy = "name the program itself by `custom_path`, or a link to it";
+            return Err(ToolError::silent(format!("{} run --help", path.as_str()), reason, remedy));
+        }
         let (program, shown) = match custom {
             Some(path) => (absolute(path).filter(|path| is_program(path)), path.as_str().to_owned()),
             None => {
@@ -266,6 +278,11 @@ mod tests {
             ("~/mine/conda", vec!["--no-capture-output".to_owned()])
         );
         assert!(tools.conda(None).is_err() && tools.conda(Some(&"/nowhere/conda".parse().unwrap())).is_err());
+        // Whoever plans a definition chooses no other program to be run.
+        let (home, tools) = host(&[("bin/tidy", "touch \"$0.ran\"")]);
+        let told = tools.conda(Some(&"~/bin/tidy".parse().unwrap())).unwrap_err().to_string();
+        assert!(told.contains("it was not run"), "{told}");
+        assert!(!home.path().join("bin/tidy.ran").exists());
     }
 
     #[test]

@@ -6,10 +6,14 @@ mod host;
 #[path = "../../taskflows-logging/tests/support/mod.rs"]
 mod support;
 
+use std::sync::Arc;
+
+use clap::Parser;
 use host::{Host, check};
 use serde_json::json;
 use support::grafana::{FakeGrafana, KEY};
 use support::server::{Response, nobody};
+use taskflows_cli::{Arguments, Asking, Exit, LocalDefiner, Ui, run_on_servers};
 use taskflows_core::grafana::Explore;
 
 const FILE: &str = r#"
@@ -151,4 +155,53 @@ fn a_check_of_nothing_says_what_to_set() {
     host.tf("logging check");
     host.tf("logging check -o json --timeout 5s");
     check!(host);
+}
+
+#[test]
+fn on_other_servers_services_are_made_there_and_dashboards_once_from_here() {
+    let grafana = FakeGrafana::start();
+    let mut here = host(&grafana);
+    here.app.host_name = "laptop".to_owned();
+    let servers = ["web1", "web2"].map(|name| {
+        let mut host = Host::new();
+        host.app.definer = Some(Arc::new(LocalDefiner::new(Arc::new(host.app.clone()))));
+        host.app.server = Some(name.to_owned());
+        (name, host)
+    });
+    let asking: Vec<Asking<'_>> = servers
+        .iter()
+        .map(|(name, host)| Asking { name: (*name).to_owned(), app: Ok(&host.app), way: None, meant: None })
+        .collect();
+    let file = here.files.path().join("jobs.toml").display().to_string();
+    let tf = |verb: &str| {
+        let arguments = Arguments::try_parse_from(["tf", verb, &file]).unwrap();
+        let (mut out, mut status, mut input) = (Vec::new(), Vec::new(), std::io::empty());
+        let mut ui = Ui {
+            out: &mut out,
+            status: &mut status,
+            input: &mut input,
+            width: Some(80),
+            colour: false,
+            interactive: false,
+            quiet: false,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let exit = runtime.block_on(run_on_servers(&mut ui, &here.app, &asking, &arguments));
+        (exit, String::from_utf8(out).unwrap() + &String::from_utf8(status).unwrap())
+    };
+    let (exit, told) = tf("plan");
+    assert!(exit == Exit::Pending && saves(&grafana) == 0, "{told}");
+    let (exit, told) = tf("create");
+    assert!(exit == Exit::Ok && saves(&grafana) == 2, "{told}");
+    assert_eq!(told.matches("Worker logs").count(), 1, "{told}");
+    for (name, host) in &servers {
+        let names = wait_for(host.app.services.names(&[]));
+        assert_eq!(names.unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(), ["web"], "{name}");
+    }
+    let (exit, told) = tf("create");
+    assert!(exit == Exit::Ok && saves(&grafana) == 2, "{told}");
+}
+
+fn wait_for<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }

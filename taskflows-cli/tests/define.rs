@@ -135,11 +135,11 @@ async fn what_is_sent_is_what_is_created_here() {
     assert!(dashboards.is_empty());
     assert!(
         !told.contains("web.env") && !told.contains("venv"),
-        "what is missing is looked for there: {told}"
+        "what is missing here says nothing of there: {told}"
     );
     let applied = server.apply(&order).await;
     let notes = applied.notes.join("\n");
-    assert!(notes.contains("web.env") && notes.contains("Alert group ops: created."), "{notes}");
+    assert!(!notes.contains("web.env") && notes.contains("Alert group ops: created."), "{notes}");
     assert!(applied.changes_groups);
     // The same files by `tf create` on the host that has them.
     std::thread::scope(|scope| scope.spawn(|| laptop.0.tf("create jobs.toml")).join().unwrap());
@@ -155,6 +155,48 @@ async fn what_is_sent_is_what_is_created_here() {
     let origins = server.manager.origins(&[]).await.unwrap();
     assert_eq!(origins[0].source, Some(laptop.label("jobs.toml")));
     assert!(plan(server.definer.plan(&order).await.unwrap()).is_empty());
+}
+
+/// Who sends a definition learns nothing of the files of the server, and nothing waits for a pipe that it names.
+#[tokio::test]
+async fn no_file_that_a_definition_names_is_looked_at() {
+    let server = Server::new().await;
+    let files = tempfile::tempdir().unwrap();
+    let at = |name: &str| files.path().join(name).display().to_string();
+    std::fs::write(at("wrong"), "no variable\n\"").unwrap();
+    std::fs::create_dir(at("directory")).unwrap();
+    std::os::unix::fs::symlink("/etc/shadow", at("link")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+    let socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let order = |path: &str| Order {
+        definition: serde_json::json!({ "services": [
+            { "name": "web", "start_command": [path], "env_file": path, "working_directory": path,
+              "credentials": { "key": path }, "environment": { "path": path } },
+            { "name": "uv", "start_command": "x", "environment": { "project": path } },
+            { "name": "box", "start_command": "x", "environment":
+                { "image": { "path": path, "tag": "t" }, "engine_host": format!("unix://{path}"), "env_file": path } },
+        ] }),
+        ..Order::default()
+    };
+    let missing = at("missing");
+    let plain =
+        |applied: Applied, path: &str| serde_json::to_string(&applied).unwrap().replace(path, &missing);
+    let expected = plain(server.definer.plan(&order(&missing)).await.unwrap(), &missing);
+    for path in ["wrong", "directory", "link", "pipe", "socket", "missing/x"]
+        .map(at)
+        .iter()
+        .chain([&"/etc/shadow".to_owned()])
+    {
+        let told = plain(
+            server.definer.plan(&order(path)).await.unwrap_or_else(|error| panic!("{path}: {error}")),
+            path,
+        );
+        assert_eq!(told, expected, "{path}");
+        server.apply(&order(path)).await;
+        server.definer.remove(&["web", "uv", "box"].map(|name| name.parse().unwrap())).await.unwrap();
+    }
+    assert_eq!(socket.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody called");
 }
 
 #[tokio::test]
@@ -197,6 +239,13 @@ async fn what_is_gone_from_the_same_files_goes_and_nothing_else() {
     laptop.0.write("all/a.toml", &(one("a1") + &one("a2")));
     laptop.0.write("all/b.toml", &one("b"));
     server.apply(&laptop.order("all", &[], false)).await;
+    // Of the server itself, from a file of the same path, and from no file at all.
+    for (name, source) in [("own", Some(laptop.label("all/a.toml").replace("laptop:", ""))), ("typed", None)]
+    {
+        let mut own = taskflows_core::Service::builder(name).start_command("x").build().unwrap();
+        own.source = source.map(|source| source.parse().unwrap());
+        server.manager.install(taskflows_core::effects::Wanted::services(&[own])).await.unwrap();
+    }
     // Of another host that has a file of the same path.
     let mut other = laptop.order("all", &["--include", "b"], false);
     other.definition = serde_json::json!({ "services": [{ "name": "theirs", "start_command": "x" }] });
@@ -218,7 +267,7 @@ async fn what_is_gone_from_the_same_files_goes_and_nothing_else() {
         assert_eq!(removed.map(|step| step.name.as_str()).collect::<Vec<_>>(), gone, "{options:?}");
     }
     server.apply(&laptop.order("all", &[], true)).await;
-    assert_eq!(server.names().await, ["a1", "theirs"]);
+    assert_eq!(server.names().await, ["a1", "own", "theirs", "typed"]);
 }
 
 #[tokio::test]
@@ -260,6 +309,13 @@ async fn an_order_that_says_what_cannot_be_is_refused() {
     refused(&|order| order.definition["dashboards"] = dashboards.clone(), "dashboard").await;
     refused(&|order| drop(order.sources.insert("nobody".into(), "x:/y".into())), "`nobody`").await;
     refused(&|order| drop(order.sources.insert("web".into(), "x\n[Service]".into())), "control character")
+        .await;
+    // A path without a host is a file of the server itself.
+    refused(&|order| drop(order.sources.insert("web".into(), "/srv/a.toml".into())), "without its host")
+        .await;
+    refused(&|order| drop(order.group_sources.insert("ops".into(), ":/x".into())), "without its host").await;
+    refused(&|order| order.scope.files.push("/srv/a:b.toml".into()), "without its host").await;
+    refused(&|order| drop(order.scope.directories.insert("/srv".into(), Vec::new())), "without its host")
         .await;
     refused(&|order| order.scope.include.push("a[".into()), "pattern").await;
     refused(&|order| order.scope.left_out.push("../x".into()), "service name").await;

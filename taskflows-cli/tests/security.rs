@@ -96,6 +96,34 @@ fn a_secret_of_another_host_is_taken_from_standard_input_alone() {
 }
 
 #[test]
+fn of_a_whole_security_json_the_secret_alone_is_taken() {
+    let (mut host, path) = fresh();
+    host.tf("security setup");
+    let before: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    host.answer = r#"{ "enable_hmac": false, "hmac_secret": "canaryCANARYcanaryCANARYcanaryCANARYcanaryC",
+        "hmac_window_seconds": 9, "server_id": "0123456789abcdef0123456789abcdef", "something": [1] }"#;
+    let taken = told(&mut host, "security set-secret -");
+    assert!(taken.contains("The secret is cana… (") && !taken.contains(SECRET.trim()), "{taken}");
+    let mut after: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(after["hmac_secret"], SECRET.trim());
+    // What makes this host itself, and how strict it is, stays.
+    after["hmac_secret"] = before["hmac_secret"].clone();
+    assert_eq!(after, before);
+    for wrong in [
+        r#"{"jwt_secret": "canaryCANARYcanaryCANARYcanaryCANARYcanaryC"}"#,
+        r#"{"hmac_secret": ["canaryCANARYcanaryCANARYcanaryCANARYcanaryC"]}"#,
+        r#"{"hmac_secret": "canaryCANARYcanaryCANARYcanaryCANARYcanaryC""#,
+        r#"{"hmac_secret": "canary"}"#,
+    ] {
+        host.answer = wrong;
+        let refused = told(&mut host, "security set-secret -");
+        assert!(refused.contains("= Usage") && !refused.contains("canary"), "{refused}");
+        assert_eq!(secret(&path), SECRET.trim());
+    }
+}
+
+#[test]
 fn to_switch_signing_off_is_told_for_what_it_is_and_taken_back() {
     let (mut host, path) = fresh();
     host.tf("security setup");

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -339,6 +339,7 @@ impl Client {
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, ClientError> {
         let mut response = request.send().await.map_err(|error| self.unreachable(reason(&error)))?;
         let status = response.status();
+        let id = request_id(&response);
         let largest = if status.is_success() { LARGEST_ANSWER } else { LARGEST_REFUSAL };
         let mut bytes = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(|error| self.unreachable(reason(&error)))? {
@@ -353,7 +354,12 @@ impl Client {
         }
         let problem = serde_json::from_slice(&bytes);
         let other = |_| Problem::new(status, format!("HTTP status {}, {NO_API}", status.as_u16()));
-        let problem = problem.unwrap_or_else(|error| other(error).with_code("no-api"));
+        let mut problem: Problem = problem.unwrap_or_else(|error| other(error).with_code("no-api"));
+        if let (StatusCode::INTERNAL_SERVER_ERROR, Some(id), Some(detail)) = (status, id, &mut problem.detail)
+        {
+            // By it the reason is found in the log over there.
+            *detail = format!("{detail} {id}");
+        }
         Err(ClientError::Refused { server: self.server.clone(), problem })
     }
 
@@ -386,4 +392,9 @@ fn is_unauthorized(answer: &Result<Vec<u8>, ClientError>) -> bool {
 /// Returns 128 bits of chance in hexadecimal digits.
 fn nonce() -> String {
     taskflows_security::random_hex::<16>()
+}
+
+/// Returns by what the log of a server knows the request of an answer.
+fn request_id(response: &reqwest::Response) -> Option<uuid::Uuid> {
+    response.headers().get("x-request-id")?.to_str().ok()?.parse().ok()
 }

@@ -9,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{Problem, Shared};
@@ -39,7 +40,8 @@ pub(super) async fn wrap(State(shared): State<Arc<Shared>>, mut request: Request
     // body, where its length was told as well. Source: RFC 9112, section 6.1.
     let is_last = request.headers().contains_key(TRANSFER_ENCODING);
     let response = match check_target(request.uri()) {
-        Ok(()) => next.run(request).await,
+        // Whatever the log has of a request has the id by which it is asked for; a failure has no more than that.
+        Ok(()) => next.run(request).instrument(tracing::error_span!("request", request_id = %id)).await,
         Err(problem) => problem.into_response(),
     };
     let mut response = as_problem(response);

@@ -14,13 +14,17 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::envelope::RequestId;
+use super::problem::ProblemCode;
 use super::shares::Share;
 use super::stream::{self, Opened};
-use super::problem::ProblemCode;
 use super::text::bounded;
 use super::{Audit, AuditLogin, AuditNames, AuditOutcome, AuditRecord, Identity, Problem, Rule, Shared};
+
+/// What a change lacks that comes from a page.
+const NO_CSRF_TOKEN: &str = "a change by a cookie needs its CSRF token in `X-CSRF-Token`";
 
 /// The greatest body that is read, in bytes.
 pub(super) const USUAL_BODY: usize = 64 << 10;
@@ -149,14 +153,18 @@ impl Guard {
 
     /// Says whether they may, and meant it.
     async fn judge(&self, identity: &Identity, parts: &Parts) -> Result<(), Refused> {
-        let forbidden = |code, reason| Refused { problem: Problem::forbidden().with_code(code), reason };
+        let forbidden = |code, detail, reason| Refused {
+            problem: Problem::forbidden().with_code(code).with_detail(detail),
+            reason,
+        };
         let Rule::Needs(role) = self.rule else { return Ok(()) };
         if identity.role < role {
-            return Err(forbidden("role-too-low", format!("it needs the role {role}")));
+            let reason = format!("it needs the role {role}");
+            return Err(forbidden("role-too-low", "it needs a greater role", reason));
         }
         if identity.by_cookie && is_change(&parts.method) {
             let confirmed = self.shared.authority.confirm_change(identity, parts).await;
-            return confirmed.map_err(|refusal| forbidden("csrf", refusal.0));
+            return confirmed.map_err(|refusal| forbidden("csrf", NO_CSRF_TOKEN, refusal.0));
         }
         Ok(())
     }
@@ -174,23 +182,28 @@ impl Guard {
         let Ok(change) = Arc::clone(&shared.changes).try_acquire_owned() else {
             return Problem::busy("the server ends").with_code("ending").into_response();
         };
-        let done = tokio::spawn(async move {
-            let _held = (permit, change);
-            if let Err(problem) = begin(&*audit, &record).await {
-                return problem.into_response();
+        let done = tokio::spawn(
+            async move {
+                let _held = (permit, change);
+                if let Err(problem) = begin(&*audit, &record).await {
+                    return problem.into_response();
+                }
+                let response = run(request, next).await;
+                shared.live.changed();
+                let names = response.extensions().get::<AuditNames>().map(|names| names.0.clone());
+                let record = AuditRecord {
+                    time: (shared.host.now)(),
+                    names: names.unwrap_or_default().iter().map(|name| bounded(name)).collect(),
+                    ..record
+                };
+                let code = code_of(&response);
+                audit
+                    .end(&record, &AuditOutcome::Answered { status: response.status().as_u16(), code })
+                    .await;
+                response
             }
-            let response = run(request, next).await;
-            shared.live.changed();
-            let names = response.extensions().get::<AuditNames>().map(|names| names.0.clone());
-            let record = AuditRecord {
-                time: (shared.host.now)(),
-                names: names.unwrap_or_default().iter().map(|name| bounded(name)).collect(),
-                ..record
-            };
-            let code = code_of(&response);
-            audit.end(&record, &AuditOutcome::Answered { status: response.status().as_u16(), code }).await;
-            response
-        });
+            .in_current_span(),
+        );
         done.await.unwrap_or_else(|_| Problem::internal().into_response())
     }
 
@@ -204,25 +217,28 @@ impl Guard {
         permit: OwnedSemaphorePermit,
     ) -> Response {
         let shared = Arc::clone(&self.shared);
-        let done = tokio::spawn(async move {
-            let _permit = permit;
-            let response = run(request, next).await;
-            let status = response.status().as_u16();
-            record.time = (shared.host.now)();
-            let login = response.extensions().get::<AuditLogin>().cloned();
-            let reason = login.and_then(|login| login.tell(&mut record));
-            if record.who.is_some()
-                && let Err(problem) = begin(&*shared.audit, &record).await
-            {
-                return problem.into_response();
+        let done = tokio::spawn(
+            async move {
+                let _permit = permit;
+                let response = run(request, next).await;
+                let status = response.status().as_u16();
+                record.time = (shared.host.now)();
+                let login = response.extensions().get::<AuditLogin>().cloned();
+                let reason = login.and_then(|login| login.tell(&mut record));
+                if record.who.is_some()
+                    && let Err(problem) = begin(&*shared.audit, &record).await
+                {
+                    return problem.into_response();
+                }
+                let outcome = match reason {
+                    Some(reason) => AuditOutcome::Refused { status, reason: bounded(&reason) },
+                    None => AuditOutcome::Answered { status, code: code_of(&response) },
+                };
+                shared.audit.end(&record, &outcome).await;
+                response
             }
-            let outcome = match reason {
-                Some(reason) => AuditOutcome::Refused { status, reason: bounded(&reason) },
-                None => AuditOutcome::Answered { status, code: code_of(&response) },
-            };
-            shared.audit.end(&record, &outcome).await;
-            response
-        });
+            .in_current_span(),
+        );
         done.await.unwrap_or_else(|_| Problem::internal().into_response())
     }
 

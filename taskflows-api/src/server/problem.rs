@@ -19,10 +19,10 @@ pub struct Problem {
     pub title: String,
     /// The status.
     pub status: u16,
-    /// What is wrong with this request, where that may be said.
+    /// What is wrong with this request, as far as that may be said. Ours have one; what stands before a server may have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// A word for programs: `no-such-service`, `not-ours`, `unreachable`.
+    /// A word for programs: `no-such-service`, `not-ours`, `unreachable`. Ours have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// What the service manager reported, for programs.
@@ -88,9 +88,42 @@ impl Problem {
         Self { fault: Some(Box::new(fault)), ..self }
     }
 
+    /// Says no more than the status does.
     pub(super) fn bare(status: StatusCode) -> Self {
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
-        Self { title, status: status.as_u16(), detail: None, code: None, error: None, fault: None }
+        let (code, detail) = usual(status);
+        let (code, detail) = (Some(code.to_owned()), Some(detail.to_owned()));
+        Self { title, status: status.as_u16(), detail, code, error: None, fault: None }
+    }
+}
+
+/// Returns the word and the words of a status, of which nothing more is known or may be said.
+fn usual(status: StatusCode) -> (&'static str, &'static str) {
+    match status {
+        StatusCode::BAD_REQUEST => ("malformed", "the request cannot be read"),
+        StatusCode::UNAUTHORIZED => ("unauthorized", "no credentials, or none that are good here and now"),
+        StatusCode::FORBIDDEN => ("forbidden", "these credentials are not enough for it"),
+        StatusCode::NOT_FOUND => ("no-such-path", "there is no such path"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("no-such-method", "the path has other methods: `Allow` names them")
+        }
+        StatusCode::CONFLICT => ("conflict", "it does not fit what is there"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "the body is larger than is read"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("no-json", "the body is read as application/json alone"),
+        StatusCode::UNPROCESSABLE_ENTITY => ("invalid", "a query or a body means nothing here"),
+        StatusCode::TOO_MANY_REQUESTS => {
+            ("too-often", "it was asked too often: `Retry-After` says when to ask again")
+        }
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            ("head-too-large", "the headers are larger than is read")
+        }
+        StatusCode::BAD_GATEWAY => ("unreachable", "what this host asked did not answer as it should"),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            ("busy", "it cannot be done now: `Retry-After` says when to ask again")
+        }
+        StatusCode::GATEWAY_TIMEOUT => ("timed-out", "what this host asked did not answer in time"),
+        status if status.is_client_error() => ("refused", "the request is not answered as it is"),
+        _ => ("internal", "it failed there; why is in the log of that host, under the request id"),
     }
 }
 
@@ -116,30 +149,29 @@ impl From<ServiceError> for Problem {
             // Its causes are for the log of this host.
             tracing::warn!(error = &error as &dyn std::error::Error, "a request failed");
         }
-        Self::from(ServiceFailure::from(&error)).with_detail(error.to_string())
+        ServiceFailure::from(&error).into()
     }
 }
 
 impl From<ServiceFailure> for Problem {
     fn from(failure: ServiceFailure) -> Self {
         use ServiceFailure as F;
-        let (status, code) = match &failure {
-            F::NotFound { .. } => (StatusCode::NOT_FOUND, "no-such-service"),
-            F::NotOurs { .. } => (StatusCode::CONFLICT, "not-ours"),
-            F::Edited { .. } => (StatusCode::CONFLICT, "edited"),
-            F::OtherSource { .. } => (StatusCode::CONFLICT, "other-source"),
-            F::Refused { .. } => (StatusCode::CONFLICT, "refused"),
-            F::Job { .. } => (StatusCode::CONFLICT, "job-failed"),
-            F::RunFailed { .. } => (StatusCode::CONFLICT, "run-failed"),
-            F::PermissionDenied { .. } => (StatusCode::FORBIDDEN, "not-permitted"),
-            F::Render { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "cannot-render"),
-            F::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
-            F::TimedOut { .. } => (StatusCode::GATEWAY_TIMEOUT, "timed-out"),
-            F::Unreachable { .. } | F::ConnectionLost { .. } => (StatusCode::BAD_GATEWAY, "unreachable"),
-            F::Remote { .. } => (StatusCode::BAD_GATEWAY, "failed"),
-            F::Environments { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "environments"),
-            F::File { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "file"),
+        let status = match &failure {
+            F::NotFound { .. } => StatusCode::NOT_FOUND,
+            F::NotOurs { .. }
+            | F::Edited { .. }
+            | F::OtherSource { .. }
+            | F::Refused { .. }
+            | F::Job { .. }
+            | F::RunFailed { .. } => StatusCode::CONFLICT,
+            F::PermissionDenied { .. } => StatusCode::FORBIDDEN,
+            F::Render { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            F::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            F::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+            F::Unreachable { .. } | F::ConnectionLost { .. } | F::Remote { .. } => StatusCode::BAD_GATEWAY,
+            F::Environments { .. } | F::File { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self { error: Some(Box::new(failure)), ..Self::bare(status).with_code(code) }
+        let problem = Self::new(status, failure.to_string()).with_code(failure.code());
+        Self { error: Some(Box::new(failure)), ..problem }
     }
 }

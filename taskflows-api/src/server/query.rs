@@ -3,9 +3,66 @@
 use std::fmt;
 
 use percent_encoding::percent_decode;
-use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
+use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
+use taskflows_core::nearest;
+
+/// What is wrong with a query, in words.
+#[derive(Debug)]
+struct Error(String);
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl de::Error for Error {
+    fn custom<T: fmt::Display>(words: T) -> Self {
+        Self(words.to_string())
+    }
+
+    fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
+        Self(format!("is none of {}", listed(known)))
+    }
+
+    fn unknown_field(key: &str, known: &'static [&'static str]) -> Self {
+        Self(unknown_key(key, known))
+    }
+
+    fn missing_field(key: &'static str) -> Self {
+        Self(format!("`{key}` is missing"))
+    }
+}
+
+fn listed(words: &[impl AsRef<str>]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{}`", word.as_ref())).collect();
+    quoted.join(", ")
+}
+
+/// Says that a key is none of those that are read.
+fn unknown_key(key: &str, known: &[impl AsRef<str>]) -> String {
+    let near = nearest(key, known.iter().map(AsRef::as_ref));
+    let near = near.map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
+    match known {
+        [] => format!("unknown key `{key}`; none is read here"),
+        _ => format!("unknown key `{key}`{near} (known: {})", listed(known)),
+    }
+}
+
+/// Refuses keys of a query that are none of `known`.
+pub(super) fn check_keys(query: &str, known: &[String]) -> Result<(), String> {
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let key = plain(pair.split('=').next().unwrap_or_default())?;
+        if !known.contains(&key) {
+            return Err(unknown_key(&key, known));
+        }
+    }
+    Ok(())
+}
 
 /// Reads a query without its question mark. A key that `T` does not ask for is an error, and so is one that stands
 /// several times where `T` has no list.
@@ -50,13 +107,15 @@ struct Value {
 }
 
 impl Value {
+    fn wrong(&self, words: impl fmt::Display) -> Error {
+        Error(format!("`{}`: `{}`{words}", self.key, self.text))
+    }
+
     fn parse<T: std::str::FromStr>(&self, what: &str) -> Result<T, Error>
     where
         T::Err: fmt::Display,
     {
-        self.text
-            .parse()
-            .map_err(|_| de::Error::custom(format_args!("`{}`: `{}` is no {what}", self.key, self.text)))
+        self.text.parse().map_err(|_| self.wrong(format_args!(" is not {what}")))
     }
 }
 
@@ -142,21 +201,21 @@ impl<'de> Deserializer<'de> for Value {
 
     parse_one! {
         deserialize_bool visit_bool "`true` or `false`"
-        deserialize_i8 visit_i8 "whole number"
-        deserialize_i16 visit_i16 "whole number"
-        deserialize_i32 visit_i32 "whole number"
-        deserialize_i64 visit_i64 "whole number"
-        deserialize_u8 visit_u8 "whole number of that size"
-        deserialize_u16 visit_u16 "whole number of that size"
-        deserialize_u32 visit_u32 "whole number of that size"
-        deserialize_u64 visit_u64 "whole number of that size"
-        deserialize_f32 visit_f32 "number"
-        deserialize_f64 visit_f64 "number"
-        deserialize_char visit_char "single character"
+        deserialize_i8 visit_i8 "a whole number"
+        deserialize_i16 visit_i16 "a whole number"
+        deserialize_i32 visit_i32 "a whole number"
+        deserialize_i64 visit_i64 "a whole number"
+        deserialize_u8 visit_u8 "a whole number from 0 to 255"
+        deserialize_u16 visit_u16 "a whole number from 0 to 65535"
+        deserialize_u32 visit_u32 "a whole number from 0 to 4294967295"
+        deserialize_u64 visit_u64 "a whole number from 0 on"
+        deserialize_f32 visit_f32 "a number"
+        deserialize_f64 visit_f64 "a number"
+        deserialize_char visit_char "a single character"
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_string(self.text)
+        visitor.visit_str(&self.text).map_err(|error: Error| self.wrong(format_args!(": {error}")))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -177,7 +236,9 @@ impl<'de> Deserializer<'de> for Value {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.text.into_deserializer().deserialize_enum(name, variants, visitor)
+        let word = self.text.as_str().into_deserializer();
+        word.deserialize_enum(name, variants, visitor)
+            .map_err(|error: Error| self.wrong(format_args!(" {error}")))
     }
 
     forward_to_deserialize_any! {
@@ -200,8 +261,14 @@ mod tests {
         Full,
     }
 
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "it is never made")]
+    struct Needs {
+        expr: String,
+    }
+
     #[derive(Debug, Default, PartialEq, Deserialize)]
-    #[serde(default)]
+    #[serde(default, deny_unknown_fields)]
     struct Asked {
         r#match: Vec<String>,
         count: Option<u16>,
@@ -221,13 +288,29 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_no_route_reads_are_refused_whoever_reads_the_others() {
+        let known = ["match".to_owned(), "count".to_owned()];
+        assert!(check_keys("match=a&&count=1&match", &known).is_ok() && check_keys("", &[]).is_ok());
+        let told = check_keys("count=1&mat%63=web", &known).unwrap_err();
+        assert_eq!(told, "unknown key `matc`, did you mean `match`? (known: `match`, `count`)");
+        assert_eq!(check_keys("x", &[]).unwrap_err(), "unknown key `x`; none is read here");
+        assert!(check_keys("%ff=1", &known).is_err());
+    }
+
+    #[test]
     fn what_is_not_asked_for_or_cannot_be_read_is_told() {
         let refusal = |query: &str| parse::<Asked>(query).unwrap_err();
-        assert_eq!(refusal("mach=web"), "unknown key `mach`");
+        let known = "known: `match`, `count`, `depth`, `failed`, `at`";
+        assert_eq!(refusal("mach=web"), format!("unknown key `mach`, did you mean `match`? ({known})"));
+        assert_eq!(refusal("follow=true"), format!("unknown key `follow` ({known})"));
         assert_eq!(refusal("count=1&count=2"), "`count` is given more than once");
-        assert_eq!(refusal("count=-1"), "`count`: `-1` is no whole number of that size");
-        assert_eq!(refusal("failed=yes"), "`failed`: `yes` is no `true` or `false`");
-        assert!(refusal("depth=deep").contains("deep"));
+        assert_eq!(refusal("count=-1"), "`count`: `-1` is not a whole number from 0 to 65535");
+        assert_eq!(refusal("failed=yes"), "`failed`: `yes` is not `true` or `false`");
+        assert_eq!(refusal("depth=deep"), "`depth`: `deep` is none of `table`, `full`");
+        let told = refusal("at=soon");
+        assert!(told.starts_with("`at`: `soon`: ") && told.len() > 20, "{told}");
+        let told = parse::<Needs>("").unwrap_err();
+        assert_eq!(told, "`expr` is missing");
         assert_eq!(refusal("match=%ff"), "the query is no UTF-8");
     }
 }

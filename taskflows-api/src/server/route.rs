@@ -1,14 +1,17 @@
 use std::sync::Arc;
 
+use axum::extract::{Request, State};
 use axum::http::Method;
-use axum::middleware;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use taskflows_security::Role;
-use utoipa::openapi::{OpenApi, Paths};
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::{OpenApi, Paths, RefOr};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use super::Shared;
 use super::document::{describe, operations};
 use super::gate::{Guard, LARGE_BODY, USUAL_BODY, guard};
+use super::{Problem, Shared, query};
 
 /// The routes that take definitions, or as many names, whose bodies may be large.
 const TAKE_DEFINITIONS: [&str; 3] = ["/api/plan", "/api/apply", "/api/remove"];
@@ -57,9 +60,11 @@ impl Routes {
     pub(crate) fn add(mut self, rule: Rule, routes: UtoipaMethodRouter<Arc<Shared>>) -> Self {
         let (schemas, mut paths, methods) = routes;
         let added = ruled(&mut paths, rule);
+        let keys = Arc::new(query_keys(&mut paths));
         let takes_definitions = added.iter().any(|route| TAKE_DEFINITIONS.contains(&route.path.as_str()));
         let largest_body = if takes_definitions { LARGE_BODY } else { USUAL_BODY };
         let guarding = Guard { shared: Arc::clone(&self.shared), rule, largest_body };
+        let methods = methods.route_layer(middleware::from_fn_with_state(keys, only_known_keys));
         // Not what answers to other methods, which is open.
         let methods = methods.route_layer(middleware::from_fn_with_state(guarding, guard));
         for path in paths.paths.keys() {
@@ -82,6 +87,26 @@ impl Routes {
     pub(crate) fn into_description(self) -> OpenApi {
         self.described.unwrap_or_default().into_openapi()
     }
+}
+
+/// Refuses a query with keys that the document does not name, so that none is passed over in silence.
+async fn only_known_keys(State(keys): State<Arc<Vec<String>>>, request: Request, next: Next) -> Response {
+    match query::check_keys(request.uri().query().unwrap_or_default(), &keys) {
+        Ok(()) => next.run(request).await,
+        Err(words) => Problem::invalid(words).into_response(),
+    }
+}
+
+/// Returns the keys that a route reads of a query.
+fn query_keys(paths: &mut Paths) -> Vec<String> {
+    let operations =
+        paths.paths.values_mut().flat_map(|item| operations(item).map(|(_, operation)| operation));
+    let parameters = operations.flat_map(|operation| operation.parameters.iter().flatten());
+    let of_query = parameters.filter_map(|parameter| match parameter {
+        RefOr::T(Parameter { name, parameter_in: ParameterIn::Query, .. }) => Some(name.clone()),
+        _ => None,
+    });
+    of_query.collect()
 }
 
 fn ruled(paths: &mut Paths, rule: Rule) -> Vec<RuledRoute> {

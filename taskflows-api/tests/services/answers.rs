@@ -1,10 +1,17 @@
 //! What a page or a bot reads.
 
-use axum::http::Method;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Method, Request};
 use serde_json::{Value, json};
+use taskflows_api::server::Api;
+use taskflows_api::testing::{Everybody, host_over};
 use taskflows_core::effects::{ServiceManager, Wanted};
+use taskflows_core::testing::FakeServiceManager;
 use taskflows_core::{Calendar, Service};
 use taskflows_security::Role;
+use tower::ServiceExt;
 
 use super::host::Served;
 
@@ -57,6 +64,27 @@ async fn a_batch_of_which_some_fails() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&answer).unwrap());
 }
 
+/// Each name is acted on once and told as often as it was asked for; what answers is told in its place and goes on.
+#[tokio::test]
+async fn a_batch_of_one_name_twice_and_of_what_answers() {
+    let served = busy().await;
+    served.install(&[("srv-api", "sleep 9")]).await;
+    let names = ["web", "srv-api", "nobody", "web"];
+    let ask = async |action: &str| {
+        let body = json!({"names": names, "action": action});
+        let answer: Value = served.client().send(Method::POST, "/api/batch", Some(&body)).await.unwrap();
+        let text = |one: &Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
+        let each = answer["results"].as_array().unwrap().iter();
+        each.map(|one| (text(one, "name"), text(one, "code"), text(one, "effect"))).collect::<Vec<_>>()
+    };
+    let row = |name: &str, code: &str, effect: &str| (name.to_owned(), code.to_owned(), effect.to_owned());
+    ask("start").await;
+    let (web, nobody) = (row("web", "", "stopped"), row("nobody", "no-such-service", ""));
+    assert_eq!(ask("stop").await, [web.clone(), row("srv-api", "own-service", ""), nobody.clone(), web]);
+    let web = row("web", "", "started");
+    assert_eq!(ask("start").await, [web.clone(), row("srv-api", "", "already-running"), nobody, web]);
+}
+
 #[tokio::test]
 async fn an_action_on_one_service() {
     let served = busy().await;
@@ -106,4 +134,34 @@ async fn who_changes_a_service_reads_it_as_it_is_then() {
     served.install(&[("web2", "true")]).await;
     let all: Value = client.get("/api/services").await.unwrap();
     assert_eq!(all.as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_list_that_is_as_it_was_is_not_sent_again() {
+    let services = Arc::new(FakeServiceManager::default());
+    let api = Api::new(host_over(Arc::clone(&services)), Arc::new(Everybody(Role::Operator)));
+    let install = async |name: &str| {
+        let service = Service::builder(name).start_command("x").build().unwrap();
+        services.install(Wanted::services(&[service])).await.unwrap();
+        let body = r#"{"names": [], "action": "stop"}"#;
+        let change =
+            Request::post("/api/batch").header("content-type", "application/json").body(Body::from(body));
+        // A change over this server is seen by who asks next, whenever the host tells of it.
+        assert_eq!(api.router.clone().oneshot(change.unwrap()).await.unwrap().status(), 200);
+    };
+    let list = async |known: &str| {
+        let request = Request::get("/api/services").header("if-none-match", known).body(Body::empty());
+        let response = api.router.clone().oneshot(request.unwrap()).await.unwrap();
+        let (status, tag) =
+            (response.status().as_u16(), response.headers()["etag"].to_str().unwrap().to_owned());
+        (status, tag, axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap().len())
+    };
+    install("web").await;
+    let (status, first, length) = list("").await;
+    assert!(status == 200 && length > 50 && first.starts_with('"'), "{status} {first} {length}");
+    assert_eq!(list(&first).await, (304, first.clone(), 0));
+    assert_eq!(list(&format!("\"other\", W/{first}")).await, (304, first.clone(), 0));
+    install("backup").await;
+    let (status, second, longer) = list(&first).await;
+    assert!(status == 200 && second != first && longer > length, "{status} {second} {longer}");
 }

@@ -86,6 +86,10 @@ async fn what_means_nothing_is_refused_and_changes_nothing() {
         let (status, code, _) = refusal(&served, Method::POST, target, Some(&body)).await;
         assert_eq!((status, code.as_str()), (422, "invalid"), "{target} {body}");
     }
+    let many: Vec<String> = (0..10_000).map(|index| format!("{index}")).collect();
+    let body = json!({"names": many, "action": "start"});
+    let (status, code, detail) = refusal(&served, Method::POST, "/api/batch", Some(&body)).await;
+    assert_eq!((status, code.as_str(), detail.as_str()), (413, "too-large", "at most 64 KiB are read"));
     let (status, code, _) = refusal(&served, Method::POST, "/api/services/web/explode", None).await;
     assert_eq!((status, code.as_str()), (404, "no-such-action"));
     assert_eq!(served.fake.list(&[]).await.unwrap()[0].last, None, "nothing was started");

@@ -50,10 +50,10 @@ fn every_kind() -> Vec<ServiceError> {
         E::Render { name: name("a"), reason: "too long".into() },
         E::File {
             operation: "read".into(),
-            path: "/units".into(),
+            path: "web.service".into(),
             source: std::io::ErrorKind::PermissionDenied.into(),
         },
-        E::Busy { path: "/units/.lock".into(), waited: Duration::from_secs(10) },
+        E::Busy { path: ".lock".into(), waited: Duration::from_secs(10) },
         E::Remote { server: "web2".into(), reason: "odd".into() },
     ]
 }

@@ -7,7 +7,7 @@ mod snapshot;
 use std::sync::{Arc, OnceLock};
 
 pub(crate) use hub::{Hub, Position};
-pub(crate) use snapshot::Snapshot;
+pub(crate) use snapshot::{Snapshot, Written};
 
 use crate::Host;
 use follow::Following;

@@ -1,3 +1,4 @@
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -49,7 +50,24 @@ pub(crate) struct Picture {
     taken: Instant,
     is_settled: bool,
     has_runs: bool,
-    rendered: Mutex<Option<(Instant, Bytes)>>,
+    rendered: Mutex<Option<(Instant, Written)>>,
+}
+
+/// The picture as it is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    /// All of it.
+    pub(crate) bytes: Bytes,
+    /// What tells it from others, as a header has it.
+    pub(crate) tag: String,
+}
+
+impl Written {
+    fn new(bytes: Vec<u8>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&bytes);
+        Self { tag: format!("\"{:016x}\"", hasher.finish()), bytes: bytes.into() }
+    }
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -89,16 +107,16 @@ impl Snapshot {
     pub(crate) async fn rendered(
         &self,
         render: fn(&[Listing], Timestamp) -> Result<Vec<u8>, Problem>,
-    ) -> Result<Bytes, Problem> {
+    ) -> Result<Written, Problem> {
         let picture = self.picture().await?;
         let mut rendered = lock(&picture.rendered);
-        let is_good = |(at, _): &&(Instant, Bytes)| !picture.has_runs || at.elapsed() < TICK;
-        if let Some((_, bytes)) = rendered.as_ref().filter(is_good) {
-            return Ok(bytes.clone());
+        let is_good = |(at, _): &&(Instant, Written)| !picture.has_runs || at.elapsed() < TICK;
+        if let Some((_, written)) = rendered.as_ref().filter(is_good) {
+            return Ok(written.clone());
         }
-        let bytes = Bytes::from(render(&picture.listings, (self.now)())?);
-        *rendered = Some((Instant::now(), bytes.clone()));
-        Ok(bytes)
+        let written = Written::new(render(&picture.listings, (self.now)())?);
+        *rendered = Some((Instant::now(), written.clone()));
+        Ok(written)
     }
 
     /// Returns the picture.

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,6 +106,9 @@ async fn act(
     }
     let target = if body.timers && !is_run { Target::Timers } else { Target::Service };
     let (limit, who) = (limit(body.timeout)?, who(&identity, body.who.as_deref())?);
+    if ends_own(&name, action) {
+        return Err(own_service(verb(action)));
+    }
     let asked = Asked { names: vec![name.clone()], action, target, limit, who };
     let batch = perform(&shared, &identity, asked).await?;
     if let Some(wait) = batch.wait {
@@ -114,15 +118,13 @@ async fn act(
         Some(Performed { error: Some(ServiceFailure::NotFound { .. }), .. }) => {
             Err(no_such_service(&shared.host, name.as_str()).await)
         }
-        Some(Performed { error: Some(error), message, .. }) => {
-            Err(Problem::from(error).with_detail(message.unwrap_or_default()))
-        }
+        Some(Performed { error: Some(error), .. }) => Err(error.into()),
         Some(performed) => Ok(Json(performed).into_response()),
         None => Err(lost()),
     }
 }
 
-/// Acts on several services at once. What fails for one of them is told in its place.
+/// Acts on several services at once, on each once. What fails for one of them is told in its place.
 #[utoipa::path(post, path = "/api/batch", tag = "services", request_body = BatchBody,
     responses((status = 200, body = Batch), Refusals, BodyRefusals))]
 async fn batch(
@@ -132,10 +134,11 @@ async fn batch(
     Body(body): Body<BatchBody>,
 ) -> Result<(Extension<AuditNames>, Json<Batch>), Problem> {
     if body.names.len() > MOST_NAMES {
-        return Err(Problem::invalid(format!("`names` holds at most {MOST_NAMES}")));
+        let sent = body.names.len();
+        return Err(Problem::invalid(format!("`names` holds at most {MOST_NAMES}, and {sent} were sent")));
     }
     let names = body.names.iter().map(|name| name.parse()).collect::<Result<Vec<ServiceName>, _>>();
-    let names = names.map_err(|error| Problem::invalid(error.to_string()))?;
+    let names = names.map_err(|error| Problem::invalid(format!("`names`: {error}")))?;
     let (limit, who) = (limit(body.timeout)?, who(&identity, body.who.as_deref())?);
     let action = body.action.action(body.wait);
     let changed = names.iter().map(|name| format!("{} {name}", verb(action))).collect();
@@ -178,21 +181,39 @@ fn verb(action: Action) -> &'static str {
     }
 }
 
-/// Refuses to end the server that is asked: whoever can ask could shut everybody out.
+/// Refuses to remove the server that is asked: whoever can ask could shut everybody out.
 pub(super) fn refuse_own(names: &[ServiceName], action: &str) -> Result<(), Problem> {
-    if !names.iter().any(|name| name.as_str() == OWN_SERVICE) {
-        return Ok(());
+    match names.iter().any(|name| name.as_str() == OWN_SERVICE) {
+        true => Err(own_service(action)),
+        false => Ok(()),
     }
-    let detail = format!("{OWN_SERVICE} is what answers here: {action} it on its own host");
-    Err(Problem::new(StatusCode::CONFLICT, detail).with_code("own-service"))
+}
+
+/// Tells whether an action would end the server that is asked.
+fn ends_own(name: &ServiceName, action: Action) -> bool {
+    name.as_str() == OWN_SERVICE && !matches!(action, Action::Start | Action::Enable)
+}
+
+fn own_service(action: &str) -> Problem {
+    Problem::new(StatusCode::CONFLICT, on_its_own_host(action)).with_code("own-service")
+}
+
+fn on_its_own_host(action: &str) -> String {
+    format!("{OWN_SERVICE} is what answers here: {action} it on its own host")
+}
+
+fn refused_own(host: &Host, action: Action) -> Performed {
+    let reason = on_its_own_host(verb(action));
+    let failure = ServiceFailure::Remote { server: host.name.clone(), reason };
+    Performed { code: Some("own-service".to_owned()), ..Performed::failed(OWN_SERVICE.to_owned(), failure) }
 }
 
 /// Acts, and waits for the end up to the limit.
 async fn perform(shared: &Arc<Shared>, identity: &Identity, asked: Asked) -> Result<Batch, Problem> {
-    if !matches!(asked.action, Action::Start | Action::Enable) {
-        refuse_own(&asked.names, verb(asked.action))?;
-    }
-    let Asked { names, action, target, limit, who } = asked;
+    let Asked { names: told, action, target, limit, who } = asked;
+    let mut names = told.clone();
+    let mut known = HashSet::new();
+    names.retain(|name| known.insert(name.clone()) && !ends_own(name, action));
     if starts(action, target) {
         announce(&shared.host, &names, who).await;
     }
@@ -201,11 +222,13 @@ async fn perform(shared: &Arc<Shared>, identity: &Identity, asked: Asked) -> Res
         let performed = server.host.services.perform(&names, action, target).await;
         // The request that began it may be answered long since.
         server.live.changed();
-        ended(&server.host, performed)
+        let mut results = ended(&server.host, performed)?;
+        results.push(refused_own(&server.host, action));
+        let of = |name: &ServiceName| results.iter().find(|one| one.name == name.as_str()).cloned();
+        Ok(told.iter().filter_map(of).collect())
     };
     let Some(id) = shared.waits.begin(&identity.name, action == Action::StartAndWait, acting) else {
-        let detail = "too many actions are under way";
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_code("busy"));
+        return Err(Problem::busy("too many actions are under way"));
     };
     let known = shared.waits.end(&identity.name, &id, limit).await;
     if matches!(known, Known::Over(_)) {
@@ -217,7 +240,7 @@ async fn perform(shared: &Arc<Shared>, identity: &Identity, asked: Asked) -> Res
 fn answer(id: String, known: Known) -> Result<Batch, Problem> {
     match known {
         Known::Over(Ok(results)) => Ok(Batch { done: true, wait: None, results }),
-        Known::Over(Err(failure)) => Err(failed(failure)),
+        Known::Over(Err(failure)) => Err(failure.into()),
         Known::Pending => Ok(Batch { done: false, wait: Some(id), results: Vec::new() }),
         Known::Unknown => Err(lost()),
     }
@@ -274,7 +297,8 @@ fn starts(action: Action, target: Target) -> bool {
 fn limit(seconds: Option<f64>) -> Result<Duration, Problem> {
     let Some(seconds) = seconds else { return Ok(LONGEST_WAIT) };
     let limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| *limit <= LONGEST_WAIT);
-    limit.ok_or_else(|| Problem::invalid(format!("`timeout` is from 0 to {} s", LONGEST_WAIT.as_secs())))
+    let most = LONGEST_WAIT.as_secs();
+    limit.ok_or_else(|| Problem::invalid(format!("`timeout`: `{seconds}` is not from 0 to {most} s")))
 }
 
 /// Returns who asks as the history has it: who they say they are, and as whom they were recognised.
@@ -293,13 +317,7 @@ pub(super) fn who(identity: &Identity, claimed: Option<&str>) -> Result<String, 
     }
 }
 
-/// Answers what failed as a whole, in the words of the error.
-fn failed(failure: ServiceFailure) -> Problem {
-    let words = failure.clone().into_error("this host").map(|error| error.to_string());
-    Problem::from(failure).with_detail(words.unwrap_or_default())
-}
-
 /// What became of an action is not known: its task is gone.
 fn lost() -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "what became of it is not known")
+    Problem::internal().with_code("lost").with_detail("what became of it is not known")
 }

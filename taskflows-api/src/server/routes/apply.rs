@@ -69,9 +69,7 @@ async fn remove(State(shared): State<Arc<Shared>>, Body(names): Body<Names>) -> 
             Err(problem) => problem.into_response(),
             Ok(()) => answer(names.names, shared.host.definer.remove(&parsed).await),
         },
-        Err(error) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{error}"))
-            .with_code("invalid")
-            .into_response(),
+        Err(error) => Problem::invalid(format!("`names`: {error}")).into_response(),
     }
 }
 
@@ -110,8 +108,9 @@ impl From<DefineError> for Problem {
             }
             DefineError::Services(error) => error.into(),
             DefineError::Failed { reason } => {
-                tracing::warn!(reason, "definitions were not applied");
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, reason).with_code("failed")
+                // It names files of this host.
+                tracing::error!(reason, "definitions were not applied");
+                Self::internal().with_code("failed")
             }
         }
     }

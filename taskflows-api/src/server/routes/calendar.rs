@@ -54,7 +54,7 @@ async fn calendar(
     let zones = &shared.host.zones;
     let count = query.count.unwrap_or(DEFAULT_ELAPSES);
     if count > MOST_ELAPSES {
-        return Err(Problem::invalid(format!("`count` is at most {MOST_ELAPSES}")));
+        return Err(Problem::invalid(format!("`count`: `{count}` is more than {MOST_ELAPSES}")));
     }
     if query.expr.len() > LONGEST {
         return Err(Problem::invalid(format!("`expr` has at most {LONGEST} bytes")));

@@ -193,7 +193,7 @@ impl From<DeskError> for Problem {
             DeskError::Services(error) => error.into(),
             // It may name files of this host.
             DeskError::Failed { reason } => {
-                tracing::warn!(reason, "alerts or checks could not be read or kept");
+                tracing::error!(reason, "alerts or checks could not be read or kept");
                 Self::internal().with_code("failed")
             }
         }

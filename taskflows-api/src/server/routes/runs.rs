@@ -56,7 +56,7 @@ async fn recent(
 ) -> Result<Json<Vec<RecordedRun>>, Problem> {
     let limit = parameters.limit.unwrap_or(DEFAULT_RUNS);
     if limit > MOST_RUNS {
-        return Err(Problem::invalid(format!("`limit`: at most {MOST_RUNS} can be asked for")));
+        return Err(Problem::invalid(format!("`limit`: `{limit}` is more than {MOST_RUNS}")));
     }
     let teller = teller(&shared, parameters.source);
     let query = RunQuery { limit: Some(limit), ..parameters.into() };

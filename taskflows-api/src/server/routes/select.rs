@@ -25,8 +25,9 @@ pub(super) enum Missing {
 /// Reads patterns.
 pub(super) fn patterns(texts: &[String]) -> Result<Vec<NamePattern>, Problem> {
     let read = |text: &String| {
-        text.parse()
-            .map_err(|error: taskflows_core::ParseNamePatternError| Problem::invalid(error.to_string()))
+        text.parse().map_err(|error: taskflows_core::ParseNamePatternError| {
+            Problem::invalid(format!("`match`: {error}"))
+        })
     };
     texts.iter().map(read).collect()
 }

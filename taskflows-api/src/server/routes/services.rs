@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -16,6 +17,7 @@ use super::responses::Refusals;
 use super::select::{Missing, check_each_selects, no_such_service, patterns};
 use crate::Host;
 use crate::server::extract::{Named, Query};
+use crate::server::live::Written;
 use crate::server::route::{Routes, Rule};
 use crate::server::{Problem, Shared};
 use crate::wire::{
@@ -108,23 +110,37 @@ enum DepthWord {
 }
 
 /// Lists services with their last runs, sorted by name.
-#[utoipa::path(get, path = "/api/services", tag = "services", operation_id = "list_services", params(Selection),
-    responses((status = 200, body = [Listing]), Refusals))]
+///
+/// The list of all has an `ETag`: who sends it back in `If-None-Match` is answered by 304, and no body, as long as nothing
+/// changed.
+#[utoipa::path(get, path = "/api/services", tag = "services", operation_id = "list_services",
+    params(Selection, ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer")),
+    responses((status = 200, body = [Listing]), (status = 304, description = "It is as it was"), Refusals))]
 async fn list(
     State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
     Query(selection): Query<Selection>,
 ) -> Result<Response, Problem> {
     let snapshot = shared.live.snapshot();
+    let json = (CONTENT_TYPE, "application/json");
     let patterns = patterns(&selection.patterns)?;
-    let written = if patterns.is_empty() {
-        snapshot.rendered(written).await?
-    } else {
-        let listings = snapshot.listings(&patterns).await?;
-        let names: Vec<&ServiceName> = listings.iter().map(|one| &one.name).collect();
-        check_each_selects(&shared.host, &patterns, selection.missing, &names).await?;
-        written(&listings, (shared.host.now)())?.into()
-    };
-    Ok(([(CONTENT_TYPE, "application/json")], written).into_response())
+    if patterns.is_empty() {
+        let Written { bytes, tag } = snapshot.rendered(written).await?;
+        return Ok(match has_tag(&headers, &tag) {
+            true => (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response(),
+            false => ([json], [(ETAG, tag)], bytes).into_response(),
+        });
+    }
+    let listings = snapshot.listings(&patterns).await?;
+    let names: Vec<&ServiceName> = listings.iter().map(|one| &one.name).collect();
+    check_each_selects(&shared.host, &patterns, selection.missing, &names).await?;
+    Ok(([json], written(&listings, (shared.host.now)())?).into_response())
+}
+
+/// Tells whether who asks has what this tag stands for. Source: RFC 9110, section 13.1.2.
+fn has_tag(headers: &HeaderMap, tag: &str) -> bool {
+    let texts = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    texts.flat_map(|text| text.split(',')).any(|known| known.trim().trim_start_matches("W/") == tag)
 }
 
 /// Writes what `list` answers.
@@ -269,7 +285,7 @@ async fn next(
 ) -> Result<Json<Vec<Start>>, Problem> {
     let count = query.count.unwrap_or(DEFAULT_STARTS);
     if count > MOST_STARTS {
-        return Err(Problem::invalid(format!("`count` is at most {MOST_STARTS}")));
+        return Err(Problem::invalid(format!("`count`: `{count}` is more than {MOST_STARTS}")));
     }
     let patterns = match query.patterns.is_empty() {
         true => Vec::new(),

@@ -108,6 +108,9 @@ pub struct Performed {
     /// What went wrong, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// What went wrong, as a problem has it: `no-such-service`, `own-service`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// What went wrong, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ServiceFailure>,
@@ -153,13 +156,17 @@ impl Performed {
                     Effect::Finished(run) => Some(LastRun::new(run, now)),
                     _ => None,
                 };
-                Self { name, ok: true, effect: Some(word), run, message: None, error: None }
+                Self { name, ok: true, effect: Some(word), run, message: None, code: None, error: None }
             }
-            Err(error) => {
-                let (message, error) = (Some(error.to_string()), Some(ServiceFailure::from(&error)));
-                Self { name, ok: false, effect: None, run: None, message, error }
-            }
+            Err(error) => Self::failed(name, ServiceFailure::from(&error)),
         }
+    }
+
+    /// Says why an action on a service came to nothing.
+    #[must_use]
+    pub fn failed(name: String, failure: ServiceFailure) -> Self {
+        let (message, code) = (Some(failure.to_string()), Some(failure.code().to_owned()));
+        Self { name, ok: false, effect: None, run: None, message, code, error: Some(failure) }
     }
 
     /// Reads it again, as `server` has it.

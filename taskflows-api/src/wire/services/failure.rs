@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,8 @@ use super::RunEnd;
 use super::listing::name;
 use crate::wire::Misfit;
 
-/// Why a service manager did not do what it was asked. What its operating system said is in the log of the host.
+/// Why a service manager did not do what it was asked. What its operating system said, and in which directory, is in the
+/// log of the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -69,7 +71,10 @@ impl From<&ServiceError> for ServiceFailure {
         use ServiceError as E;
         match error {
             E::NotFound { name } => Self::NotFound { name: name.clone() },
-            E::NotOurs { path, reason } => Self::NotOurs { path: shown(path), reason: reason.clone() },
+            // Whoever is to move it away has to know which it is.
+            E::NotOurs { path, reason } => {
+                Self::NotOurs { path: path.to_string_lossy().into_owned(), reason: reason.clone() }
+            }
             E::Edited { files } => Self::Edited { files: files.clone() },
             E::OtherSource { name, expected, found } => {
                 Self::OtherSource { name: name.to_string(), expected: expected.clone(), found: found.clone() }
@@ -106,7 +111,39 @@ impl From<&ServiceError> for ServiceFailure {
     }
 }
 
+/// Says it as the host that had it would, without what only its log has.
+impl fmt::Display for ServiceFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.clone().into_error("this host") {
+            Ok(error) => error.fmt(f),
+            Err(_) => f.write_str("it failed"),
+        }
+    }
+}
+
 impl ServiceFailure {
+    /// Returns the word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "no-such-service",
+            Self::NotOurs { .. } => "not-ours",
+            Self::Edited { .. } => "edited",
+            Self::OtherSource { .. } => "other-source",
+            Self::Refused { .. } => "refused",
+            Self::Job { .. } => "job-failed",
+            Self::RunFailed { .. } => "run-failed",
+            Self::PermissionDenied { .. } => "not-permitted",
+            Self::Render { .. } => "cannot-render",
+            Self::Busy { .. } => "busy",
+            Self::TimedOut { .. } => "timed-out",
+            Self::Unreachable { .. } | Self::ConnectionLost { .. } => "unreachable",
+            Self::Remote { .. } => "failed",
+            Self::Environments { .. } => "environments",
+            Self::File { .. } => "file",
+        }
+    }
+
     /// Makes an error of it again, as `server` has it.
     ///
     /// # Errors
@@ -182,8 +219,9 @@ impl EnvironmentFailure {
     }
 }
 
+/// Returns the name of a file. Where a host keeps its files is its own affair.
 fn shown(path: &std::path::Path) -> String {
-    path.to_string_lossy().into_owned()
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 fn is_permission(source: &std::io::Error) -> bool {

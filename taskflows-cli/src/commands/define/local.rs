@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use taskflows_api::ports::{DefineError, Definer};
-use taskflows_api::wire::{Applied, Misfit, Order};
+use taskflows_api::wire::{Applied, Misfit, Order, Scope};
 use taskflows_core::effects::{Edits, Removal};
 use taskflows_core::{Format, ServiceName, Source, read_document};
 use tokio::runtime::Handle;
@@ -16,7 +16,7 @@ use crate::commands::prune::{Request, request_of};
 use crate::commands::remark_interruption;
 use crate::commands::remove::take_away;
 use crate::commands::show::remark_drop_ins;
-use crate::definitions::{Definitions, check_host, wrong};
+use crate::definitions::{Definitions, wrong};
 use crate::{App, CliError, Exit, Ui};
 
 /// Takes definitions for this host, by the same way as `tf plan`, `tf create` and `tf remove`.
@@ -130,9 +130,10 @@ async fn remove(app: &App, collected: &mut Collected, names: &[ServiceName]) -> 
 }
 
 /// Reads an order as if its definitions had been read from files of this host.
+///
+/// No file that it names is looked at: whoever sends it would learn of this host's files from what is noted of them.
 async fn request(ui: &mut Ui<'_>, app: &App, order: &Order) -> Result<Request, CliError> {
     let definitions = definitions(app, order)?;
-    check_host(ui, app, &definitions.services)?;
     definitions.check_environments(app, ui.colour).await?;
     definitions.check_alerts(app, ui.colour)?;
     let (include, exclude) = (patterns(&order.scope.include)?, patterns(&order.scope.exclude)?);
@@ -156,6 +157,7 @@ fn definitions(app: &App, order: &Order) -> Result<Definitions, CliError> {
     let is_service = |name: &str| name.parse().is_ok_and(|name| definitions.defined.contains(&name));
     check_keys("service", order.sources.keys(), is_service)?;
     check_keys("alert group", order.group_sources.keys(), |name| definitions.alerts.contains_key(name))?;
+    check_places(order)?;
     for (name, group) in &mut definitions.alerts {
         group.source = order.group_sources.get(name).cloned();
     }
@@ -182,6 +184,26 @@ fn check_keys<'k>(
                 "it is said where the {what} `{}` comes from, and none is defined",
                 name.escape_debug()
             );
+            Err(CliError::new(Exit::Usage, message))
+        }
+    }
+}
+
+/// Refuses files that are not said to be another host's: what is created from here has a path alone, and would be taken
+/// for gone from a file of the same path there.
+fn check_places(order: &Order) -> Result<(), CliError> {
+    let Scope { files, directories, .. } = &order.scope;
+    let sources = order.sources.values().chain(order.group_sources.values()).chain(files);
+    let mut places = sources.chain(directories.keys()).chain(directories.values().flatten());
+    let is_of_a_host = |place: &&String| {
+        place
+            .split_once(':')
+            .is_some_and(|(host, path)| !host.is_empty() && !host.contains('/') && !path.is_empty())
+    };
+    match places.find(|place| !is_of_a_host(place)) {
+        None => Ok(()),
+        Some(place) => {
+            let message = format!("`{}` is written without its host: `host:/path`", place.escape_debug());
             Err(CliError::new(Exit::Usage, message))
         }
     }

@@ -85,12 +85,12 @@ async fn what_is_written_is_kept_with_the_picture() {
     }
     let (services, snapshot) = with_services(1).await;
     for _ in 0..10 {
-        assert_eq!(&snapshot.rendered(render).await.unwrap()[..], b"stopped");
+        assert_eq!(&snapshot.rendered(render).await.unwrap().bytes[..], b"stopped");
     }
     assert_eq!(WRITTEN.load(Ordering::Relaxed), 1);
     services.perform(&["s-000".parse().unwrap()], Action::Start, Target::Service).await.unwrap();
     snapshot.changed();
-    assert_eq!(&snapshot.rendered(render).await.unwrap()[..], b"running");
+    assert_eq!(&snapshot.rendered(render).await.unwrap().bytes[..], b"running");
     assert_eq!(WRITTEN.load(Ordering::Relaxed), 2);
 }
 
