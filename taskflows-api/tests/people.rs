@@ -536,7 +536,7 @@ fn told(server: &Server, before: usize) -> (Option<String>, Option<String>, Stri
     let (record, outcome) = records.last().unwrap().clone();
     let reason = match outcome.unwrap() {
         AuditOutcome::Refused { status, reason } => format!("{status}: {reason}"),
-        AuditOutcome::Answered { status } => status.to_string(),
+        AuditOutcome::Answered { status, .. } => status.to_string(),
     };
     (record.who, record.claimed, reason, begun)
 }

@@ -214,7 +214,7 @@ async fn a_change_is_made_to_its_end_before_the_server_ends_and_none_begins() {
     assert!(status(&answer) == "503" && answer.contains(r#""code":"ending""#), "{answer}");
     timeout(SOON, running.ended).await.expect("the server ends").unwrap();
     let records = audit.records();
-    let [(_, None), (late, Some(AuditOutcome::Answered { status: 200 }))] = &*records else {
+    let [(_, None), (late, Some(AuditOutcome::Answered { status: 200, .. }))] = &*records else {
         panic!("{records:?}")
     };
     assert_eq!(late.path, "/probe/late");
