@@ -52,7 +52,7 @@ fn endless(document: &Value) -> Vec<String> {
 }
 
 async fn check(api: Api) {
-    let document = serde_json::to_value(&api.document()).unwrap();
+    let document = serde_json::to_value(api.document()).unwrap();
     let address = serve(api).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("openapi.json"), document.to_string()).unwrap();

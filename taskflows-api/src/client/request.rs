@@ -25,7 +25,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// How long a connection may take to be there.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long a connection is kept that nobody uses; shorter than a server keeps it.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(8);
 /// After so long without a word the other side is asked whether it is still there, which finds a host that lost its power.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 /// The greatest answer that is read, in bytes.

@@ -24,7 +24,7 @@ pub(super) fn service_error(error: ClientError, operation: &str) -> ServiceError
 }
 
 fn refused(server: String, problem: Problem, operation: &str) -> ServiceError {
-    let Problem { title, status, detail, error, .. } = problem;
+    let Problem { title, status, detail, code, error, .. } = problem;
     if let Some(failure) = error {
         return failure.into_error(&server).unwrap_or_else(|error| {
             let reason = format!("its answer could not be read: {error}");
@@ -38,9 +38,11 @@ fn refused(server: String, problem: Problem, operation: &str) -> ServiceError {
             ServiceError::PermissionDenied { operation: format!("{operation} on {server}"), source }
         }
         403 => {
-            let source = "the role of these credentials is too low".into();
-            ServiceError::PermissionDenied { operation: format!("{operation} on {server}"), source }
+            let operation = format!("{operation} on {server}");
+            ServiceError::PermissionDenied { operation, source: reason.into() }
         }
+        // It was reached, and the change goes on there.
+        504 if code.as_deref() == Some("may-go-on") => ServiceError::Remote { server, reason },
         // It is there, or what stands before it is, and cannot answer now.
         408 | 429 | 502..=504 => ServiceError::Unreachable { what: server, source: reason.into() },
         _ => ServiceError::Remote { server, reason },

@@ -17,7 +17,7 @@ use utoipa::openapi::{
 };
 
 use super::gate::is_change;
-use super::{Problem, Routes, Rule, Shared, routes};
+use super::{Problem, Routes, Rule, Shared};
 
 /// What any route may answer, beside what it says of itself.
 const COMMON: [(StatusCode, &str, &str); 8] = [
@@ -116,9 +116,9 @@ fn credentials() -> Vec<SecurityRequirement> {
     ]
 }
 
-/// Returns what describes all routes. It takes megabytes while it is made, which most servers are never asked for.
+/// Returns what describes the routes. It takes megabytes while it is made, which most servers are never asked for.
 pub(super) fn of(shared: &Arc<Shared>) -> OpenApi {
-    complete(routes::all(Routes::described(shared)).into_description())
+    complete((shared.add_routes)(Routes::described(shared)).into_description())
 }
 
 /// Completes what the routes say of themselves.

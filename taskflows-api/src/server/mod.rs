@@ -90,6 +90,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// What is known of the host as it changes.
     pub(crate) live: Live,
+    /// The routes, to be served or described.
+    add_routes: fn(Routes) -> Routes,
     /// What describes the routes, once somebody asked.
     document: OnceLock<Bytes>,
 }
@@ -119,14 +121,12 @@ impl Api {
     /// Puts the routes of `host` behind `authority`; changes and refusals are told to `audit`.
     #[must_use]
     pub fn with(host: Host, authority: Arc<dyn Authority>, audit: Arc<dyn Audit>, limits: Limits) -> Self {
-        let shared = Shared::new(host, authority, audit, limits);
-        let routes = routes::all(Routes::new(&shared));
-        Self::assemble(shared, routes)
+        Self::assemble(Shared::new(host, authority, audit, limits, routes::all))
     }
 
-    /// Puts `routes` into the frame that all have.
-    pub(crate) fn assemble(shared: Arc<Shared>, routes: Routes) -> Self {
-        let (router, routes) = routes.into_parts();
+    /// Puts the routes into the frame that all have.
+    pub(crate) fn assemble(shared: Arc<Shared>) -> Self {
+        let (router, routes) = (shared.add_routes)(Routes::new(&shared)).into_parts();
         let router = router
             .fallback(async || Problem::bare(StatusCode::NOT_FOUND))
             .layer(middleware::from_fn_with_state(Arc::clone(&shared), envelope::wrap))
@@ -175,6 +175,7 @@ impl Shared {
         authority: Arc<dyn Authority>,
         audit: Arc<dyn Audit>,
         limits: Limits,
+        add_routes: fn(Routes) -> Routes,
     ) -> Arc<Self> {
         let host = host.apart();
         Arc::new(Self {
@@ -192,6 +193,7 @@ impl Shared {
             streams: Arc::new(Semaphore::new(limits.streams)),
             log_reads: Arc::new(Semaphore::new(routes::logs::MOST_READ)),
             ending: watch::Sender::new(false),
+            add_routes,
             document: OnceLock::new(),
         })
     }

@@ -16,8 +16,11 @@ use crate::server::{Api, Audit, Authority, Body, Limits, Path, Query, Routes, Ru
 /// Returns an API whose routes do what those of a host must not: take their time, panic, and so on.
 #[must_use]
 pub fn probes(authority: Arc<dyn Authority>, audit: Arc<dyn Audit>, limits: Limits) -> Api {
-    let shared = Shared::new(super::host(), authority, audit, limits);
-    let routes = Routes::new(&shared)
+    Api::assemble(Shared::new(super::host(), authority, audit, limits, add))
+}
+
+fn add(routes: Routes) -> Routes {
+    routes
         .add(Rule::Open, routes!(open))
         .add(Rule::Needs(Role::Viewer), routes!(asked))
         .add(Rule::Needs(Role::Viewer), routes!(named))
@@ -26,8 +29,7 @@ pub fn probes(authority: Arc<dyn Authority>, audit: Arc<dyn Audit>, limits: Limi
         .add(Rule::Needs(Role::Viewer), routes!(slow))
         .add(Rule::Needs(Role::Operator), routes!(changed))
         .add(Rule::Needs(Role::Operator), routes!(late))
-        .add(Rule::Needs(Role::Admin), routes!(applied));
-    Api::assemble(shared, routes)
+        .add(Rule::Needs(Role::Admin), routes!(applied))
 }
 
 /// What is asked of a probe.

@@ -16,7 +16,7 @@ async fn with_services(count: usize) -> Arc<Shared> {
     services.install(Wanted::services(&all)).await.unwrap();
     let host = Host { feed: Arc::clone(&services) as _, services, ..crate::testing::host() };
     let host = Host { name: "a\"b\\c\nd".to_owned(), ..host };
-    Shared::new(host, Arc::new(RoleTokens), Arc::new(LogAudit), Limits::default())
+    Shared::new(host, Arc::new(RoleTokens), Arc::new(LogAudit), Limits::default(), |routes| routes)
 }
 
 #[tokio::test]
@@ -62,7 +62,8 @@ async fn messages_that_wait_are_counted_by_channel_and_many_channels_together() 
     };
     desk.state().channels = (0..103).map(channel).collect();
     let host = Host { desk: Arc::new(desk), services, now: Arc::new(move || now), ..crate::testing::host() };
-    let shared = Shared::new(host, Arc::new(RoleTokens), Arc::new(LogAudit), Limits::default());
+    let shared =
+        Shared::new(host, Arc::new(RoleTokens), Arc::new(LogAudit), Limits::default(), |routes| routes);
     let text = shared.metrics.text(&shared, Format::Plain).await.unwrap();
     assert!(text.contains("taskflows_alerts_queued{channel=\"slack:c-000\"} 2\n"), "{text}");
     assert!(text.contains("taskflows_alerts_queued{channel=\"other\"} 6\n"), "{text}");

@@ -69,7 +69,7 @@ fn openapi(ui: &mut Ui<'_>, app: &App) -> Result<Exit, CliError> {
         secure_cookies: false,
     };
     let api = Api::new(host::host(app, String::new(), nobody), Arc::new(AuthorityChain::default()));
-    let text = serde_json::to_value(&api.document())
+    let text = serde_json::to_value(api.document())
         .and_then(|document: Value| serde_json::to_string_pretty(&document));
     let text = text.map_err(|error| CliError::new(Exit::Failed, format!("the document: {error}")))?;
     writeln!(ui.out, "{text}")?;
