@@ -221,6 +221,24 @@ async fn a_change_is_made_to_its_end_before_the_server_ends_and_none_begins() {
 }
 
 #[tokio::test]
+async fn no_change_begins_while_the_server_ends_though_none_is_under_way() {
+    let running = start(Limits::default(), None);
+    let mut begun = connect(running.address).await;
+    let head =
+        "POST /probe/changed HTTP/1.1\r\nhost: h\r\nauthorization: Bearer admin\r\ncontent-length: 2\r\n\r\n";
+    begun.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    running.end.send(()).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    begun.write_all(b"{}").await.unwrap();
+    let mut answer = Vec::new();
+    timeout(SOON, begun.read_to_end(&mut answer)).await.expect("it is answered").unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(status(&answer) == "503" && answer.contains(r#""code":"ending""#), "{answer}");
+    timeout(SOON, running.ended).await.expect("the server ends").unwrap();
+}
+
+#[tokio::test]
 async fn a_change_that_does_not_end_is_waited_for_so_long_and_no_longer() {
     let limits = Limits { finish: Duration::from_millis(100), ..Limits::default() };
     let running = start(limits, None);

@@ -108,7 +108,9 @@ impl HostTools {
 /// Tells whether a path is that of conda or one of its kin, by its name: `conda`, `mamba-2`, `micromamba.sh`.
 fn is_conda(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
-    ["conda", "mamba", "micromamba"].iter().any(|kin| name.starts_with(kin))
+    let goes_on = |rest: &str| rest.starts_with(|c: char| matches!(c, '-' | '.' | '0'..='9'));
+    let is_kin = |kin: &&str| name.strip_prefix(*kin).is_some_and(|rest| rest.is_empty() || goes_on(rest));
+    ["conda", "mamba", "micromamba"].iter().any(is_kin)
 }
 
 fn is_program(path: &Path) -> bool {

@@ -30,7 +30,9 @@ pub use csrf::{CSRF_HEADER, csrf_matches, csrf_token};
 pub use jwt::{ACCESS_LIFETIME, Claims, REFRESH_LIFETIME, RefusedToken, TokenKey, TokenUse};
 pub use kept::KeptError;
 pub use machine::machine_mark;
-pub use nonce::{Keep, MOST_NONCES, MemoryNonceStore, NonceDigest, NonceError, NonceStore, counts_as_used};
+pub use nonce::{
+    Keep, MOST_NONCES, MemoryNonceStore, NonceDigest, NonceError, NonceStore, counts_as_used, forgotten_until,
+};
 pub use password::{
     LONGEST_PASSWORD, PasswordDigest, SHORTEST_PASSWORD, WeakPassword, check_password, password_matches,
 };

@@ -39,7 +39,8 @@ pub enum NonceError {
 #[async_trait]
 pub trait NonceStore: fmt::Debug + Send + Sync {
     /// Takes a nonce until `expires`, at the time `now`, and tells whether it was free. Of many who claim the same at once
-    /// one is told so. One that has expired is never free again.
+    /// one is told so. One that has expired is not free again when the clock is set
+    /// back by up to a day.
     ///
     /// # Errors
     /// When it cannot be remembered; it then counts as used.
@@ -119,6 +120,13 @@ pub fn counts_as_used(expires: i64, now: i64, forgotten: i64) -> bool {
     expires <= forgotten && forgotten.saturating_sub(now) <= LONGEST_SET_BACK
 }
 
+/// Returns until when all may be forgotten, once what expires by the second `last` is forgotten beside what was before. What
+/// a clock forgot that was wrong is not looked at any more, and would hide what a right one forgets.
+#[must_use]
+pub fn forgotten_until(before: i64, last: i64, now: i64) -> i64 {
+    if before.saturating_sub(now) > LONGEST_SET_BACK { last } else { before.max(last) }
+}
+
 /// Nonces in memory: the cost of a claim does not grow with how many there are.
 pub struct MemoryNonceStore {
     shards: Vec<Mutex<Shard>>,
@@ -147,7 +155,7 @@ impl Shard {
             for digest in bucket.remove() {
                 count += usize::from(self.used.remove(&digest));
             }
-            self.forgotten = self.forgotten.max(end);
+            self.forgotten = forgotten_until(self.forgotten, end, second);
         }
         // A burst of requests does not cost memory for ever.
         if self.used.capacity() > 1_024 && self.used.len() < self.used.capacity() / 8 {

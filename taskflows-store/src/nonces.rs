@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use taskflows_security::{
-    Keep, MOST_NONCES, MemoryNonceStore, NonceDigest, NonceError, NonceStore, counts_as_used,
+    Keep, MOST_NONCES, MemoryNonceStore, NonceDigest, NonceError, NonceStore, counts_as_used, forgotten_until,
 };
 use tokio::sync::oneshot;
 
@@ -236,8 +236,11 @@ fn delete_expired(connection: &Connection, now: i64, forgotten: &AtomicI64) -> r
     let Some(last) = connection.query_row(sql, [now], |row| row.get::<_, Option<i64>>(0))? else {
         return Ok(());
     };
-    forgotten.fetch_max(last, Ordering::SeqCst);
-    connection.execute("UPDATE nonces_forgotten SET until = max(until, ?1)", [last])?;
+    let sql = "SELECT max(until) FROM nonces_forgotten";
+    let before = connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0))?.unwrap_or(0);
+    let until = forgotten_until(before, last, now);
+    forgotten.store(until, Ordering::SeqCst);
+    connection.execute("UPDATE nonces_forgotten SET until = ?1", [until])?;
     connection.execute("DELETE FROM nonces WHERE expires <= ?1", [now]).map(|_| ())
 }
 

@@ -205,4 +205,9 @@ async fn a_clock_that_was_years_ahead_shuts_nobody_out() {
     let new = Step::New { ahead: 0 };
     let later = Step::Clock { seconds: 700 };
     assert_eq!(run(&[years, new, later, new, Step::Restart, back, new, Step::Restart, new]).await, 4);
+    // What a right clock forgets after that counts all the same when it is set back a little.
+    let (little, again) = (Step::Clock { seconds: -700 }, Step::Again { which: 2 });
+    let restarts =
+        [years, new, later, new, Step::Restart, back, new, later, new, little, again, Step::Restart, again];
+    assert_eq!(run(&restarts).await, 4);
 }

@@ -162,12 +162,16 @@ impl Shared {
         }
         let all = u32::try_from(self.limits.requests).unwrap_or(u32::MAX);
         let made = async {
-            let _none_begins = self.changes.acquire_many(all).await;
+            if let Ok(all) = self.changes.acquire_many(all).await {
+                all.forget();
+            }
             self.waits.finish().await;
         };
         if timeout(self.limits.finish, made).await.is_err() {
             tracing::error!("changes were cut off, since they took too long to end");
         }
+        // Requests that arrive while the others are answered begin none either.
+        self.changes.close();
     }
 
     pub(crate) fn new(

@@ -28,7 +28,11 @@ impl Asker {
     pub(in crate::server) fn of(peer: Option<IpAddr>, headers: &HeaderMap) -> Self {
         let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.to_canonical());
         if !address.is_loopback() || !headers.keys().any(is_of_forwarder) {
-            return Self { address, is_here: address.is_loopback() };
+            return match address.is_loopback() {
+                // One address, though anybody here may come from sixteen million.
+                true => Self { address: IpAddr::V4(Ipv4Addr::LOCALHOST), is_here: true },
+                false => Self { address, is_here: false },
+            };
         }
         let told = headers.get_all("x-forwarded-for").into_iter().next_back();
         let last = told.and_then(|told| told.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
@@ -89,6 +93,8 @@ mod tests {
         let is = |address: &str, is_here| (address.to_owned(), is_here);
         assert_eq!(from("", &[]), is("127.0.0.1", true));
         assert_eq!(from("::ffff:127.0.0.1", &[]), is("127.0.0.1", true));
+        assert_eq!(from("127.0.0.2", &[]), is("127.0.0.1", true));
+        assert_eq!(from("::1", &[]), is("127.0.0.1", true));
         assert_eq!(from("192.0.2.1", &[("x-forwarded-for", "192.0.2.9")]), is("192.0.2.1", false));
         let two = [("x-forwarded-for", "192.0.2.8"), ("x-forwarded-for", "made up, 192.0.2.9")];
         assert_eq!(from("127.0.0.1", &two), is("192.0.2.9", false));

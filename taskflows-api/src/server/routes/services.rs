@@ -140,7 +140,10 @@ async fn list(
 /// Tells whether who asks has what this tag stands for. Source: RFC 9110, section 13.1.2.
 fn has_tag(headers: &HeaderMap, tag: &str) -> bool {
     let texts = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    texts.flat_map(|text| text.split(',')).any(|known| known.trim().trim_start_matches("W/") == tag)
+    texts.flat_map(|text| text.split(',')).any(|known| {
+        let known = known.trim();
+        known == "*" || known.trim_start_matches("W/") == tag
+    })
 }
 
 /// Writes what `list` answers.

@@ -36,9 +36,13 @@ pub(super) fn take(app: &App) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Refuses to start the service where a server that is not the service's has the data directory.
-pub(super) async fn check(app: &App) -> Result<(), CliError> {
+/// Refuses to start the service where a server that is not the service's has the data directory; `is_of_service` tells
+/// whether that is the directory of the service as it is set up now.
+pub(super) async fn check(app: &App, is_of_service: bool) -> Result<(), CliError> {
     let Taken::Elsewhere(process) = look(app)? else { return Ok(()) };
+    if !is_of_service {
+        return Err(taken(app, &process));
+    }
     let pattern = NamePattern::from_str(NAME);
     let pattern = pattern.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
     let listing = app.services.list(&[pattern]).await?.pop();

@@ -98,6 +98,11 @@ impl Place {
         (!kept.is_empty()).then(|| format!("Kept as it was set up: {}.", kept.join(" ")))
     }
 
+    /// Returns its data directory, where that is not the usual one.
+    pub(super) fn data(&self) -> Option<&String> {
+        self.variables.get(DATA_DIRECTORY)
+    }
+
     pub(super) fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
@@ -121,7 +126,13 @@ impl Place {
             text.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix('=')).flat_map(words)
         };
         let argv: Vec<String> = values("ExecStart").map(|word| word.replace("$$", "$")).collect();
-        let after = |flag: &str| argv.iter().skip_while(|word| *word != flag).nth(1);
+        let after = |flag: &str| {
+            let told = |(number, word): (usize, &String)| match word.strip_prefix(flag)? {
+                "" => argv.get(number + 1).cloned(),
+                rest => rest.strip_prefix('=').map(str::to_owned),
+            };
+            argv.iter().enumerate().find_map(told)
+        };
         let file = |flag: &str| after(flag).map(PathBuf::from);
         let variable =
             |word: String| word.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -189,16 +200,19 @@ pub(super) async fn place(app: &App) -> Result<Option<Place>, CliError> {
     match installed(app).await? {
         Installed::No => Ok(None),
         Installed::Yes(place) => Ok(Some(place)),
-        Installed::Damaged => {
-            Err(CliError::new(Exit::Failed, "the unit of the API does not say where it listens")
-                .hint("`tf api start` writes it again"))
-        }
+        Installed::Damaged => Err(damaged()),
     }
 }
 
 /// Returns where it listens, or says how it is set up.
 pub(super) async fn check_installed(app: &App) -> Result<Place, CliError> {
     place(app).await?.ok_or_else(not_set_up)
+}
+
+pub(super) fn damaged() -> CliError {
+    let hint = "`tf api start --listen ADDRESS:PORT` writes it again, with `--tls-cert` and `--tls-key` where it \
+                speaks TLS";
+    CliError::new(Exit::Failed, "the unit of the API does not say where it listens").hint(hint)
 }
 
 pub(super) fn not_set_up() -> CliError {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::certificate;
 use super::lock;
-use super::place::{Installed, Place, check_installed, installed};
+use super::place::{Installed, Place, check_installed, damaged, installed};
 use super::security::{self, ServerId};
 use super::unit;
 use super::warning::warn_of_unsigned;
@@ -38,10 +38,12 @@ pub(super) async fn start(
 ) -> Result<Exit, CliError> {
     let before = match installed(app).await? {
         Installed::Yes(place) => Some(place),
+        // What it listened at and whether it spoke TLS is not known: nothing is put in its place unasked.
+        Installed::Damaged if arguments.listen.is_none() => return Err(damaged()),
         Installed::No | Installed::Damaged => None,
     };
     let place = Place::wanted(app, arguments, before.as_ref())?;
-    lock::check(app).await?;
+    lock::check(app, before.as_ref().is_some_and(|before| before.data() == place.data())).await?;
     let state = check_place(app, &place, before.as_ref()).await?;
     prepare(ui, app, &ApiStartArguments { enable_ui: arguments.enable_ui, ..place.arguments() })?;
     let is_changed = unit::install(app, unit::service(app, global, &place)?).await?;
@@ -158,6 +160,7 @@ pub(super) fn check(app: &App, arguments: &ApiStartArguments) -> Result<(), CliE
     }
     tls(arguments).map(drop)
 }
+
 /// Reads the certificate, where one is given.
 pub(super) fn tls(arguments: &ApiStartArguments) -> Result<Option<Tls>, CliError> {
     let Some((certificate, key)) = arguments.tls_cert.as_ref().zip(arguments.tls_key.as_ref()) else {

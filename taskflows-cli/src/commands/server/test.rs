@@ -20,6 +20,8 @@ const WHO: &str = "/auth/me";
 /// A clock that is off by more is shown as wrong: a third of the time in which a signature is good.
 const SKEW: f64 = 100.0;
 
+const ONE_ID: &str = "one of them was cloned from the other, or both are one server";
+
 #[derive(Serialize)]
 struct TestRow {
     name: String,
@@ -89,7 +91,8 @@ pub(super) async fn test(
     let registered = Registered::read(app)?;
     let wanted = wanted(&registered, choices)?;
     let asked = wanted.iter().map(|(name, server)| ask(app, name, server, &registered));
-    let rows = join_all(asked).await;
+    let mut rows = join_all(asked).await;
+    tell_twins(&mut rows);
     keep_ids(ui, app, &wanted, &rows)?;
     if rows.is_empty() {
         ui.remark("No servers are registered. `tf server add NAME ADDRESS` registers one.");
@@ -127,6 +130,23 @@ fn wanted(registered: &Registered, choices: &[ServerChoice]) -> Result<Vec<(Stri
     choices.iter().map(one).collect()
 }
 
+fn is_twin(row: &TestRow, other: &TestRow) -> bool {
+    row.name != other.name && row.server_id.is_some() && row.server_id == other.server_id
+}
+
+/// Tells of servers that tell one id: neither is relied on.
+fn tell_twins(rows: &mut [TestRow]) {
+    let twin = |row: &TestRow| rows.iter().find(|other| is_twin(row, other)).map(|other| other.name.clone());
+    let twins: Vec<Option<String>> = rows.iter().map(twin).collect();
+    for (row, twin) in rows.iter_mut().zip(twins) {
+        if let Some(twin) = twin.filter(|_| row.problem.is_none()) {
+            row.problem = Some(format!("`{twin}` has the same id"));
+            row.hint = Some(ONE_ID.to_owned());
+            row.exit = Exit::Permission;
+        }
+    }
+}
+
 /// Keeps the ids of servers that were never asked before, and shows them: from now on requests are signed for these.
 fn keep_ids(
     ui: &mut Ui<'_>,
@@ -134,7 +154,9 @@ fn keep_ids(
     wanted: &[(String, Server)],
     rows: &[TestRow],
 ) -> Result<(), CliError> {
-    let told = wanted.iter().zip(rows).filter(|((_, server), _)| server.server_id.is_none());
+    let has_twin = |row: &TestRow| rows.iter().any(|other| is_twin(row, other));
+    let told =
+        wanted.iter().zip(rows).filter(|((_, server), row)| server.server_id.is_none() && !has_twin(row));
     let told: Vec<(&str, &str)> =
         told.filter_map(|((name, _), row)| Some((name.as_str(), row.server_id.as_deref()?))).collect();
     if told.is_empty() {
@@ -143,7 +165,6 @@ fn keep_ids(
     let kept = file(app).change(|servers| {
         let mut kept = Vec::new();
         for (name, id) in told {
-            // Two that tell one id are told of, and neither is relied on.
             let is_taken = servers.values().any(|other| other.server_id.as_deref() == Some(id));
             if let Some(server) =
                 servers.get_mut(name).filter(|server| server.server_id.is_none() && !is_taken)
@@ -242,8 +263,7 @@ fn check_id(name: &str, server: &Server, id: &str, registered: &Registered) -> R
     match registered.servers.iter().find(has_it) {
         None => Ok(()),
         Some((other, _)) => {
-            let hint = "one of them was cloned from the other, or both are one server";
-            Err(CliError::new(Exit::Permission, format!("it has the id of `{other}`")).hint(hint))
+            Err(CliError::new(Exit::Permission, format!("it has the id of `{other}`")).hint(ONE_ID))
         }
     }
 }
