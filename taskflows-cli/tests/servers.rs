@@ -173,6 +173,19 @@ fn the_id_of_a_server_is_kept_when_it_is_asked_first_and_no_other_has_it() {
 }
 
 #[test]
+fn two_servers_that_tell_one_id_when_both_are_asked_first_are_told_of_and_none_is_kept() {
+    let mut host = keyed();
+    for (name, address) in [("web1", serve(ID)), ("web2", serve(ID))] {
+        host.tf(&format!("server add {name} {address} --offline"));
+    }
+    host.transcript.clear();
+    host.tf("server test -o json");
+    let text = &host.transcript;
+    assert!(text.contains("it has the id of `web2`") && text.contains("it has the id of `web1`"), "{text}");
+    assert!(!text.contains("Kept") && text.contains("= Permission"), "{text}");
+}
+
+#[test]
 fn a_command_asks_this_host_one_other_or_several() {
     let mut host = keyed();
     let chosen = |host: &Host, line: &str| {

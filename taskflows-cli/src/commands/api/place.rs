@@ -238,6 +238,8 @@ mod tests {
                     Environment=\"OTHER=1\"\n";
         let read = Place::read(text).unwrap();
         assert_eq!(read, place("[::1]:80", Some(("/x/a \"b\" $c 5%.pem", "/x/k.pem"))));
+        let by_hand = "ExecStart=tf api start --listen=[::1]:80 --tls-cert=/c --tls-key /k\nEnvironment=\"HOME=/home/a b\"\n";
+        assert_eq!(Place::read(by_hand).unwrap(), place("[::1]:80", Some(("/c", "/k"))));
         assert_eq!(Place::read("[Service]\nExecStart=/usr/bin/tf api start\n"), None);
         assert_eq!(Place::read("[Service]\nExecStart=tf --listen \"1\n"), None);
     }

@@ -131,7 +131,8 @@ async fn remove(app: &App, collected: &mut Collected, names: &[ServiceName]) -> 
 
 /// Reads an order as if its definitions had been read from files of this host.
 ///
-/// No file that it names is looked at but a container engine and a conda, which rendering needs: whoever sends it would learn of this host's files from what is noted of them.
+/// No file that it names is looked at, but a container engine and a conda that rendering needs: whoever sends it would learn
+/// of this host's files from what is noted of them.
 async fn request(ui: &mut Ui<'_>, app: &App, order: &Order) -> Result<Request, CliError> {
     let definitions = definitions(app, order)?;
     definitions.check_environments(app, ui.colour).await?;

@@ -92,7 +92,7 @@ pub(super) async fn test(
     let wanted = wanted(&registered, choices)?;
     let asked = wanted.iter().map(|(name, server)| ask(app, name, server, &registered));
     let mut rows = join_all(asked).await;
-    tell_twins(&mut rows);
+    tell_twins(&wanted, &mut rows);
     keep_ids(ui, app, &wanted, &rows)?;
     if rows.is_empty() {
         ui.remark("No servers are registered. `tf server add NAME ADDRESS` registers one.");
@@ -134,13 +134,13 @@ fn is_twin(row: &TestRow, other: &TestRow) -> bool {
     row.name != other.name && row.server_id.is_some() && row.server_id == other.server_id
 }
 
-/// Tells of servers that tell one id: neither is relied on.
-fn tell_twins(rows: &mut [TestRow]) {
+/// Tells of servers that tell one id when they are asked first: neither is relied on.
+fn tell_twins(wanted: &[(String, Server)], rows: &mut [TestRow]) {
     let twin = |row: &TestRow| rows.iter().find(|other| is_twin(row, other)).map(|other| other.name.clone());
     let twins: Vec<Option<String>> = rows.iter().map(twin).collect();
-    for (row, twin) in rows.iter_mut().zip(twins) {
-        if let Some(twin) = twin.filter(|_| row.problem.is_none()) {
-            row.problem = Some(format!("`{twin}` has the same id"));
+    for ((row, twin), (_, server)) in rows.iter_mut().zip(twins).zip(wanted) {
+        if let Some(twin) = twin.filter(|_| server.server_id.is_none()) {
+            row.problem = Some(format!("it has the id of `{twin}`"));
             row.hint = Some(ONE_ID.to_owned());
             row.exit = Exit::Permission;
         }
