@@ -189,29 +189,36 @@ async fn at_its_end_requests_are_answered_streams_are_closed_and_nobody_new_is_t
     assert!(TcpStream::connect(running.address).await.is_err());
 }
 
-#[tokio::test]
-async fn a_change_is_made_to_its_end_before_the_server_ends_and_none_begins() {
-    let audit = MemoryAudit::default();
-    let api = probes(Arc::new(RoleTokens), Arc::new(audit.clone()), Limits::default());
-    let running = start_api(api, Ipv4Addr::LOCALHOST, None);
-    let head = |path: &str, length| {
-        format!(
-            "POST {path} HTTP/1.1\r\nhost: h\r\nauthorization: Bearer admin\r\ncontent-length: {length}\r\n\r\n"
-        )
-    };
-    let mut begun = connect(running.address).await;
-    begun.write_all(head("/probe/changed", 2).as_bytes()).await.unwrap();
-    let mut gone = connect(running.address).await;
-    gone.write_all(head("/probe/late", 0).as_bytes()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    drop(gone);
-    running.end.send(()).unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+/// Returns the head of a change whose body has so many bytes.
+fn post(path: &str, length: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: h\r\nauthorization: Bearer admin\r\ncontent-length: {length}\r\n\r\n"
+    )
+}
+
+/// Sends the body of a change whose server has been told to end meanwhile.
+async fn refused_at_the_end(mut begun: TcpStream) {
     begun.write_all(b"{}").await.unwrap();
     let mut answer = Vec::new();
     timeout(SOON, begun.read_to_end(&mut answer)).await.expect("it is answered").unwrap();
     let answer = String::from_utf8_lossy(&answer);
     assert!(status(&answer) == "503" && answer.contains(r#""code":"ending""#), "{answer}");
+}
+
+#[tokio::test]
+async fn a_change_is_made_to_its_end_before_the_server_ends_and_none_begins() {
+    let audit = MemoryAudit::default();
+    let api = probes(Arc::new(RoleTokens), Arc::new(audit.clone()), Limits::default());
+    let running = start_api(api, Ipv4Addr::LOCALHOST, None);
+    let mut begun = connect(running.address).await;
+    begun.write_all(post("/probe/changed", 2).as_bytes()).await.unwrap();
+    let mut gone = connect(running.address).await;
+    gone.write_all(post("/probe/late", 0).as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    drop(gone);
+    running.end.send(()).unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    refused_at_the_end(begun).await;
     timeout(SOON, running.ended).await.expect("the server ends").unwrap();
     let records = audit.records();
     let [(_, None), (late, Some(AuditOutcome::Answered { status: 200, .. }))] = &*records else {
@@ -224,17 +231,11 @@ async fn a_change_is_made_to_its_end_before_the_server_ends_and_none_begins() {
 async fn no_change_begins_while_the_server_ends_though_none_is_under_way() {
     let running = start(Limits::default(), None);
     let mut begun = connect(running.address).await;
-    let head =
-        "POST /probe/changed HTTP/1.1\r\nhost: h\r\nauthorization: Bearer admin\r\ncontent-length: 2\r\n\r\n";
-    begun.write_all(head.as_bytes()).await.unwrap();
+    begun.write_all(post("/probe/changed", 2).as_bytes()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     running.end.send(()).unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    begun.write_all(b"{}").await.unwrap();
-    let mut answer = Vec::new();
-    timeout(SOON, begun.read_to_end(&mut answer)).await.expect("it is answered").unwrap();
-    let answer = String::from_utf8_lossy(&answer);
-    assert!(status(&answer) == "503" && answer.contains(r#""code":"ending""#), "{answer}");
+    refused_at_the_end(begun).await;
     timeout(SOON, running.ended).await.expect("the server ends").unwrap();
 }
 
@@ -243,9 +244,7 @@ async fn a_change_that_does_not_end_is_waited_for_so_long_and_no_longer() {
     let limits = Limits { finish: Duration::from_millis(100), ..Limits::default() };
     let running = start(limits, None);
     let mut stream = connect(running.address).await;
-    let late =
-        "POST /probe/late HTTP/1.1\r\nhost: h\r\nauthorization: Bearer admin\r\ncontent-length: 0\r\n\r\n";
-    stream.write_all(late.as_bytes()).await.unwrap();
+    stream.write_all(post("/probe/late", 0).as_bytes()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     drop(stream);
     let began = Instant::now();

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
-use taskflows_security::{NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
-use super::{Authority, Identity, Refusal};
+use super::{Authority, Identity, Refusal, is_signed};
 
 /// The cookie of who logged in with a browser.
 const ACCESS_COOKIE: &str = "tf_access";
@@ -28,7 +27,7 @@ pub struct AuthorityChain {
 impl AuthorityChain {
     fn of(&self, request: &Parts) -> (Option<&Arc<dyn Authority>>, &'static str) {
         let headers = &request.headers;
-        if [SIGNATURE_HEADER, TIMESTAMP_HEADER, NONCE_HEADER].iter().any(|name| headers.contains_key(*name)) {
+        if is_signed(headers) {
             return (self.signed.as_ref(), "signed requests are not set up");
         }
         if headers.contains_key(AUTHORIZATION) {

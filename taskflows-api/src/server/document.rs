@@ -50,7 +50,7 @@ const GUARDED: [(StatusCode, &str, &str); 2] = [
 ];
 
 /// The areas of routes.
-const TAGS: [(&str, &str); 14] = [
+const TAGS: [(&str, &str); 10] = [
     ("host", "The server itself."),
     ("services", "What is installed, how it stands, and acting on it."),
     ("apply", "Definitions, as data: what they would change, and the change."),
@@ -58,11 +58,7 @@ const TAGS: [(&str, &str); 14] = [
     ("runs", "What ran, and how it ended."),
     ("environments", "What services run in, kept under names."),
     ("alerts", "What is wrong, and who is told."),
-    ("events", "Changes as they happen."),
-    ("metrics", "Numbers for Prometheus."),
-    ("auth", "Logging in with a browser."),
     ("people", "Who may log in."),
-    ("tokens", "Credentials of machines that cannot sign."),
     ("servers", "Other hosts that are known here."),
     ("doctor", "What keeps services from running."),
 ];

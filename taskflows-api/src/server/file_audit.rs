@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use taskflows_security::{AuditLog, AuditResult};
 
+use super::text::with_causes;
 use super::{Audit, AuditError, AuditOutcome, AuditRecord};
 
 /// Keeps records in `audit.jsonl`. A change is on the disk before it is made.
@@ -21,16 +22,9 @@ impl FileAudit {
             _ => log.append(&record),
         });
         match written.await {
-            Ok(written) => written.map_err(|error| AuditError(with_cause(&error))),
+            Ok(written) => written.map_err(|error| AuditError(with_causes(&error))),
             Err(gone) => Err(AuditError(gone.to_string())),
         }
-    }
-}
-
-fn with_cause(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }
 

@@ -16,6 +16,7 @@ use taskflows_security::{
 };
 
 use super::local::is_own_socket;
+use super::text::with_causes;
 use super::{Authority, Identity, Refusal};
 
 /// The name of who has the shared key.
@@ -89,16 +90,6 @@ impl SignedAuthority {
 
 fn refusal(reason: Reason) -> Refusal {
     Refusal(reason.to_string())
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[async_trait]

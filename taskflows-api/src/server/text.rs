@@ -17,6 +17,17 @@ pub(crate) fn bounded(text: &str) -> String {
     bounded
 }
 
+/// Returns what an error says, and what each of its causes does.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
 /// Tells whether a character would change how the others are shown.
 fn is_unseen(char: char) -> bool {
     let turns = matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

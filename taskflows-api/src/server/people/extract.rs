@@ -5,21 +5,17 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use crate::server::Problem;
+use crate::server::extract::is_json;
+use crate::server::gate::USUAL_BODY;
 
-/// The greatest body that is read, in bytes.
-const LARGEST_BODY: usize = 64 << 10;
-
-/// The body of a request, as JSON. None at all reads as `{}`.
+/// The body of a request, as JSON. None at all reads as `{}`. Unlike [`crate::server::Body`] it has to be sent as JSON even
+/// then, and what stands in it is never told.
 pub(in crate::server) struct Body<T>(pub(in crate::server) T);
-
-/// What stands in the path in the place of braces.
-pub(in crate::server) struct Path<T>(pub(in crate::server) T);
 
 /// The address of who asks; `None` over a socket of this host.
 pub(in crate::server) struct Peer(pub(in crate::server) Option<IpAddr>);
@@ -28,11 +24,9 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
         // No form of a page of others has this kind. Source: Fetch, "CORS-safelisted request-header".
-        let is_json = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-        let bytes = axum::body::to_bytes(request.into_body(), LARGEST_BODY).await;
+        let is_json = is_json(&request);
+        let bytes = axum::body::to_bytes(request.into_body(), USUAL_BODY).await;
         let too_large = |_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than is read");
         let bytes = bytes.map_err(too_large)?;
         if !is_json {
@@ -52,18 +46,6 @@ fn wrong(error: serde_json::Error) -> Problem {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_code("invalid")
         }
         _ => Problem::new(StatusCode::BAD_REQUEST, format!("the body is no JSON ({place})")),
-    }
-}
-
-impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match axum::extract::Path::from_request_parts(parts, state).await {
-            Ok(axum::extract::Path(value)) => Ok(Self(value)),
-            // A name that cannot be one is nobody's.
-            Err(error) => Err(Problem::new(StatusCode::NOT_FOUND, error.body_text())),
-        }
     }
 }
 

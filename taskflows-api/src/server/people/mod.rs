@@ -12,7 +12,7 @@ pub use authority::PeopleAuthority;
 pub(super) use authority::family_of;
 pub(super) use channel::{Asker, check_private, check_site};
 pub(super) use cookies::{Cookies, ended};
-pub(super) use extract::{Body, Path, Peer};
+pub(super) use extract::{Body, Peer};
 pub(super) use issued::Handed;
 pub(super) use login::{Login, log_in, refresh};
 pub(super) use work::{beside, digest, failed, invalid, told};

@@ -32,7 +32,7 @@ pub(in crate::server) async fn in_turn<T: Send + 'static>(
 }
 
 fn unavailable() -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "it cannot be done now").with_code("busy")
+    Problem::busy("it cannot be done now")
 }
 
 /// Tells that what is kept failed. The cause is for the log of this host.
@@ -43,7 +43,7 @@ pub(in crate::server) fn failed(error: KeptError) -> Problem {
 
 /// Tells what is wrong with what somebody wants.
 pub(in crate::server) fn invalid(reason: impl ToString) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason.to_string()).with_code("invalid")
+    Problem::invalid(reason.to_string())
 }
 
 /// Tells who manages people or tokens why that cannot be.

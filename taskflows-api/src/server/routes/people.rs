@@ -6,9 +6,9 @@ use axum::http::StatusCode;
 use taskflows_security::{KeptError, Person, Role, UserName, check_password};
 use utoipa_axum::routes;
 
-use crate::server::people::{self, Body, Path, Peer};
+use crate::server::people::{self, Body, Peer};
 use crate::server::route::{Routes, Rule};
-use crate::server::{Problem, Shared};
+use crate::server::{Path, Problem, Shared};
 use crate::wire::{NewPerson, PersonChange, PersonEntry};
 
 pub(super) fn add(routes: Routes) -> Routes {

@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use taskflows_security::{ApiToken, Role, UserName, new_token};
 use utoipa_axum::routes;
 
-use crate::server::people::{self, Body, Path, Peer};
+use crate::server::people::{self, Body, Peer};
 use crate::server::route::{Routes, Rule};
-use crate::server::{Problem, Shared};
+use crate::server::{Path, Problem, Shared};
 use crate::wire::{NewToken, TokenEntry, TokenMade};
 
 pub(super) fn add(routes: Routes) -> Routes {
